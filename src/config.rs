@@ -1,0 +1,458 @@
+//! Parses the settings file: every limit, its default and its reason.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::message::{Language, Role, Verdict};
+
+/// The whole settings file.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the embedded store lives; created if missing.
+    pub state_dir: PathBuf,
+    pub listen: ListenConfig,
+    pub limits: LimitsConfig,
+    pub hold: HoldConfig,
+    pub retention: RetentionConfig,
+    pub score: ScoreConfig,
+    pub console: ConsoleConfig,
+    /// Word lists: files or folders beside the embedded ones.
+    pub wordlists: WordlistsConfig,
+    pub route: Vec<RouteConfig>,
+    pub policy: BTreeMap<String, PolicyConfig>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            state_dir: PathBuf::from("tidegate-state"),
+            listen: ListenConfig::default(),
+            limits: LimitsConfig::default(),
+            hold: HoldConfig::default(),
+            retention: RetentionConfig::default(),
+            score: ScoreConfig::default(),
+            console: ConsoleConfig::default(),
+            wordlists: WordlistsConfig::default(),
+            route: Vec::new(),
+            policy: BTreeMap::new(),
+        }
+    }
+}
+
+/// Where Tidegate listens, and how it stops.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListenConfig {
+    pub chat: SocketAddr,
+    pub console: SocketAddr,
+    pub admin: SocketAddr,
+    /// PEM files; both or neither. They serve TLS on the chat and console ports.
+    pub tls_cert: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
+    /// Proxied connections at once; one more is answered 503.
+    pub connections_max: usize,
+    pub connections_per_ip_max: usize,
+    /// New connections a second over all addresses, so that a reconnect storm is spread.
+    pub accept_per_second: u32,
+    /// From accept to 101, the upstream's handshake included.
+    pub handshake_ms: u64,
+    pub header_bytes_max: usize,
+    /// The body of a plain HTTP request or answer that is passed through.
+    pub body_bytes_max: usize,
+    /// At SIGTERM, closes with 1012 are spread over this window.
+    pub drain_ms: u64,
+    /// At SIGTERM, the process ends after this at the latest.
+    pub grace_ms: u64,
+}
+
+impl Default for ListenConfig {
+    fn default() -> Self {
+        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        ListenConfig {
+            chat: local(7400),
+            console: local(7401),
+            admin: local(7402),
+            tls_cert: None,
+            tls_key: None,
+            connections_max: 10_000,
+            connections_per_ip_max: 10_000,
+            accept_per_second: 2_000,
+            handshake_ms: 10_000,
+            header_bytes_max: 16 * 1024,
+            body_bytes_max: 8 * 1024 * 1024,
+            drain_ms: 5_000,
+            grace_ms: 10_000,
+        }
+    }
+}
+
+/// Bounds of one proxied connection.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// One whole message, fragments joined; larger is closed with 1009.
+    pub message_bytes_max: usize,
+    /// Fragments of one message, empty ones too; more is closed with 1009.
+    pub fragments_max: usize,
+    /// From a message's first byte to its last.
+    pub partial_ms: u64,
+    /// Pings a second from one peer; more is closed with 1008.
+    pub pings_per_second: u32,
+    /// A leg that was silent this long is pinged …
+    pub ping_ms: u64,
+    /// … and dead when nothing came for this long.
+    pub dead_ms: u64,
+    /// Bytes waiting for a slow reader before the other leg is no longer read.
+    pub backlog_bytes_max: usize,
+    /// A reader that takes nothing for this long is dropped.
+    pub stall_ms: u64,
+    /// Messages of one sender that wait behind a held one (`while_held = "wait"`).
+    pub waiting_max: usize,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        LimitsConfig {
+            message_bytes_max: 64 * 1024,
+            fragments_max: 1024,
+            partial_ms: 10_000,
+            pings_per_second: 20,
+            ping_ms: 15_000,
+            dead_ms: 30_000,
+            backlog_bytes_max: 64 * 1024,
+            stall_ms: 10_000,
+            waiting_max: 32,
+        }
+    }
+}
+
+/// Bounds of the hold queue.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HoldConfig {
+    /// Held messages in all; one more is treated as `when_full` of its policy says.
+    pub held_max: usize,
+    pub held_per_sender_max: usize,
+    /// How long removing or timing out can be undone.
+    pub undo_ms: u64,
+    /// How long a release waits for its sender to come back before it ends orphaned.
+    pub reconnect_ms: u64,
+}
+
+impl Default for HoldConfig {
+    fn default() -> Self {
+        HoldConfig {
+            held_max: 10_000,
+            held_per_sender_max: 20,
+            undo_ms: 5_000,
+            reconnect_ms: 60_000,
+        }
+    }
+}
+
+/// How long the text of a decided message is kept; the record outlives it without its text.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionConfig {
+    /// Masked, dropped, denied, expired, withdrawn, orphaned. A released text is erased at once.
+    pub text_days: u32,
+    /// The record itself, who decided what and why.
+    pub record_days: u32,
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        RetentionConfig { text_days: 7, record_days: 90 }
+    }
+}
+
+/// The model stage.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScoreConfig {
+    /// Off: judged by word lists and rules alone.
+    pub enabled: bool,
+    /// The longest that a message waits for its score.
+    pub score_deadline_ms: u64,
+    /// Messages waiting to be scored; one more is late at once.
+    pub queue_max: usize,
+    pub batch_max: usize,
+    pub threads: usize,
+}
+
+impl Default for ScoreConfig {
+    fn default() -> Self {
+        ScoreConfig {
+            enabled: true,
+            score_deadline_ms: 50,
+            queue_max: 256,
+            batch_max: 16,
+            threads: 1,
+        }
+    }
+}
+
+/// The moderators' console and the programs' doors.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConsoleConfig {
+    /// Hosts by which browsers may reach it beside the address it listens on (`mod.example.org`).
+    pub hosts: Vec<String>,
+    pub session_hours: u32,
+    /// Failed logins in a row before an account waits, doubling each time.
+    pub attempts_max: u32,
+    /// Consoles that listen at once.
+    pub streams_max: usize,
+}
+
+impl Default for ConsoleConfig {
+    fn default() -> Self {
+        ConsoleConfig { hosts: Vec::new(), session_hours: 12, attempts_max: 5, streams_max: 256 }
+    }
+}
+
+/// Which word lists are read.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WordlistsConfig {
+    /// The lists in the binary.
+    pub embedded: bool,
+    /// Further lists: files, or folders laid out like `wordlists/`.
+    pub paths: Vec<PathBuf>,
+}
+
+impl Default for WordlistsConfig {
+    fn default() -> Self {
+        WordlistsConfig { embedded: true, paths: Vec::new() }
+    }
+}
+
+/// One way through the proxy: a path prefix and the chat server behind it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RouteConfig {
+    /// The route's name in policy, metrics and console; its path where none is given.
+    pub name: String,
+    /// A path prefix; the longest that fits wins.
+    pub path: String,
+    /// `ws://`, `wss://`: where the chat server is. A path here replaces the route's prefix.
+    pub upstream: String,
+    pub protocol: String,
+    pub mode: Mode,
+    pub policy: String,
+    /// Origins that browsers may come from; `*` lets the upstream decide.
+    pub origins: Vec<String>,
+    /// Plain HTTP below the path.
+    pub http: HttpMode,
+    /// Path prefixes that are answered 403 (a history that would show held messages).
+    pub blocked_paths: Vec<String>,
+    /// A frame that may be chat but cannot be understood without doubt.
+    pub on_unreadable: Unjudged,
+    /// A binary frame where the protocol speaks text.
+    pub on_binary: Unjudged,
+    pub language: Language,
+    /// Where the client's identity stands in its handshake, if it can be trusted there.
+    pub identity: Option<IdentityConfig>,
+    /// A connection of Tidegate's own, for releases whose sender is gone.
+    pub service: Option<ServiceConfig>,
+    /// JSON pointers, for `protocol = "json"`.
+    pub json: Option<JsonConfig>,
+}
+
+impl Default for RouteConfig {
+    fn default() -> Self {
+        RouteConfig {
+            name: String::new(),
+            path: "/".into(),
+            upstream: String::new(),
+            protocol: "generic".into(),
+            mode: Mode::Inline,
+            policy: "standard".into(),
+            origins: vec!["*".into()],
+            http: HttpMode::Block,
+            blocked_paths: Vec::new(),
+            on_unreadable: Unjudged::Drop,
+            on_binary: Unjudged::Pass,
+            language: Language::En,
+            identity: None,
+            service: None,
+            json: None,
+        }
+    }
+}
+
+/// Where in the path a route stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Client to its own chat server: nothing reaches others before the verdict.
+    #[default]
+    Inline,
+    /// Chat server to one screen: keeps it off this screen.
+    Egress,
+}
+
+/// What becomes of plain HTTP requests on a route's path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HttpMode {
+    /// Passed to the upstream unchanged and unjudged.
+    Pass,
+    #[default]
+    Block,
+}
+
+/// What becomes of a frame that cannot be judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unjudged {
+    Pass,
+    #[default]
+    Drop,
+}
+
+/// Where a handshake says who the client is.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityConfig {
+    pub from: IdentitySource,
+    /// The header's, cookie's or query parameter's name.
+    pub name: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdentitySource {
+    Header,
+    Cookie,
+    Query,
+}
+
+/// How Tidegate itself reaches the upstream.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServiceConfig {
+    /// Path and query; the route's own where empty.
+    pub path: String,
+    /// Headers to send, for instance an Authorization.
+    pub headers: BTreeMap<String, String>,
+    /// Text frames to send before the first release.
+    pub hello: Vec<String>,
+}
+
+/// Where the parts of a chat message stand in a JSON frame, as RFC 6901 pointers.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JsonConfig {
+    /// The array of messages in a frame; empty where the frame is one message.
+    pub messages: String,
+    /// A value that says that this is chat, for instance `/type` is one of `chat`.
+    pub kind: String,
+    pub kinds: Vec<String>,
+    /// The text; required.
+    pub text: String,
+    pub user: String,
+    pub name: String,
+    pub channel: String,
+    pub id: String,
+    pub roles: String,
+    /// A string that holds JSON of its own, in which the pointers above then apply.
+    pub inner: String,
+    /// Several JSON values in one frame, one a line.
+    pub lines: bool,
+    /// A notice to the sender, a template with `{id}`, `{verdict}`, `{rule}` and `{text}`.
+    pub notice: String,
+}
+
+/// What one policy does with what was found.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicyConfig {
+    /// `off`, `relaxed`, `standard` or `strict`: what everything unsaid below is.
+    pub preset: Option<String>,
+    pub while_held: Option<WhileHeld>,
+    /// How long a held message waits for a moderator.
+    pub hold_ms: Option<u64>,
+    pub on_expiry: Option<OnExpiry>,
+    /// A message that should be held while the queue is full or the store fails.
+    pub when_full: Option<Unjudged>,
+    /// The model did not answer in time.
+    pub on_late: Option<OnLate>,
+    pub exempt_roles: Option<Vec<Role>>,
+    pub exempt_users: Option<Vec<String>>,
+    /// Whether senders are told of what became of their messages.
+    pub notices: Option<bool>,
+    pub flood: Option<FloodConfig>,
+
+    pub threat: Option<CategoryConfig>,
+    pub hate: Option<CategoryConfig>,
+    pub harassment: Option<CategoryConfig>,
+    pub sexual: Option<CategoryConfig>,
+    pub self_harm: Option<CategoryConfig>,
+    pub doxxing: Option<CategoryConfig>,
+    pub extremism: Option<CategoryConfig>,
+    pub profanity: Option<CategoryConfig>,
+    pub spam: Option<CategoryConfig>,
+    pub link: Option<CategoryConfig>,
+    pub impersonation: Option<CategoryConfig>,
+}
+
+/// What one policy does with one category.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CategoryConfig {
+    /// The verdict at severity 1, 2, 3 and 4.
+    pub action: Option<[Verdict; 4]>,
+    /// The model's score from which it counts as found, 0 to 1.
+    pub threshold: Option<f32>,
+    pub on_expiry: Option<OnExpiry>,
+    /// Recorded, never acted on.
+    pub shadow: Option<bool>,
+}
+
+/// One sender's pace.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FloodConfig {
+    /// More messages than this within the window are spam.
+    pub messages_max: u32,
+    /// The same text more often than this within the window is spam.
+    pub repeats_max: u32,
+    pub window_ms: u64,
+}
+
+impl Default for FloodConfig {
+    fn default() -> Self {
+        FloodConfig { messages_max: 10, repeats_max: 3, window_ms: 10_000 }
+    }
+}
+
+/// What becomes of a sender's later chat in a channel while one message is held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhileHeld {
+    #[default]
+    Pass,
+    Wait,
+    Hold,
+}
+
+/// What becomes of a held message that nobody decided in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnExpiry {
+    #[default]
+    Drop,
+    Release,
+}
+
+/// What becomes of a message whose score came too late.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnLate {
+    #[default]
+    Pass,
+    Hold,
+}

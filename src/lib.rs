@@ -1,0 +1,31 @@
+//! Tidegate stands in a livestream chat's path and passes, masks, holds or drops each message.
+//!
+//! Modules are named in the order in which a message meets them.
+
+pub mod listen;
+pub mod session;
+pub mod protocol;
+pub mod pipeline;
+pub mod normalize;
+pub mod scan;
+pub mod score;
+pub mod decide;
+pub mod act;
+pub mod hold;
+pub mod store;
+pub mod audit;
+
+pub mod accounts;
+pub mod console;
+pub mod api;
+pub mod admin;
+
+pub mod rules;
+pub mod history;
+
+pub mod message;
+pub mod config;
+pub mod metrics;
+
+pub mod commands;
+pub mod demo;

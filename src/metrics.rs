@@ -1,0 +1,139 @@
+//! Names every metric, its help and its labels.
+
+use prometheus_client::{
+    encoding::text::encode,
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::{Registry, Unit},
+};
+
+type Labels = Vec<(&'static str, String)>;
+
+/// All counters and gauges of the process; counting never waits.
+pub struct Metrics {
+    registry: Registry,
+    /// By `route` and `verdict`.
+    messages: Family<Labels, Counter>,
+    /// By `rule` and `category`.
+    findings: Family<Labels, Counter>,
+    /// By `reason`: whatever was thrown away anywhere, and why.
+    discarded: Family<Labels, Counter>,
+    /// By `state`: how held messages ended.
+    holds_ended: Family<Labels, Counter>,
+    /// By `reason`.
+    connections_refused: Family<Labels, Counter>,
+    /// By `result`: `known`, `late`, `skipped`.
+    scores: Family<Labels, Counter>,
+    /// By `result`: `ok`, `refused`.
+    reloads: Family<Labels, Counter>,
+    pub connections: Gauge,
+    pub held: Gauge,
+    pub judge_seconds: Histogram,
+    pub score_seconds: Histogram,
+    pub store_commit_seconds: Histogram,
+    pub bytes_from_clients: Counter,
+    pub bytes_from_servers: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Metrics::new()
+    }
+}
+
+impl Metrics {
+    pub fn new() -> Metrics {
+        // 2 µs to about 2 s: a rule takes microseconds, a late model or disk a second.
+        let seconds = || Histogram::new(exponential_buckets(2e-6, 2.0, 21));
+        let mut metrics = Metrics {
+            registry: Registry::with_prefix("tidegate"),
+            messages: Family::default(),
+            findings: Family::default(),
+            discarded: Family::default(),
+            holds_ended: Family::default(),
+            connections_refused: Family::default(),
+            scores: Family::default(),
+            reloads: Family::default(),
+            connections: Gauge::default(),
+            held: Gauge::default(),
+            judge_seconds: seconds(),
+            score_seconds: seconds(),
+            store_commit_seconds: seconds(),
+            bytes_from_clients: Counter::default(),
+            bytes_from_servers: Counter::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let r = &mut self.registry;
+        r.register("messages", "Chat messages judged", self.messages.clone());
+        r.register("findings", "Reasons found, acting or in shadow", self.findings.clone());
+        r.register("discarded", "Things thrown away at a bound", self.discarded.clone());
+        r.register("holds_ended", "Held messages by their end", self.holds_ended.clone());
+        let refused = self.connections_refused.clone();
+        r.register("connections_refused", "Connections not proxied", refused);
+        r.register("scores", "What the model stage answered", self.scores.clone());
+        r.register("reloads", "Attempts to load new rules", self.reloads.clone());
+        r.register("connections", "Proxied connections now", self.connections.clone());
+        r.register("held", "Messages held now", self.held.clone());
+        let unit = || Unit::Seconds;
+        r.register_with_unit("judge", "One judgement", unit(), self.judge_seconds.clone());
+        r.register_with_unit(
+            "score",
+            "One score, waiting included",
+            unit(),
+            self.score_seconds.clone(),
+        );
+        let commit = self.store_commit_seconds.clone();
+        r.register_with_unit("store_commit", "One durable commit", unit(), commit);
+        let (up, down) = (self.bytes_from_clients.clone(), self.bytes_from_servers.clone());
+        r.register_with_unit("from_clients", "Payload read from clients", Unit::Bytes, up);
+        r.register_with_unit("from_servers", "Payload read from servers", Unit::Bytes, down);
+    }
+
+    pub fn message(&self, route: &str, verdict: &'static str) {
+        let labels = vec![("route", route.to_owned()), ("verdict", verdict.to_owned())];
+        self.messages.get_or_create(&labels).inc();
+    }
+
+    pub fn finding(&self, rule: &str, category: &'static str) {
+        let labels = vec![("rule", rule.to_owned()), ("category", category.to_owned())];
+        self.findings.get_or_create(&labels).inc();
+    }
+
+    pub fn discard(&self, reason: &'static str) {
+        self.discarded.get_or_create(&vec![("reason", reason.to_owned())]).inc();
+    }
+
+    pub fn hold_ended(&self, state: &'static str) {
+        self.holds_ended.get_or_create(&vec![("state", state.to_owned())]).inc();
+    }
+
+    pub fn refuse(&self, reason: &'static str) {
+        self.connections_refused.get_or_create(&vec![("reason", reason.to_owned())]).inc();
+    }
+
+    pub fn scored(&self, result: &'static str) {
+        self.scores.get_or_create(&vec![("result", result.to_owned())]).inc();
+    }
+
+    pub fn reload(&self, result: &'static str) {
+        self.reloads.get_or_create(&vec![("result", result.to_owned())]).inc();
+    }
+
+    /// The OpenMetrics text exposition, which Prometheus reads.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        match encode(&mut text, &self.registry) {
+            Ok(()) => text,
+            // Writing to a string fails only if a metric's own encoder does.
+            Err(_) => "# EOF\n".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Reads chat messages out of frames and writes the answer back in the same dialect.
+
+use std::{ops::Range, sync::Arc};
+
+use bytes::Bytes;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::{
+    config::{Mode, RouteConfig},
+    message::{Fate, Language, Message},
+};
+
+mod irc;
+mod json;
+mod text;
+
+/// One state machine per proxied connection; it sees the data frames of both legs, in order.
+///
+/// A protocol is pure: no I/O and no clock.
+pub trait Protocol: Send {
+    /// What one whole data message (fragments already joined) says.
+    ///
+    /// Only the judged leg yields chat: [`Leg::Client`] in `inline`, [`Leg::Server`] in `egress`.
+    /// The other leg is read for state alone (a nick that changed, a channel that was joined).
+    fn read(&mut self, from: Leg, frame: &Frame, now_ms: u64) -> Reading;
+
+    /// The frame with each unit kept, masked or removed, every other byte as it was.
+    ///
+    /// `None` when nothing worth sending remains. `fates` is as long as `units`.
+    fn rebuild(&self, frame: &Frame, units: &[Unit], fates: &[Fate]) -> Option<Frame>;
+
+    /// What tells the person on the client leg what became of `about`; may be empty.
+    fn notice(&self, about: &Message, notice: &Notice) -> Vec<Frame>;
+}
+
+/// The side of the proxy that a frame came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leg {
+    Client,
+    Server,
+}
+
+/// A WebSocket data message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    Text(Utf8Bytes),
+    Binary(Bytes),
+}
+
+impl Frame {
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Frame::Text(text) => text.as_bytes(),
+            Frame::Binary(bytes) => bytes,
+        }
+    }
+}
+
+/// What a frame turned out to be.
+#[derive(Debug)]
+pub enum Reading {
+    /// Nothing to judge: it passes untouched.
+    NotChat,
+    /// One unit or several (IRC lines, an array of messages), in the order they stand.
+    Chat(Vec<Unit>),
+    /// It may be chat but cannot be understood without doubt; the route's `on_unreadable` decides.
+    Unreadable(&'static str),
+}
+
+/// The smallest piece of a frame that is judged, kept, held or removed as one.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    pub message: Message,
+    /// The bytes of the frame that vanish when this unit is removed.
+    pub whole: Range<usize>,
+    /// The bytes of the frame that spell the message's text, escapes included.
+    pub text: Range<usize>,
+}
+
+/// What the sender is told.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    pub kind: NoticeKind,
+    pub language: Language,
+    /// The rule that acted, never how to evade it.
+    pub rule: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoticeKind {
+    Dropped,
+    Held,
+    Released,
+    Denied,
+    Expired,
+    TimedOut,
+}
+
+/// What a connection knows from its handshake, before the first frame.
+#[derive(Clone, Debug)]
+pub struct Seat {
+    pub route: Arc<str>,
+    pub mode: Mode,
+    /// The request's path, and its query without the question mark.
+    pub path: String,
+    pub query: String,
+    /// The subprotocol that was agreed on, if any.
+    pub subprotocol: Option<String>,
+}
+
+/// A route's protocol with its settings compiled, shared by the route's connections.
+pub trait Dialect: Send + Sync {
+    fn open(&self, seat: Seat) -> Box<dyn Protocol>;
+}
+
+/// Compiles a route's settings; the error says what is wrong with them.
+type Compile = fn(&RouteConfig) -> Result<Arc<dyn Dialect>, String>;
+
+/// Every protocol by the name it has in the settings.
+pub const PROTOCOLS: &[(&str, Compile)] = &[
+    ("text", text::compile),
+    ("irc", irc::compile),
+    ("json", json::compile),
+    ("generic", json::compile),
+    ("owncast", json::compile),
+];
+
+/// The compiled protocol of a route.
+pub fn dialect(route: &RouteConfig) -> Result<Arc<dyn Dialect>, String> {
+    let known = PROTOCOLS.iter().find(|(name, _)| *name == route.protocol);
+    let Some((_, compile)) = known else {
+        let names: Vec<_> = PROTOCOLS.iter().map(|(name, _)| *name).collect();
+        let name = &route.protocol;
+        return Err(format!("protocol {name:?} is not one of {}", names.join(", ")));
+    };
+    compile(route)
+}
