@@ -7,7 +7,6 @@ use hyper::{
     body::Incoming,
     header::{self, HeaderValue},
 };
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{
@@ -20,8 +19,8 @@ use super::{
 };
 use crate::{config::HttpMode, hold::Live, protocol::Seat};
 
-/// A place among the connections, given back when it is dropped.
-pub type Place = Arc<OwnedSemaphorePermit>;
+/// A place among the connections, given back when the last of them lets go.
+pub type Place = Arc<dyn Send + Sync>;
 
 /// Answers a request on the chat port; a WebSocket one goes on as a session of its own.
 pub async fn answer(
