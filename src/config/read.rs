@@ -71,6 +71,8 @@ impl Config {
             .take(PROBLEMS_MAX)
             .map(|e| lines.problem(e.span(), String::new(), e.message()))
             .collect();
+        // What follows a slip on the same line is its echo.
+        problems.dedup_by_key(|p| p.line);
         let broken = !problems.is_empty();
         let (config, shape) = shape(table.clone(), &lines);
         // After a slip of syntax the rest may be misread; what stands before it is certain.
