@@ -1,1 +1,4 @@
-//! To be written.
+//! Runs the whole product on loopback with nothing to set up.
+
+mod chat;
+mod room;
