@@ -35,6 +35,7 @@ pub struct Config {
     pub score: ScoreConfig,
     pub history: HistoryConfig,
     pub console: ConsoleConfig,
+    pub api: ApiConfig,
     /// Word lists: files or folders beside the embedded ones.
     pub wordlists: WordlistsConfig,
     pub route: Vec<RouteConfig>,
@@ -52,6 +53,7 @@ impl Default for Config {
             score: ScoreConfig::default(),
             history: HistoryConfig::default(),
             console: ConsoleConfig::default(),
+            api: ApiConfig::default(),
             wordlists: WordlistsConfig::default(),
             route: Vec::new(),
             policy: BTreeMap::new(),
@@ -237,11 +239,37 @@ pub struct ConsoleConfig {
     pub attempts_max: u32,
     /// Consoles that listen at once.
     pub streams_max: usize,
+    /// Sessions of one account at once; one more ends the oldest.
+    pub sessions_max: usize,
 }
 
 impl Default for ConsoleConfig {
     fn default() -> Self {
-        ConsoleConfig { hosts: Vec::new(), session_hours: 12, attempts_max: 5, streams_max: 256 }
+        ConsoleConfig {
+            hosts: Vec::new(),
+            session_hours: 12,
+            attempts_max: 5,
+            streams_max: 256,
+            sessions_max: 8,
+        }
+    }
+}
+
+/// The programs' door.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ApiConfig {
+    /// One request's body.
+    pub body_bytes_max: usize,
+    /// Messages in one request; each is at most `limits.message_bytes_max` long.
+    pub messages_max: usize,
+    /// Requests being judged at once; one more is answered 503.
+    pub requests_max: usize,
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        ApiConfig { body_bytes_max: 1024 * 1024, messages_max: 256, requests_max: 64 }
     }
 }
 
