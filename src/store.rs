@@ -33,6 +33,8 @@ pub enum Table {
     Holds,
     /// `audit`: the chain of records, by sequence number.
     Records,
+    /// `audit`: sequence numbers by decision id, so that one message's records can be looked up.
+    RecordIds,
     /// `audit`: erasable texts, by record or hold id.
     Texts,
     /// `accounts`.
@@ -44,9 +46,10 @@ pub enum Table {
 }
 
 impl Table {
-    pub const ALL: [Table; 7] = [
+    pub const ALL: [Table; 8] = [
         Table::Holds,
         Table::Records,
+        Table::RecordIds,
         Table::Texts,
         Table::Accounts,
         Table::Sessions,
