@@ -23,8 +23,11 @@ pub trait Store: Send + Sync {
         table: Table,
         after: &str,
         limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<(String, Vec<u8>)>, StoreError>>;
+    ) -> BoxFuture<'_, Result<Entries, StoreError>>;
 }
+
+/// Keys and values, in key order.
+pub type Entries = Vec<(String, Vec<u8>)>;
 
 /// Which table; each has one owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -14,7 +14,7 @@ use tokio::{
     task::spawn_blocking,
 };
 
-use super::{Store, StoreError, Table, Write};
+use super::{Entries, Store, StoreError, Table, Write};
 
 mod file;
 
@@ -93,7 +93,7 @@ impl Store for Embedded {
         table: Table,
         after: &str,
         limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<(String, Vec<u8>)>, StoreError>> {
+    ) -> BoxFuture<'_, Result<Entries, StoreError>> {
         let after = after.to_owned();
         Box::pin(self.read(move |file| file.scan(table, &after, limit)))
     }

@@ -18,7 +18,7 @@ use redb::{
     backends::FileBackend,
 };
 
-use super::super::{Expect, StoreError, Table, Write};
+use super::super::{Entries, Expect, StoreError, Table, Write};
 
 const NAME: &str = "tidegate.redb";
 /// A file without this value in `Meta` was not made by us.
@@ -99,7 +99,7 @@ impl File {
         table: Table,
         after: &str,
         limit: usize,
-    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    ) -> Result<Entries, StoreError> {
         self.with(|database| {
             let table = database.begin_read()?.open_table(definition(table))?;
             // The empty key is a key like others, but "after nothing" starts before it.
@@ -231,7 +231,8 @@ fn transact(
                     Expect::Absent => now.is_none(),
                     Expect::Exactly(bytes) => now == Some(bytes.as_slice()),
                 };
-                if !expected && !(again && now == write.value.as_deref()) {
+                let done = again && now == write.value.as_deref();
+                if !expected && !done {
                     changed = Some(write.key.clone());
                     break;
                 }
