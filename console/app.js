@@ -1,6 +1,6 @@
 // Puts the page together: who is logged in, what is listened to, what a key or a click does.
 
-import { clock, known, language, say, span, speak, translate } from './strings.js';
+import { clock, known, language, length, say, span, speak, translate } from './strings.js';
 import { call, listen } from './door.js';
 import { closeAll, toast, undoLast } from './toasts.js';
 import { named } from './text.js';
@@ -97,7 +97,7 @@ async function act(made, what, body = {}, byKey = false) {
   if (what === 'release') return toast(say(way === 'orphan' ? 'done_release_orphan' : 'done_release'));
   const who = named(hold.sender.name || hold.sender.id);
   const sentence = what === 'remove' ? say('done_remove')
-    : say('done_time_out', { who, time: span(body.seconds) });
+    : say('done_time_out', { who, time: length(body.seconds) });
   return toast(sentence, { undo: { until_ms: hold.decided.undo_until_ms, run: () => undo(hold.id) } });
 }
 

@@ -17,6 +17,7 @@ let selected = null;
 let total = 0;
 let unseenRows = new Set();
 let pointer = { id: null, at: -Infinity };
+let byKeys = false;
 
 export function start(shared) {
   desk = shared;
@@ -107,6 +108,11 @@ const calm = () => !selected && !pointing();
 // Takes rows that are over away, where that moves neither the selected row nor the one under the
 // pointer. `decided`: this moderator just decided by key and looks for the next.
 function sweep(decided = false) {
+  // Who works with keys keeps the place; a clicked row is done with once the pointer rests.
+  if (selected && !open(selected) && !byKeys && !pointing()) {
+    if (selected.element.contains(document.activeElement)) document.activeElement.blur();
+    select(null);
+  }
   const all = ordered();
   const at = (id) => all.findIndex((made) => made.id === id);
   const guard = Math.max(
@@ -168,6 +174,7 @@ function step(direction, from = selected) {
 
 // What a key does to the selection; true if it did something.
 export function key(name) {
+  byKeys = true;
   const acts = { r: 'release', x: 'remove' };
   if (name === 'j' || name === 'ArrowDown') return go(step(1));
   if (name === 'k' || name === 'ArrowUp') return go(step(-1));
@@ -208,7 +215,12 @@ list.addEventListener('focusin', (event) => {
 list.addEventListener('pointermove', (event) => {
   pointer = { id: event.target.closest('.row')?.dataset.id ?? pointer.id, at: performance.now() };
 });
-list.addEventListener('pointerleave', () => { pointer = { id: null, at: -Infinity }; });
+list.addEventListener('pointerdown', () => { byKeys = false; });
+// A finger that was lifted may tap again in the same place.
+list.addEventListener('pointerleave', (event) => {
+  pointer = event.pointerType === 'touch' ? { ...pointer, at: performance.now() }
+    : { id: null, at: -Infinity };
+});
 list.addEventListener('click', (event) => {
   const made = rows.get(event.target.closest('.row')?.dataset.id);
   const text = window.getSelection()?.isCollapsed === false;

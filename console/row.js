@@ -1,7 +1,7 @@
 // Draws one held message.
 
 import { el, foreign } from './text.js';
-import { clock, countdown, known, say, span } from './strings.js';
+import { clock, countdown, known, length, say, span } from './strings.js';
 import { now } from './door.js';
 
 const HURRY_S = 20;
@@ -19,8 +19,12 @@ export function draw(made, desk) {
   made.menu = null;
   element.dataset.severity = hold.severity;
   element.replaceChildren(head(made), body(hold), reasons(hold));
-  if (hold.way) element.append(el('p', { className: `way ${hold.way}`, textContent: say(`way_${hold.way}`) }));
-  if (desk.mayDecide) element.append(actions(made, desk));
+  const foot = el('div', { className: 'foot' });
+  if (desk.mayDecide) foot.append(actions(made, desk));
+  if (hold.way) {
+    foot.append(el('p', { className: `way ${hold.way}`, textContent: say(`way_${hold.way}`) }));
+  }
+  element.append(foot);
   if (made.over) cover(made, made.over);
   tick(made);
 }
@@ -34,8 +38,8 @@ function head({ hold }) {
     line.append(el('span', { className: 'muted' }, before, foreign(hold.channel), after));
   }
   if (hold.mode === 'egress') line.append(el('span', { className: 'tag', textContent: say('egress') }));
-  line.append(el('span', { className: 'spring' }), el('span', { className: 'age muted' }),
-    el('span', { className: 'time-left' }));
+  line.append(el('span', { className: 'times' }, el('span', { className: 'age muted' }),
+    el('span', { className: 'time-left' })));
   return line;
 }
 
@@ -92,7 +96,7 @@ export function toggleMenu(made, desk) {
     el('span', { className: 'muted', textContent: say('time_out_menu') }));
   desk.timeOuts.forEach((seconds, index) => {
     const choose = () => desk.act(made, 'time-out', { seconds });
-    made.menu.append(el('button', { type: 'button', onclick: choose }, span(seconds), ' ',
+    made.menu.append(el('button', { type: 'button', onclick: choose }, length(seconds), ' ',
       el('kbd', { aria: { hidden: 'true' } }, String(index + 1))));
   });
   made.element.querySelector('[data-act="time_out"]').setAttribute('aria-expanded', 'true');
@@ -116,7 +120,7 @@ export function cover(made, sentence) {
   made.element.classList.add('over');
   for (const button of made.element.querySelectorAll('button')) button.disabled = true;
   made.element.querySelector('.cover')?.remove();
-  made.element.append(el('p', { className: 'cover', textContent: sentence }));
+  made.element.append(el('p', { className: 'cover' }, el('span', { textContent: sentence })));
 }
 
 export function uncover(made) {

@@ -158,6 +158,13 @@ export function span(seconds) {
   return say('hours', { n: Math.round(whole / 3600) });
 }
 
+// "1 min", "24 h": a length that was chosen, exactly.
+export function length(seconds) {
+  if (seconds % 3600 === 0) return say('hours', { n: seconds / 3600 });
+  if (seconds % 60 === 0) return say('minutes', { n: seconds / 60 });
+  return say('seconds', { n: seconds });
+}
+
 // "1:48", for what is counted down.
 export function countdown(seconds) {
   const whole = Math.max(0, Math.ceil(seconds));

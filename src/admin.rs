@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     accounts::{Role, Scope},
+    audit,
     doors::{Doors, Failure, read_json},
 };
 
@@ -30,6 +31,7 @@ pub fn router(doors: Doors) -> Router {
         .route("/metrics", get(metrics))
         .route("/control/user", post(add_user))
         .route("/control/token", post(issue_token))
+        .route("/control/audit", get(verify_audit))
         .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "not_found", "nothing is here") })
         .with_state(doors)
 }
@@ -91,6 +93,19 @@ async fn issue_token(
     let secret = doors.accounts.issue_token(&new.name, &new.scopes).await?;
     tracing::info!(name = new.name, "a token was issued");
     Ok((StatusCode::CREATED, Json(json!({ "token": secret }))))
+}
+
+async fn verify_audit(
+    State(doors): State<Doors>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Failure> {
+    permit(&doors, &headers)?;
+    doors.audit.flush().await;
+    let answer = match audit::verify(doors.store.as_ref()).await {
+        Ok(verified) => json!({ "ok": true, "records": verified.records }),
+        Err(broken) => json!({ "ok": false, "message": broken.to_string() }),
+    };
+    Ok(Json(answer))
 }
 
 fn permit(doors: &Doors, headers: &HeaderMap) -> Result<(), Failure> {
