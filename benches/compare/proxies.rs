@@ -63,7 +63,8 @@ impl Kind {
         let said = said.map_err(|e| format!("{e}; {install}"))?;
         let line = said.lines().next().unwrap_or_default();
         let line = line.trim_start_matches("nginx version: ");
-        let end = line.find(" - http").or_else(|| line.find(" 20")).unwrap_or(line.len());
+        // HAProxy adds its date and address.
+        let end = line.find(" 20").unwrap_or(line.len());
         Ok(Some(line[..end].to_owned()))
     }
 }

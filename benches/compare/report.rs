@@ -83,7 +83,7 @@ fn heading(options: &Options, versions: &[String]) -> Outcome<String> {
     };
     Ok(format!(
         "{warning}{date}, {model}, {} cores, Linux {}, load {} at the end; commit {commit}; {}.\n\
-         Medians of {} rounds [lowest to highest], and in brackets the median of the ratios to \
+         Rounds: {}; medians [lowest to highest], and in brackets the median of the ratios to \
          nginx in the same round. {} connections; paced: {} messages/s; idle: {} connections; \
          Tidegate with {} terms beside its own lists, no model. `cargo bench --bench compare`\n\n",
         models().count(),
