@@ -47,11 +47,7 @@ pub async fn export(
     }
 }
 
-async fn text_of(
-    store: &dyn Store,
-    key: &str,
-    bytes: &[u8],
-) -> Result<Option<String>, StoreError> {
+async fn text_of(store: &dyn Store, key: &str, bytes: &[u8]) -> Result<Option<String>, StoreError> {
     let record = chain::record(key, bytes)?;
     let row = texts::key(&record.id, key.parse().unwrap_or(0));
     let row = store.load(Table::Texts, &row).await?;

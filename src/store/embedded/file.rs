@@ -94,12 +94,7 @@ impl File {
         })
     }
 
-    pub fn scan(
-        &self,
-        table: Table,
-        after: &str,
-        limit: usize,
-    ) -> Result<Entries, StoreError> {
+    pub fn scan(&self, table: Table, after: &str, limit: usize) -> Result<Entries, StoreError> {
         self.with(|database| {
             let table = database.begin_read()?.open_table(definition(table))?;
             // The empty key is a key like others, but "after nothing" starts before it.
