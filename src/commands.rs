@@ -222,8 +222,11 @@ pub fn settings(args: &RunArgs) -> Result<Config, Failure> {
         }
     };
     args.ports.apply(&mut config);
-    let wrong = config.check().into_iter().chain(config::protocols(&config));
-    let wrong: Vec<String> = wrong.map(|(key, cause)| format!("{key}: {cause}")).collect();
+    let mut wrong = config.check();
+    if wrong.is_empty() {
+        wrong = config::protocols(&config);
+    }
+    let wrong: Vec<String> = wrong.iter().map(|(key, cause)| format!("{key}: {cause}")).collect();
     match wrong.is_empty() {
         true => Ok(config),
         false => Err(Failure::Usage(wrong.join("\n"))),

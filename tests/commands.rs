@@ -8,6 +8,7 @@ use std::{
 };
 
 use serde_json::Value;
+use tidegate::{config::Config, decide::Policy, scan::wordlist};
 
 /// A folder of its own for one test, gone when the test is.
 struct Folder(PathBuf);
@@ -246,4 +247,34 @@ fn listed_words_have_their_verdicts() {
             assert_eq!(answer["findings"][0]["span"], row["span"], "{row} {answer}");
         }
     }
+}
+
+/// Every term of the embedded lists, alone in a message, has the verdict of its category and
+/// severity under `standard`, or a more severe one where a second term stands in it.
+#[test]
+fn every_listed_term_has_its_verdict() {
+    let policies = Policy::compile(&Config::default()).unwrap();
+    let mut expected = Vec::new();
+    let mut input = String::new();
+    let lists = wordlist::embedded().unwrap();
+    // A term that is allowed as a whole means nothing alone.
+    let allowed: Vec<&String> = lists.iter().flat_map(|list| &list.allow).collect();
+    for list in &lists {
+        for term in list.terms.iter().filter(|term| !allowed.contains(&&term.text)) {
+            let action = policies["standard"].action(term.category, term.severity);
+            expected.push((format!("{} {:?}", list.name, term.text), action.name()));
+            input.push_str(&term.text);
+            input.push('\n');
+        }
+    }
+    assert!(expected.len() > 500, "{}", expected.len());
+    let answers = answers(&run(&["judge", "--no-model"], input.as_bytes()));
+    assert_eq!(answers.len(), expected.len());
+    let rank = |name: &str| ["pass", "mask", "hold", "drop"].iter().position(|v| *v == name);
+    let milder = expected
+        .iter()
+        .zip(&answers)
+        .filter(|((_, wanted), answer)| rank(answer["verdict"].as_str().unwrap()) < rank(wanted));
+    let milder: Vec<_> = milder.map(|((term, wanted), a)| (term, wanted, a)).collect();
+    assert!(milder.is_empty(), "{milder:#?}");
 }
