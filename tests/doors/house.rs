@@ -84,8 +84,8 @@ async fn doors(config: Config) -> (Doors, String) {
     let store = store::open(&config.state_dir).expect("a new store opens");
     let metrics = Arc::new(Metrics::new());
     let audit = Audit::open(store.clone(), metrics.clone(), 7, 90).await.expect("a new chain");
-    let hold = config.hold.clone();
-    let holds = HoldQueue::open(store.clone(), audit.clone(), metrics.clone(), hold).await;
+    let (hold, keep) = (config.hold.clone(), config.retention.clone());
+    let holds = HoldQueue::open(store.clone(), audit.clone(), metrics.clone(), hold, keep).await;
     let accounts = Accounts::open(store.clone(), &config.console);
     let people = [
         ("vera", Role::Viewer),

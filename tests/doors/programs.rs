@@ -32,7 +32,7 @@ async fn texts_are_judged_alone_and_together() {
     assert_eq!(one.status, 200, "{answer}");
     assert_eq!((&answer["id"], &answer["verdict"]), (&json!(7), &json!("pass")));
     assert_eq!((&answer["findings"], &answer["scores"]), (&json!([]), &json!({})));
-    assert!(answer["elapsed_us"].is_u64());
+    assert!(answer["elapsed_us"].is_number());
 
     let body = json!({ "messages": [{ "id": "a", "text": "hi" }, { "id": "b" }, 5,
         { "id": "c", "text": "see you", "user": "u", "channel": "c" }] });
@@ -47,10 +47,7 @@ async fn texts_are_judged_alone_and_together() {
 
 #[tokio::test]
 async fn only_a_text_with_a_user_is_remembered() {
-    let house = house(|config| {
-        config.policy.entry("standard".into()).or_default();
-    })
-    .await;
+    let house = house(|_| {}).await;
     // The default flood rule finds the same text too often from one sender, never from nobody.
     let found = async |body: &str| {
         let mut rules = Vec::new();
