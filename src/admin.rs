@@ -1,1 +1,121 @@
-//! To be written.
+//! Serves operators: whether it lives, whether it is ready, its figures, and the control door.
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::State,
+    http::{HeaderMap, Request, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::{
+    accounts::{Role, Scope},
+    audit,
+    doors::{Doors, Failure, read_json},
+};
+
+const BODY_BYTES_MAX: usize = 8 * 1024;
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The operators' routes, on a port of their own.
+///
+/// `/control/*` opens only with the token in `control.json`; the rest tells nothing secret, but
+/// belongs on an address that only operators reach.
+pub fn router(doors: Doors) -> Router {
+    Router::new()
+        .route("/live", get(|| async { "live\n" }))
+        .route("/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/control/user", post(add_user))
+        .route("/control/token", post(issue_token))
+        .route("/control/audit", get(verify_audit))
+        .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "not_found", "nothing is here") })
+        .with_state(doors)
+}
+
+/// A new account, as the command sends it.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    pub name: String,
+    pub role: Role,
+    pub password: String,
+    /// Gives an existing account a new role and password.
+    #[serde(default)]
+    pub replace: bool,
+}
+
+/// A new token, as the command sends it.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewToken {
+    pub name: String,
+    pub scopes: Vec<Scope>,
+}
+
+async fn ready(State(doors): State<Doors>) -> (StatusCode, Json<Value>) {
+    let store = doors.accounts.store_answers().await;
+    let ready = doors.ready.is() && store;
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = json!({
+        "ready": ready,
+        "store": store,
+        "rules": doors.pipeline.rules.load().version.as_ref(),
+        "model": doors.pipeline.scorer.available(),
+    });
+    (status, Json(body))
+}
+
+async fn metrics(State(doors): State<Doors>) -> Response {
+    ([(header::CONTENT_TYPE, OPENMETRICS)], doors.metrics.render()).into_response()
+}
+
+async fn add_user(
+    State(doors): State<Doors>,
+    request: Request<Body>,
+) -> Result<StatusCode, Failure> {
+    permit(&doors, request.headers())?;
+    let new: NewUser = read_json(request, BODY_BYTES_MAX).await?;
+    doors.accounts.add(&new.name, new.role, &new.password, new.replace).await?;
+    tracing::info!(name = new.name, role = ?new.role, "an account was written");
+    Ok(StatusCode::CREATED)
+}
+
+async fn issue_token(
+    State(doors): State<Doors>,
+    request: Request<Body>,
+) -> Result<(StatusCode, Json<Value>), Failure> {
+    permit(&doors, request.headers())?;
+    let new: NewToken = read_json(request, BODY_BYTES_MAX).await?;
+    let secret = doors.accounts.issue_token(&new.name, &new.scopes).await?;
+    tracing::info!(name = new.name, "a token was issued");
+    Ok((StatusCode::CREATED, Json(json!({ "token": secret }))))
+}
+
+async fn verify_audit(
+    State(doors): State<Doors>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Failure> {
+    permit(&doors, &headers)?;
+    doors.audit.flush().await;
+    let answer = match audit::verify(doors.store.as_ref()).await {
+        Ok(verified) => json!({ "ok": true, "records": verified.records }),
+        Err(broken) => json!({ "ok": false, "message": broken.to_string() }),
+    };
+    Ok(Json(answer))
+}
+
+fn permit(doors: &Doors, headers: &HeaderMap) -> Result<(), Failure> {
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = value.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    match doors.control.opens(token) {
+        true => Ok(()),
+        false => {
+            let message = "this door opens with the token in control.json";
+            Err(Failure::new(StatusCode::UNAUTHORIZED, "token", message))
+        }
+    }
+}

@@ -3,16 +3,28 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::{
     message::{Finding, Sender, Verdict},
     metrics::Metrics,
-    store::{Store, StoreError},
+    store::{Store, StoreError, Table},
 };
 
+mod chain;
+pub mod jsonl;
+mod texts;
+mod writer;
+
+pub use chain::{Broken, Verified, verify};
+
+/// Records waiting for the writer: a few seconds of a raid in which every message is dropped.
+const QUEUE_MAX: usize = 4096;
+/// Records that a listener may be behind before it misses some.
+const LISTENERS_BEHIND_MAX: usize = 1024;
+
 /// One line of the log: a verdict other than pass, or somebody's decision.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// The message's decision id: what a sender can quote and a moderator can look up.
     pub id: String,
@@ -25,7 +37,7 @@ pub struct Record {
     /// The version of the ruleset that judged.
     pub rules: String,
     /// SHA-256 of the text with a salt of its own; the text itself is stored apart, so that it
-    /// can be erased while the chain still verifies.
+    /// can be erased while the chain still verifies. Filled in when the record is stored.
     pub text_sha256: String,
 }
 
@@ -45,32 +57,115 @@ pub struct Audit {
     pub(crate) inner: Arc<Inner>,
 }
 
-pub(crate) struct Inner {}
+pub(crate) struct Inner {
+    store: Arc<dyn Store>,
+    metrics: Arc<Metrics>,
+    jobs: mpsc::Sender<Job>,
+    told: broadcast::Sender<Arc<Record>>,
+}
+
+/// What the writer is asked to do, in the order asked.
+enum Job {
+    Append(Box<Record>, Option<String>),
+    Flush(oneshot::Sender<()>),
+    Forget(Whose, oneshot::Sender<Result<usize, StoreError>>),
+}
+
+/// The texts that are to be erased.
+enum Whose {
+    Message { id: String },
+    Sender { route: String, sender_id: String },
+}
 
 impl Audit {
-    /// Continues the chain in `store`; starts the writer task.
+    /// Continues the chain in `store`; starts the writer task, which also erases texts after
+    /// `text_days` and removes records after `record_days`.
     pub async fn open(
-        _store: Arc<dyn Store>,
-        _metrics: Arc<Metrics>,
-        _text_days: u32,
-        _record_days: u32,
+        store: Arc<dyn Store>,
+        metrics: Arc<Metrics>,
+        text_days: u32,
+        record_days: u32,
     ) -> Result<Audit, StoreError> {
-        todo!()
+        let (jobs, queue) = mpsc::channel(QUEUE_MAX);
+        let (told, _) = broadcast::channel(LISTENERS_BEHIND_MAX);
+        let keep = texts::Keep { text_days, record_days };
+        let writer =
+            writer::Writer::open(store.clone(), metrics.clone(), told.clone(), keep).await?;
+        tokio::spawn(writer.run(queue));
+        Ok(Audit { inner: Arc::new(Inner { store, metrics, jobs, told }) })
     }
 
     /// Queues a record for the chain; `text` is kept apart where given. Never waits: when the
     /// bounded queue is full the record is discarded and counted.
-    pub fn record(&self, _record: Record, _text: Option<&str>) {
-        todo!()
+    pub fn record(&self, record: Record, text: Option<&str>) {
+        let job = Job::Append(Box::new(record), text.map(str::to_owned));
+        if self.inner.jobs.try_send(job).is_err() {
+            self.inner.metrics.discard("audit_full");
+        }
     }
 
-    /// Everything recorded from now on.
+    /// Everything recorded from now on, once it is durable.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Record>> {
-        todo!()
+        self.inner.told.subscribe()
     }
 
-    /// Waits until everything queued so far is durable.
+    /// Waits until everything queued so far is durable, or was given up because the store failed.
     pub async fn flush(&self) {
-        todo!()
+        let (done, flushed) = oneshot::channel();
+        if self.inner.jobs.send(Job::Flush(done)).await.is_ok() {
+            // The writer only goes away with the runtime.
+            let _ = flushed.await;
+        }
+    }
+
+    /// Up to `limit` of the newest records, newest first.
+    pub async fn recent(&self, limit: usize) -> Result<Vec<Record>, StoreError> {
+        let store = &*self.inner.store;
+        let head = chain::mark(store, chain::HEAD).await?.seq;
+        let after = chain::key(head.saturating_sub(limit as u64));
+        let entries = store.scan(Table::Records, &after, limit).await?;
+        entries.iter().rev().map(|(key, bytes)| chain::record(key, bytes)).collect()
+    }
+
+    /// What is on record of one message, oldest first.
+    pub async fn find(&self, id: &str) -> Result<Vec<Record>, StoreError> {
+        let store = &*self.inner.store;
+        let mut found = Vec::new();
+        for (key, _) in texts::of_id(store, Table::RecordIds, id).await? {
+            let Some((_, seq)) = key.rsplit_once('/') else { continue };
+            if let Some(bytes) = store.load(Table::Records, seq).await? {
+                found.push(chain::record(seq, &bytes)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The text of a message, where it was recorded with one and is not erased.
+    pub async fn text(&self, id: &str) -> Result<Option<String>, StoreError> {
+        let rows = texts::of_id(&*self.inner.store, Table::Texts, id).await?;
+        rows.last().map(|(key, row)| Ok(texts::Text::read(key, row)?.text)).transpose()
+    }
+
+    /// Erases the stored texts of one message; says how many there were.
+    pub async fn forget(&self, id: &str) -> Result<usize, StoreError> {
+        self.erase(Whose::Message { id: id.to_owned() }).await
+    }
+
+    /// Erases the stored texts of one sender; says how many there were.
+    pub async fn forget_sender(&self, route: &str, sender_id: &str) -> Result<usize, StoreError> {
+        let (route, sender_id) = (route.to_owned(), sender_id.to_owned());
+        self.erase(Whose::Sender { route, sender_id }).await
+    }
+
+    /// Goes through the queue, so that what was recorded before is erased too.
+    async fn erase(&self, whose: Whose) -> Result<usize, StoreError> {
+        let stopped = || StoreError::Unavailable {
+            place: "audit".to_owned(),
+            cause: "its writer has stopped".to_owned(),
+        };
+        let (done, erased) = oneshot::channel();
+        let sent = self.inner.jobs.send(Job::Forget(whose, done)).await;
+        sent.map_err(|_| stopped())?;
+        erased.await.unwrap_or_else(|_| Err(stopped()))
     }
 }

@@ -1,1 +1,5 @@
 //! To be written.
+
+pub mod audit;
+mod running;
+pub mod user;

@@ -4,7 +4,23 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::{Language, Role, Verdict};
+use crate::message::Language;
+
+mod check;
+mod policy;
+mod read;
+
+pub use policy::{CategoryConfig, FloodConfig, OnExpiry, OnLate, PolicyConfig, WhileHeld};
+pub use read::{Problem, line_of, read_bounded};
+
+/// What a policy can be built on.
+pub const PRESETS: [&str; 4] = ["off", "relaxed", "standard", "strict"];
+
+/// The protocols that read `[route.json]`.
+const JSON_PROTOCOLS: [&str; 3] = ["json", "generic", "owncast"];
+
+/// Every setting with its default and its reason; it loads unchanged.
+pub const DEFAULT_FILE: &str = include_str!("config/default.toml");
 
 /// The whole settings file.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -17,7 +33,9 @@ pub struct Config {
     pub hold: HoldConfig,
     pub retention: RetentionConfig,
     pub score: ScoreConfig,
+    pub history: HistoryConfig,
     pub console: ConsoleConfig,
+    pub api: ApiConfig,
     /// Word lists: files or folders beside the embedded ones.
     pub wordlists: WordlistsConfig,
     pub route: Vec<RouteConfig>,
@@ -33,7 +51,9 @@ impl Default for Config {
             hold: HoldConfig::default(),
             retention: RetentionConfig::default(),
             score: ScoreConfig::default(),
+            history: HistoryConfig::default(),
             console: ConsoleConfig::default(),
+            api: ApiConfig::default(),
             wordlists: WordlistsConfig::default(),
             route: Vec::new(),
             policy: BTreeMap::new(),
@@ -194,6 +214,20 @@ impl Default for ScoreConfig {
     }
 }
 
+/// What is remembered of senders.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HistoryConfig {
+    /// Senders remembered at once; beyond, those heard longest ago are forgotten.
+    pub senders_max: usize,
+}
+
+impl Default for HistoryConfig {
+    fn default() -> Self {
+        HistoryConfig { senders_max: 100_000 }
+    }
+}
+
 /// The moderators' console and the programs' doors.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -205,11 +239,37 @@ pub struct ConsoleConfig {
     pub attempts_max: u32,
     /// Consoles that listen at once.
     pub streams_max: usize,
+    /// Sessions of one account at once; one more ends the oldest.
+    pub sessions_max: usize,
 }
 
 impl Default for ConsoleConfig {
     fn default() -> Self {
-        ConsoleConfig { hosts: Vec::new(), session_hours: 12, attempts_max: 5, streams_max: 256 }
+        ConsoleConfig {
+            hosts: Vec::new(),
+            session_hours: 12,
+            attempts_max: 5,
+            streams_max: 256,
+            sessions_max: 8,
+        }
+    }
+}
+
+/// The programs' door.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ApiConfig {
+    /// One request's body.
+    pub body_bytes_max: usize,
+    /// Messages in one request; each is at most `limits.message_bytes_max` long.
+    pub messages_max: usize,
+    /// Requests being judged at once; one more is answered 503.
+    pub requests_max: usize,
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        ApiConfig { body_bytes_max: 1024 * 1024, messages_max: 256, requests_max: 64 }
     }
 }
 
@@ -280,6 +340,13 @@ impl Default for RouteConfig {
             service: None,
             json: None,
         }
+    }
+}
+
+impl RouteConfig {
+    /// The name it goes by: its path where it has none of its own.
+    pub fn name(&self) -> &str {
+        if self.name.is_empty() { &self.path } else { &self.name }
     }
 }
 
@@ -364,95 +431,4 @@ pub struct JsonConfig {
     pub lines: bool,
     /// A notice to the sender, a template with `{id}`, `{verdict}`, `{rule}` and `{text}`.
     pub notice: String,
-}
-
-/// What one policy does with what was found.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PolicyConfig {
-    /// `off`, `relaxed`, `standard` or `strict`: what everything unsaid below is.
-    pub preset: Option<String>,
-    pub while_held: Option<WhileHeld>,
-    /// How long a held message waits for a moderator.
-    pub hold_ms: Option<u64>,
-    pub on_expiry: Option<OnExpiry>,
-    /// A message that should be held while the queue is full or the store fails.
-    pub when_full: Option<Unjudged>,
-    /// The model did not answer in time.
-    pub on_late: Option<OnLate>,
-    pub exempt_roles: Option<Vec<Role>>,
-    pub exempt_users: Option<Vec<String>>,
-    /// Whether senders are told of what became of their messages.
-    pub notices: Option<bool>,
-    pub flood: Option<FloodConfig>,
-
-    pub threat: Option<CategoryConfig>,
-    pub hate: Option<CategoryConfig>,
-    pub harassment: Option<CategoryConfig>,
-    pub sexual: Option<CategoryConfig>,
-    pub self_harm: Option<CategoryConfig>,
-    pub doxxing: Option<CategoryConfig>,
-    pub extremism: Option<CategoryConfig>,
-    pub profanity: Option<CategoryConfig>,
-    pub spam: Option<CategoryConfig>,
-    pub link: Option<CategoryConfig>,
-    pub impersonation: Option<CategoryConfig>,
-}
-
-/// What one policy does with one category.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CategoryConfig {
-    /// The verdict at severity 1, 2, 3 and 4.
-    pub action: Option<[Verdict; 4]>,
-    /// The model's score from which it counts as found, 0 to 1.
-    pub threshold: Option<f32>,
-    pub on_expiry: Option<OnExpiry>,
-    /// Recorded, never acted on.
-    pub shadow: Option<bool>,
-}
-
-/// One sender's pace.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct FloodConfig {
-    /// More messages than this within the window are spam.
-    pub messages_max: u32,
-    /// The same text more often than this within the window is spam.
-    pub repeats_max: u32,
-    pub window_ms: u64,
-}
-
-impl Default for FloodConfig {
-    fn default() -> Self {
-        FloodConfig { messages_max: 10, repeats_max: 3, window_ms: 10_000 }
-    }
-}
-
-/// What becomes of a sender's later chat in a channel while one message is held.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WhileHeld {
-    #[default]
-    Pass,
-    Wait,
-    Hold,
-}
-
-/// What becomes of a held message that nobody decided in time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnExpiry {
-    #[default]
-    Drop,
-    Release,
-}
-
-/// What becomes of a message whose score came too late.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnLate {
-    #[default]
-    Pass,
-    Hold,
 }

@@ -1,1 +1,58 @@
-//! To be written.
+//! Serves moderators: the page, logins, the live queue and its decisions.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    http::StatusCode,
+    middleware,
+    routing::{get, post},
+};
+use tokio::sync::Semaphore;
+
+use crate::doors::{Doors, Failure};
+
+mod ended;
+mod guard;
+mod login;
+mod page;
+mod queue;
+mod shown;
+mod stream;
+
+use ended::Ended;
+use guard::Guard;
+
+/// The bodies of this door are a password or a number of seconds.
+const BODY_BYTES_MAX: usize = 8 * 1024;
+
+/// What every route of the console needs; cheap to clone.
+#[derive(Clone)]
+struct Console {
+    doors: Doors,
+    guard: Arc<Guard>,
+    streams: Arc<Semaphore>,
+    ended: Ended,
+}
+
+/// The console's routes; call it within a runtime.
+///
+/// The server must note the peer's address as `ConnectInfo<SocketAddr>` in each request.
+pub fn router(doors: Doors) -> Router {
+    let console = Console {
+        guard: Arc::new(Guard::new(&doors.config)),
+        streams: Arc::new(Semaphore::new(doors.config.console.streams_max)),
+        ended: Ended::follow(doors.holds.subscribe()),
+        doors,
+    };
+    page::routes()
+        .route("/login", post(login::log_in))
+        .route("/logout", post(login::log_out))
+        .route("/api/me", get(login::me))
+        .route("/api/queue", get(queue::queue))
+        .route("/api/stream", get(stream::stream))
+        .route("/api/holds/{id}/{act}", post(queue::act))
+        .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "not_found", "nothing is here") })
+        .layer(middleware::from_fn_with_state(console.clone(), guard::check))
+        .with_state(console)
+}

@@ -16,6 +16,7 @@ pub mod store;
 pub mod audit;
 
 pub mod accounts;
+pub mod doors;
 pub mod console;
 pub mod api;
 pub mod admin;

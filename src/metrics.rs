@@ -30,6 +30,8 @@ pub struct Metrics {
     scores: Family<Labels, Counter>,
     /// By `result`: `ok`, `refused`.
     reloads: Family<Labels, Counter>,
+    /// By `result`: `ok`, `refused`.
+    logins: Family<Labels, Counter>,
     pub connections: Gauge,
     pub held: Gauge,
     pub judge_seconds: Histogram,
@@ -58,6 +60,7 @@ impl Metrics {
             connections_refused: Family::default(),
             scores: Family::default(),
             reloads: Family::default(),
+            logins: Family::default(),
             connections: Gauge::default(),
             held: Gauge::default(),
             judge_seconds: seconds(),
@@ -80,6 +83,7 @@ impl Metrics {
         r.register("connections_refused", "Connections not proxied", refused);
         r.register("scores", "What the model stage answered", self.scores.clone());
         r.register("reloads", "Attempts to load new rules", self.reloads.clone());
+        r.register("logins", "Logins at the console", self.logins.clone());
         r.register("connections", "Proxied connections now", self.connections.clone());
         r.register("held", "Messages held now", self.held.clone());
         let unit = || Unit::Seconds;
@@ -125,6 +129,10 @@ impl Metrics {
 
     pub fn reload(&self, result: &'static str) {
         self.reloads.get_or_create(&vec![("result", result.to_owned())]).inc();
+    }
+
+    pub fn login(&self, result: &'static str) {
+        self.logins.get_or_create(&vec![("result", result.to_owned())]).inc();
     }
 
     /// The OpenMetrics text exposition, which Prometheus reads.

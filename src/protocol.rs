@@ -29,6 +29,9 @@ pub trait Protocol: Send {
     /// `None` when nothing worth sending remains. `fates` is as long as `units`.
     fn rebuild(&self, frame: &Frame, units: &[Unit], fates: &[Fate]) -> Option<Frame>;
 
+    /// A frame that carries this one unit and nothing else of `frame`, for a later release.
+    fn alone(&self, frame: &Frame, unit: &Unit) -> Frame;
+
     /// What tells the person on the client leg what became of `about`; may be empty.
     fn notice(&self, about: &Message, notice: &Notice) -> Vec<Frame>;
 }

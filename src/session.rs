@@ -1,1 +1,513 @@
-//! To be written.
+//! Relays one client and one server, and lets nothing unjudged across.
+
+use std::{
+    collections::VecDeque,
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use tokio::{
+    sync::watch,
+    time::{Instant, Sleep},
+};
+use tokio_rustls::rustls::ClientConfig;
+
+use crate::{
+    audit::Audit,
+    config::{Config, Mode, Unjudged, WhileHeld},
+    hold::{Berth, Hold, HoldQueue, Live, Order, State},
+    message::{Fate, now_ms},
+    metrics::Metrics,
+    pipeline::Pipeline,
+    protocol::{self, Frame, NoticeKind, Protocol, Reading, Unit},
+    store::StoreError,
+};
+
+mod end;
+mod handshake;
+mod headers;
+mod http;
+mod leg;
+mod once;
+mod route;
+mod service;
+mod settle;
+mod upstream;
+mod wire;
+
+use end::End;
+pub use handshake::{Place, answer};
+pub use http::{Body, say};
+use leg::{Heard, Leg};
+pub use once::Once;
+pub use route::{Peer, Route};
+pub use service::service;
+use settle::{Settled, settle};
+pub use wire::Wire;
+
+/// How long a closing handshake may take before the transport is cut.
+const CLOSING: Duration = Duration::from_secs(3);
+
+/// Everything that sessions share.
+pub struct Gate {
+    pub config: Arc<Config>,
+    pub routes: Vec<Arc<Route>>,
+    pub pipeline: Pipeline,
+    pub holds: HoldQueue,
+    pub audit: Audit,
+    pub metrics: Arc<Metrics>,
+    /// For `wss` upstreams.
+    pub tls: Arc<ClientConfig>,
+    /// What identities are hashed with; kept in the store so that they outlive a restart.
+    pub secret: Vec<u8>,
+    /// Egress: what became of a message is decided once for all viewers.
+    pub once: Once,
+    /// True from SIGTERM on.
+    pub draining: watch::Receiver<bool>,
+}
+
+/// One proxied connection.
+pub struct Session {
+    gate: Arc<Gate>,
+    route: Arc<Route>,
+    client: Leg,
+    server: Leg,
+    protocol: Box<dyn Protocol>,
+    berth: Berth,
+    identity: Option<String>,
+    /// The chat frame that is being judged or written to the hold queue; one at a time keeps the
+    /// sender's order.
+    settling: Option<BoxFuture<'static, Settled>>,
+    /// Chat frames behind it, or behind a held message where policy says `wait`.
+    waiting: VecDeque<(Frame, Vec<Unit>)>,
+    /// Channels in which messages of this connection are held, once for each.
+    held: Vec<String>,
+    claims: FuturesUnordered<BoxFuture<'static, Claim>>,
+    /// Claimed releases that were written and not yet flushed.
+    unflushed: Vec<String>,
+    drained: BoxFuture<'static, ()>,
+    timer: Pin<Box<Sleep>>,
+    /// Which leg is listened to first, in turn.
+    turn: bool,
+}
+
+type Claim = (Arc<Hold>, Result<bool, StoreError>);
+
+/// What a session waits for.
+enum Event {
+    Heard(protocol::Leg, Heard),
+    Settled(Settled),
+    Order(Order),
+    Claimed(Claim),
+    Flushed,
+    Check,
+    Drain,
+}
+
+impl Session {
+    pub fn new(
+        gate: Arc<Gate>,
+        route: Arc<Route>,
+        client: Leg,
+        server: Leg,
+        protocol: Box<dyn Protocol>,
+        live: Live,
+    ) -> Session {
+        let limits = &gate.config.limits;
+        let first_check = client.next_check(limits).min(server.next_check(limits));
+        Session {
+            identity: live.identity.clone(),
+            berth: gate.holds.register(live),
+            drained: Box::pin(drained(gate.draining.clone(), gate.config.listen.drain_ms)),
+            timer: Box::pin(tokio::time::sleep_until(first_check)),
+            gate,
+            route,
+            client,
+            server,
+            protocol,
+            settling: None,
+            waiting: VecDeque::new(),
+            held: Vec::new(),
+            claims: FuturesUnordered::new(),
+            unflushed: Vec::new(),
+            turn: false,
+        }
+    }
+
+    /// Runs until either side or the operator ends it; `place` is given back then.
+    pub async fn relay(mut self, place: Place) {
+        let metrics = self.gate.metrics.clone();
+        metrics.connections.inc();
+        let end = loop {
+            let event = poll_fn(|cx| self.poll_event(cx)).await;
+            if let Some(end) = self.meet(event) {
+                break end;
+            }
+        };
+        tracing::debug!(route = %self.route.name, reason = end.reason, "session ends");
+        self.part(end).await;
+        metrics.connections.dec();
+        drop(place);
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        if self.drained.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Event::Drain);
+        }
+        if let Poll::Ready(Some(order)) = self.berth.orders.poll_recv(cx) {
+            return Poll::Ready(Event::Order(order));
+        }
+        if let Poll::Ready(Some(claim)) = self.claims.poll_next_unpin(cx) {
+            return Poll::Ready(Event::Claimed(claim));
+        }
+        if let Some(settling) = &mut self.settling
+            && let Poll::Ready(settled) = settling.as_mut().poll(cx)
+        {
+            self.settling = None;
+            return Poll::Ready(Event::Settled(settled));
+        }
+        if let Poll::Ready(event) = self.poll_legs(cx) {
+            return Poll::Ready(event);
+        }
+        // Nothing more to read now: what was written goes out in as few writes as possible.
+        let flushed = self.server.poll_flush(cx);
+        self.client.poll_flush(cx);
+        if flushed && !self.unflushed.is_empty() {
+            return Poll::Ready(Event::Flushed);
+        }
+        self.poll_timer(cx)
+    }
+
+    /// Listens to both legs; a leg is not read while the other has too much to take already.
+    fn poll_legs(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        let limits = &self.gate.config.limits;
+        let room = |leg: &Leg| leg.backlog() < limits.backlog_bytes_max;
+        let queue = self.waiting.len() < limits.waiting_max;
+        self.turn = !self.turn;
+        for client_first in [self.turn, !self.turn] {
+            let (from, leg, open) = match client_first {
+                true => (protocol::Leg::Client, &mut self.client, room(&self.server)),
+                false => (protocol::Leg::Server, &mut self.server, room(&self.client)),
+            };
+            let judged = judged_leg(self.route.config.mode) == from;
+            if !open || (judged && !queue) {
+                continue;
+            }
+            if let Poll::Ready(heard) = leg.poll_hear(cx, limits) {
+                return Poll::Ready(Event::Heard(from, heard));
+            }
+        }
+        Poll::Pending
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        let limits = &self.gate.config.limits;
+        let next = self.client.next_check(limits).min(self.server.next_check(limits));
+        // Moving a timer costs more than letting it ring once in vain: it is only ever pulled in.
+        if next < self.timer.deadline() {
+            self.timer.as_mut().reset(next);
+        }
+        match self.timer.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Event::Check),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn meet(&mut self, event: Event) -> Option<End> {
+        match event {
+            Event::Heard(from, Heard::Frame(frame)) => return self.frame(from, frame),
+            Event::Heard(from, Heard::Last(last)) => return Some(End::heard(from, last)),
+            Event::Settled(settled) => return self.settled(settled),
+            Event::Order(order) => return self.order(order),
+            Event::Claimed((hold, claimed)) => return self.claimed(&hold, claimed),
+            Event::Flushed => {
+                let written = std::mem::take(&mut self.unflushed);
+                let holds = self.gate.holds.clone();
+                tokio::spawn(async move {
+                    for id in written {
+                        holds.written(&id, true).await;
+                    }
+                });
+            }
+            Event::Check => return self.check(),
+            Event::Drain => return Some(End::restart()),
+        }
+        None
+    }
+
+    fn frame(&mut self, from: protocol::Leg, frame: Frame) -> Option<End> {
+        let length = frame.bytes().len() as u64;
+        match from {
+            protocol::Leg::Client => self.gate.metrics.bytes_from_clients.inc_by(length),
+            protocol::Leg::Server => self.gate.metrics.bytes_from_servers.inc_by(length),
+        };
+        let judged = judged_leg(self.route.config.mode) == from;
+        match self.protocol.read(from, &frame, now_ms()) {
+            Reading::Chat(units) => return self.chat(frame, units),
+            Reading::Unreadable(why) if judged && self.unreadable(why) => None,
+            Reading::NotChat if judged && self.drops_binary(&frame) => None,
+            Reading::NotChat | Reading::Unreadable(_) => self.forward(from, frame),
+        }
+    }
+
+    /// Counts a frame that cannot be judged; true where the route drops it.
+    fn unreadable(&self, why: &'static str) -> bool {
+        tracing::debug!(route = %self.route.name, why, "unreadable frame");
+        let drops = self.route.config.on_unreadable == Unjudged::Drop;
+        self.gate.metrics.discard(if drops { "unreadable" } else { "unreadable_passed" });
+        drops
+    }
+
+    fn drops_binary(&self, frame: &Frame) -> bool {
+        let drops =
+            matches!(frame, Frame::Binary(_)) && self.route.config.on_binary == Unjudged::Drop;
+        if drops {
+            self.gate.metrics.discard("binary");
+        }
+        drops
+    }
+
+    /// Judges a chat frame now, or puts it in line.
+    fn chat(&mut self, frame: Frame, units: Vec<Unit>) -> Option<End> {
+        if self.settling.is_some() || !self.waiting.is_empty() || self.must_wait(&units) {
+            self.waiting.push_back((frame, units));
+            return None;
+        }
+        self.judge(frame, units, false)
+    }
+
+    /// Whether policy lets these wait until the sender's held message has met its end.
+    fn must_wait(&self, units: &[Unit]) -> bool {
+        let held = |unit: &Unit| self.held.contains(&unit.message.channel);
+        !self.held.is_empty() && self.while_held() == WhileHeld::Wait && units.iter().any(held)
+    }
+
+    fn while_held(&self) -> WhileHeld {
+        self.gate.pipeline.rules.load().policy(&self.route.name).while_held
+    }
+
+    fn judge(&mut self, frame: Frame, units: Vec<Unit>, leaving: bool) -> Option<End> {
+        let holds_on = leaving || self.while_held() == WhileHeld::Hold;
+        let channels =
+            if holds_on && !self.held.is_empty() { self.held.clone() } else { Vec::new() };
+        let alone = units.iter().map(|unit| self.alone(&frame, &units, unit)).collect();
+        let by = settle::By {
+            live: self.berth.live,
+            identity: self.identity.clone(),
+            held_channels: channels,
+        };
+        let mut settling: BoxFuture<'static, Settled> =
+            Box::pin(settle(self.gate.clone(), self.route.clone(), by, frame, units, alone));
+        // Nearly every message is judged without waiting for anything.
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        if let Poll::Ready(settled) = settling.as_mut().poll(&mut cx) {
+            return self.settled(settled);
+        }
+        self.settling = Some(settling);
+        None
+    }
+
+    /// The frame that would carry this unit and nothing else.
+    fn alone(&self, frame: &Frame, units: &[Unit], unit: &Unit) -> Frame {
+        let all = 0..frame.bytes().len();
+        if units.len() == 1 && unit.whole == all {
+            return frame.clone();
+        }
+        self.protocol.alone(frame, unit)
+    }
+
+    /// Sends what a settled frame became, tells the sender, and goes on with what waited.
+    fn settled(&mut self, settled: Settled) -> Option<End> {
+        let Settled { frame, units, outcomes } = settled;
+        let fates: Vec<Fate> = outcomes.iter().map(|outcome| outcome.fate.clone()).collect();
+        let kept = match fates.iter().all(|fate| *fate == Fate::Keep) {
+            true => Some(frame),
+            false => self.protocol.rebuild(&frame, &units, &fates),
+        };
+        let from = judged_leg(self.route.config.mode);
+        if let Some(kept) = kept
+            && let Some(end) = self.forward(from, kept)
+        {
+            return Some(end);
+        }
+        for (unit, outcome) in units.iter().zip(outcomes) {
+            if outcome.held {
+                self.held.push(unit.message.channel.clone());
+            }
+            if let Some(notice) = outcome.notice
+                && let Some(end) = self.tell(&unit.message, &notice)
+            {
+                return Some(end);
+            }
+        }
+        self.go_on()
+    }
+
+    /// Judges what waited, as far as nothing holds it up any more.
+    fn go_on(&mut self) -> Option<End> {
+        if self.settling.is_some() {
+            return None;
+        }
+        let free = self.waiting.front().is_some_and(|(_, units)| !self.must_wait(units));
+        if !free {
+            return None;
+        }
+        let (frame, units) = self.waiting.pop_front()?;
+        self.judge(frame, units, false)
+    }
+
+    fn tell(&mut self, about: &crate::message::Message, notice: &protocol::Notice) -> Option<End> {
+        if self.route.config.mode == Mode::Egress {
+            return None;
+        }
+        for frame in self.protocol.notice(about, notice) {
+            if !self.client.write(frame) {
+                return Some(End::stalled(protocol::Leg::Client));
+            }
+        }
+        None
+    }
+
+    fn forward(&mut self, from: protocol::Leg, frame: Frame) -> Option<End> {
+        let (to, name) = match from {
+            protocol::Leg::Client => (&mut self.server, protocol::Leg::Server),
+            protocol::Leg::Server => (&mut self.client, protocol::Leg::Client),
+        };
+        match to.write(frame) {
+            true => None,
+            false => Some(End::stalled(name)),
+        }
+    }
+
+    fn order(&mut self, order: Order) -> Option<End> {
+        match order {
+            Order::Release(hold) => {
+                let holds = self.gate.holds.clone();
+                self.claims.push(Box::pin(async move {
+                    let claimed = holds.claim(&hold.id).await;
+                    (hold, claimed)
+                }));
+                None
+            }
+            Order::Show(hold) => self.forward(protocol::Leg::Server, hold.frame.frame()),
+            Order::Ended(hold) => self.ended(&hold),
+        }
+    }
+
+    /// Writes a release that is ours to write, and only then.
+    fn claimed(&mut self, hold: &Arc<Hold>, claimed: Result<bool, StoreError>) -> Option<End> {
+        match claimed {
+            Ok(true) => {
+                self.unflushed.push(hold.id.clone());
+                self.forward(protocol::Leg::Client, hold.frame.frame()).or_else(|| self.ended(hold))
+            }
+            Ok(false) => None,
+            Err(cause) => {
+                tracing::error!(%cause, hold = %hold.id, "a release could not be claimed");
+                self.gate.metrics.discard("claim_failed");
+                None
+            }
+        }
+    }
+
+    /// Tells the sender how a held message ended, and lets go what waited behind it.
+    fn ended(&mut self, hold: &Hold) -> Option<End> {
+        if let Some(at) = self.held.iter().position(|channel| *channel == hold.channel) {
+            self.held.swap_remove(at);
+        }
+        let timed_out = hold.decided.as_ref().is_some_and(|d| d.time_out_s.is_some());
+        let kind = match hold.state {
+            State::Denied if timed_out => NoticeKind::TimedOut,
+            State::Denied => NoticeKind::Denied,
+            State::Expired => NoticeKind::Expired,
+            State::Approved | State::Released => NoticeKind::Released,
+            State::Held | State::Withdrawn | State::Orphaned => return self.go_on(),
+        };
+        let (message, notice) = settle::notice_of(&self.gate, hold, kind);
+        let told = notice.and_then(|notice| self.tell(&message, &notice));
+        told.or_else(|| self.go_on())
+    }
+
+    fn check(&mut self) -> Option<End> {
+        let limits = &self.gate.config.limits;
+        let now = Instant::now();
+        for (name, leg) in
+            [(protocol::Leg::Client, &mut self.client), (protocol::Leg::Server, &mut self.server)]
+        {
+            if let Some(trouble) = leg.check(now, limits) {
+                return Some(End::trouble(name, trouble));
+            }
+        }
+        let next = self.client.next_check(limits).min(self.server.next_check(limits));
+        self.timer.as_mut().reset(next);
+        None
+    }
+
+    /// Finishes what was begun, closes both legs and waits a little for their answers.
+    async fn part(mut self, end: End) {
+        // A message that is being judged or written to the hold queue is not forgotten because
+        // its sender leaves right after it.
+        let _ = tokio::time::timeout(CLOSING, self.finish()).await;
+        end.tell(&mut self.client, &mut self.server);
+        let closed = poll_fn(|cx| self.poll_parted(cx));
+        let _ = tokio::time::timeout(CLOSING, closed).await;
+        let flushed = poll_fn(|cx| Poll::Ready(self.server.poll_flush(cx))).await;
+        let written = std::mem::take(&mut self.unflushed);
+        for id in written {
+            self.gate.holds.written(&id, flushed).await;
+        }
+        let rest = Duration::from_secs(1);
+        tokio::join!(self.client.linger(rest), self.server.linger(rest));
+    }
+
+    async fn finish(&mut self) {
+        loop {
+            if let Some(settling) = self.settling.take() {
+                let settled = settling.await;
+                self.settled(settled);
+            } else if let Some((frame, units)) = self.waiting.pop_front() {
+                // What waited behind a held message is held as well: its sender will not be
+                // here when that one is decided.
+                self.judge(frame, units, true);
+            } else if let Some((hold, claimed)) = self.claims.next().await {
+                self.claimed(&hold, claimed);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn poll_parted(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let limits = &self.gate.config.limits;
+        for leg in [&mut self.client, &mut self.server] {
+            while leg.poll_hear(cx, limits).is_ready() {}
+            leg.poll_flush(cx);
+        }
+        match self.client.ended() && self.server.ended() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    }
+}
+
+/// Ready at a random moment of the drain window once draining has begun.
+async fn drained(mut draining: watch::Receiver<bool>, window_ms: u64) {
+    // A sender that is gone is a process that ends: that is draining too.
+    let _ = draining.wait_for(|draining| *draining).await;
+    let mut random = [0; 8];
+    let _ = getrandom::fill(&mut random);
+    let delay = u64::from_le_bytes(random) % window_ms.max(1);
+    tokio::time::sleep(Duration::from_millis(delay)).await;
+}
+
+/// The leg whose chat is judged.
+fn judged_leg(mode: Mode) -> protocol::Leg {
+    match mode {
+        Mode::Inline => protocol::Leg::Client,
+        Mode::Egress => protocol::Leg::Server,
+    }
+}

@@ -23,8 +23,11 @@ pub trait Store: Send + Sync {
         table: Table,
         after: &str,
         limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<(String, Vec<u8>)>, StoreError>>;
+    ) -> BoxFuture<'_, Result<Entries, StoreError>>;
 }
+
+/// Keys and values, in key order.
+pub type Entries = Vec<(String, Vec<u8>)>;
 
 /// Which table; each has one owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,6 +36,8 @@ pub enum Table {
     Holds,
     /// `audit`: the chain of records, by sequence number.
     Records,
+    /// `audit`: sequence numbers by decision id, so that one message's records can be looked up.
+    RecordIds,
     /// `audit`: erasable texts, by record or hold id.
     Texts,
     /// `accounts`.
@@ -44,9 +49,10 @@ pub enum Table {
 }
 
 impl Table {
-    pub const ALL: [Table; 7] = [
+    pub const ALL: [Table; 8] = [
         Table::Holds,
         Table::Records,
+        Table::RecordIds,
         Table::Texts,
         Table::Accounts,
         Table::Sessions,

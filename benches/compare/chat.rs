@@ -1,0 +1,113 @@
+//! Makes chat lines: JSON of the `generic` preset, 200 bytes each, from many senders.
+
+/// The length of every message, as JSON.
+pub const MESSAGE_BYTES: usize = 200;
+
+/// Far more senders than messages in a flood window, so that the pace rule stays out of the way.
+const SENDERS: u64 = 50_000;
+
+/// What people type: mostly short ASCII, some accents, some emoji.
+const SAYINGS: [&str; 40] = [
+    "that was so close",
+    "gg well played everyone",
+    "what game is this?",
+    "first time here, hello from Lyon",
+    "salut tout le monde, ça va ?",
+    "LOL",
+    "the second boss took me three hours yesterday",
+    "turn the music down a bit please",
+    "on lag ou c'est moi ?",
+    "no way he makes that jump",
+    "WHAT A SAVE",
+    "j'ai raté le début, quelqu'un résume ?",
+    "can you show the map again",
+    "is this the new patch",
+    "🎉🎉🎉",
+    "one more round before bed",
+    "that skin looks great on you",
+    "merci pour le stream, à demain",
+    "it says 60 fps but it feels like 30",
+    "hahaha the timing",
+    "you missed the chest on the left",
+    "which keyboard do you use",
+    "trop fort ce joueur",
+    "I was here before the raid",
+    "chat, is this real?",
+    "the speedrun record is 1:42:07",
+    "allez allez allez",
+    "good morning from Montréal ❄️",
+    "try the other door",
+    "this song again, love it",
+    "my internet died, what happened",
+    "on se retrouve samedi soir",
+    "wait for the second wave",
+    "clip it",
+    "number 7 is carrying the team",
+    "ça c'est du beau jeu 👏",
+    "sound is gone on my side",
+    "he knows exactly where to stand",
+    "when is the next tournament?",
+    "bonne nuit la team",
+];
+
+/// The same numbers every time for the same seed (splitmix64).
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new(seed: u64) -> Dice {
+        Dice(seed)
+    }
+
+    pub fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.roll() % end
+    }
+}
+
+/// One message; `id` is readable with [`id_of`].
+pub fn message(id: u64, dice: &mut Dice) -> String {
+    let sender = dice.below(SENDERS);
+    let mut line = format!(
+        r#"{{"type":"chat","id":"{id:012}","channel":"main","user":"u{sender:05}","text":""#
+    );
+    // `"}` closes it.
+    let end = MESSAGE_BYTES - 2;
+    loop {
+        let saying = SAYINGS[dice.below(SAYINGS.len() as u64) as usize];
+        if line.len() + saying.len() + 2 > end {
+            break;
+        }
+        line.push_str(saying);
+        line.push_str(". ");
+    }
+    // A number for the rest: no two texts alike, and the length exact.
+    while line.len() < end {
+        line.push(char::from(b'0' + dice.below(10) as u8));
+    }
+    line.push_str("\"}");
+    line
+}
+
+/// A message of the same shape with this text.
+pub fn saying(id: u64, text: &str) -> String {
+    format!(r#"{{"type":"chat","id":"{id:012}","channel":"main","user":"v{id}","text":"{text}"}}"#)
+}
+
+/// The id of a message made here.
+pub fn id_of(message: &[u8]) -> Option<usize> {
+    const BEFORE: &[u8] = br#"{"type":"chat","id":""#;
+    let digits = message.strip_prefix(BEFORE)?.get(..12)?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// Whether any of the sayings holds `word`; such a word must not be listed.
+pub fn says(word: &str) -> bool {
+    SAYINGS.iter().any(|saying| saying.to_lowercase().contains(word))
+}

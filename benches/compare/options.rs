@@ -1,0 +1,92 @@
+//! Parses the benchmark's command line.
+
+use std::time::Duration;
+
+use super::{Outcome, proxies::Kind};
+
+const USAGE: &str = "\
+cargo bench --bench compare -- [options]
+
+  --rounds N        how often each subject is measured (5)
+  --seconds N       length of each timed phase (5)
+  --connections N   connections that chat (100)
+  --rate N          messages a second in the latency phase (1000)
+  --idle N          connections in the memory phase (2000)
+  --terms N         listed terms beside the embedded lists (5000)
+  --only A,B        of direct, raw, nginx, haproxy, tidegate; nginx is what ratios are to
+  --short           seconds long: proves that it runs; its figures mean nothing";
+
+pub struct Options {
+    pub rounds: usize,
+    pub phase: Duration,
+    pub connections: usize,
+    pub rate: usize,
+    pub idle: usize,
+    pub terms: usize,
+    pub subjects: Vec<Kind>,
+    pub short: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            // An odd number, so that the median is one that was measured.
+            rounds: 5,
+            phase: Duration::from_secs(5),
+            connections: 100,
+            rate: 1000,
+            idle: 2000,
+            terms: 5000,
+            subjects: Kind::ALL.to_vec(),
+            short: false,
+        }
+    }
+}
+
+/// The options, or `None` where nothing is to be run.
+pub fn parse(words: &[&str]) -> Outcome<Option<Options>> {
+    // `cargo bench` says so; `cargo test --benches` does not, and wants no measurement.
+    if !words.contains(&"--bench") && words.iter().all(|word| *word == "--test") {
+        println!("nothing measured; run: cargo bench --bench compare");
+        return Ok(None);
+    }
+    let mut options = Options::default();
+    let mut rest = words.iter().copied().filter(|word| *word != "--bench");
+    while let Some(name) = rest.next() {
+        if name == "--short" {
+            shorten(&mut options);
+            continue;
+        }
+        if matches!(name, "--help" | "-h") {
+            println!("{USAGE}");
+            return Ok(None);
+        }
+        let value = rest.next().ok_or_else(|| format!("{name} wants a value\n\n{USAGE}"))?;
+        if name == "--only" {
+            options.subjects = value.split(',').map(Kind::named).collect::<Outcome<_>>()?;
+            continue;
+        }
+        let number: usize = value.parse().map_err(|_| format!("{name} {value}: not a number"))?;
+        if number == 0 {
+            return Err(format!("{name} 0: nothing would be measured"));
+        }
+        match name {
+            "--rounds" => options.rounds = number,
+            "--seconds" => options.phase = Duration::from_secs(number as u64),
+            "--connections" => options.connections = number,
+            "--rate" => options.rate = number,
+            "--idle" => options.idle = number,
+            "--terms" => options.terms = number,
+            _ => return Err(format!("{name} is not an option\n\n{USAGE}")),
+        }
+    }
+    Ok(Some(options))
+}
+
+fn shorten(options: &mut Options) {
+    options.short = true;
+    options.rounds = 1;
+    options.phase = Duration::from_secs(1);
+    options.connections = 20;
+    options.idle = 100;
+}

@@ -1,0 +1,230 @@
+//! Configures and starts each subject: one worker thread, no logs, otherwise as shipped.
+
+use std::{
+    env, fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Outcome,
+    started::{Started, said_by},
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// No proxy: what the echo server and the generator themselves cost.
+    Direct,
+    Raw,
+    Nginx,
+    Haproxy,
+    Tidegate,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 5] =
+        [Kind::Direct, Kind::Raw, Kind::Nginx, Kind::Haproxy, Kind::Tidegate];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Direct => "direct",
+            Kind::Raw => "raw",
+            Kind::Nginx => "nginx",
+            Kind::Haproxy => "haproxy",
+            Kind::Tidegate => "tidegate",
+        }
+    }
+
+    pub fn named(name: &str) -> Outcome<Kind> {
+        let known = Kind::ALL.into_iter().find(|kind| kind.name() == name);
+        known.ok_or_else(|| format!("{name:?} is none of direct, raw, nginx, haproxy, tidegate"))
+    }
+
+    /// For the table.
+    pub fn title(self) -> &'static str {
+        match self {
+            Kind::Direct => "no proxy",
+            Kind::Raw => "raw TCP relay",
+            Kind::Nginx => "nginx",
+            Kind::Haproxy => "HAProxy",
+            Kind::Tidegate => "Tidegate, moderating",
+        }
+    }
+
+    /// Name and version as the program says it.
+    pub fn version(self) -> Outcome<Option<String>> {
+        let said = match self {
+            Kind::Nginx => said_by("nginx", &["-v"]),
+            Kind::Haproxy => said_by("haproxy", &["-v"]),
+            Kind::Tidegate => return Ok(Some(format!("tidegate {}", env!("CARGO_PKG_VERSION")))),
+            Kind::Direct | Kind::Raw => return Ok(None),
+        };
+        let install = format!("install it: apt-get install {}", self.name());
+        let said = said.map_err(|e| format!("{e}; {install}"))?;
+        let line = said.lines().next().unwrap_or_default();
+        let line = line.trim_start_matches("nginx version: ");
+        // HAProxy adds its date and address.
+        let end = line.find(" 20").unwrap_or(line.len());
+        Ok(Some(line[..end].to_owned()))
+    }
+}
+
+/// A subject that runs; `process` is `None` where there is no proxy.
+pub struct Proxy {
+    pub address: String,
+    pub process: Option<Started>,
+}
+
+/// What every subject is told.
+pub struct Setting<'a> {
+    pub folder: &'a Path,
+    pub upstream: &'a str,
+    pub wordlists: &'a Path,
+    /// More connections than will be opened.
+    pub connections: usize,
+}
+
+pub fn start(kind: Kind, setting: &Setting) -> Outcome<Proxy> {
+    let address = free_address()?;
+    let folder = setting.folder;
+    let (program, arguments) = match kind {
+        Kind::Direct => return Ok(Proxy { address: setting.upstream.to_owned(), process: None }),
+        Kind::Raw => return raw(setting),
+        Kind::Nginx => {
+            let file = write(folder, "nginx.conf", &nginx(&address, setting))?;
+            let folder = folder.display();
+            let log = format!("{folder}/nginx.log");
+            ("nginx".into(), words(&["-p", &folder.to_string(), "-e", &log, "-c", &file]))
+        }
+        Kind::Haproxy => {
+            let file = write(folder, "haproxy.cfg", &haproxy(&address, setting))?;
+            ("haproxy".into(), words(&["-db", "-f", &file]))
+        }
+        Kind::Tidegate => {
+            let file = write(folder, "tidegate.toml", &tidegate(&address, setting)?)?;
+            // What an earlier round held is none of this one's business.
+            let state = folder.join("state");
+            if state.exists() {
+                fs::remove_dir_all(&state).map_err(|e| format!("{}: {e}", state.display()))?;
+            }
+            let program = PathBuf::from(env!("CARGO_BIN_EXE_tidegate"));
+            (program, words(&["run", "--config", &file]))
+        }
+    };
+    let mut process = Started::new(kind.name(), &program, &arguments, folder)?;
+    process.listens(&address)?;
+    Ok(Proxy { address, process: Some(process) })
+}
+
+fn raw(setting: &Setting) -> Outcome<Proxy> {
+    let mut process = role("raw", &["role:relay", setting.upstream], setting.folder)?;
+    Ok(Proxy { address: process.line()?, process: Some(process) })
+}
+
+/// Starts this program again in another role.
+pub fn role(name: &str, arguments: &[&str], folder: &Path) -> Outcome<Started> {
+    let own = env::current_exe().map_err(|e| format!("this program's own path: {e}"))?;
+    Started::new(name, &own, &words(arguments), folder)
+}
+
+fn words(arguments: &[&str]) -> Vec<String> {
+    arguments.iter().map(|argument| argument.to_string()).collect()
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> Outcome<String> {
+    let path = folder.join(name);
+    fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
+    Ok(path.display().to_string())
+}
+
+/// An address that nobody listens on; another program may be faster, and the start fails then.
+fn free_address() -> Outcome<String> {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    free.map(|address| address.to_string()).map_err(|e| format!("no free port: {e}"))
+}
+
+/// One process that serves all: it dies as one, and its figures are one process's.
+fn nginx(address: &str, setting: &Setting) -> String {
+    let Setting { folder, upstream, connections, .. } = setting;
+    let folder = folder.display();
+    let files = connections * 2 + 512;
+    format!(
+        "daemon off;
+master_process off;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx.log crit;
+events {{ worker_connections {files}; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  server {{
+    listen {address} backlog=4096;
+    location / {{
+      proxy_pass http://{upstream};
+      proxy_http_version 1.1;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection \"upgrade\";
+      proxy_read_timeout 1h;
+      proxy_send_timeout 1h;
+    }}
+  }}
+}}
+"
+    )
+}
+
+fn haproxy(address: &str, setting: &Setting) -> String {
+    let Setting { upstream, connections, .. } = setting;
+    // HAProxy refuses to start unless twice as many files may be open.
+    let connections = connections + 256;
+    format!(
+        "global
+  nbthread 1
+  maxconn {connections}
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 1h
+  timeout server 1h
+  timeout tunnel 1h
+frontend chat
+  bind {address}
+  default_backend server
+backend server
+  server echo {upstream}
+"
+    )
+}
+
+/// Judged by the embedded lists, the invented terms and the pace rule; no model.
+fn tidegate(address: &str, setting: &Setting) -> Outcome<String> {
+    let Setting { folder, upstream, wordlists, .. } = setting;
+    let (console, admin) = (free_address()?, free_address()?);
+    let (folder, wordlists) = (folder.display(), wordlists.display());
+    Ok(format!(
+        "state_dir = \"{folder}/state\"
+[listen]
+chat = \"{address}\"
+console = \"{console}\"
+admin = \"{admin}\"
+accept_per_second = 100000
+[score]
+enabled = false
+[wordlists]
+embedded = true
+paths = [\"{wordlists}\"]
+[[route]]
+name = \"main\"
+path = \"/\"
+upstream = \"ws://{upstream}\"
+protocol = \"generic\"
+mode = \"inline\"
+policy = \"standard\"
+"
+    ))
+}

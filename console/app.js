@@ -1,0 +1,173 @@
+// Puts the page together: who is logged in, what is listened to, what a key or a click does.
+
+import { clock, known, language, length, say, span, speak, translate } from './strings.js';
+import { call, listen } from './door.js';
+import { closeAll, toast, undoLast } from './toasts.js';
+import { named } from './text.js';
+import { outcome } from './row.js';
+import * as ended from './ended.js';
+import * as queue from './queue.js';
+
+const $ = (id) => document.getElementById(id);
+const desk = { mayDecide: false, timeOuts: [], act, more, counted };
+let me = null;
+let stop = () => {};
+let asking = false;
+let linked = false;
+
+function enter(who) {
+  me = who;
+  desk.mayDecide = who.may_decide;
+  desk.timeOuts = who.time_outs_s;
+  queue.start(desk);
+  face();
+  stop = listen({
+    queue(data) {
+      queue.replace(data.holds, data.total);
+      ended.replace(data.ended);
+    },
+    added(data) { queue.added(data.hold); },
+    moved(data) {
+      queue.moved(data.hold);
+      ended.moved(data.hold);
+    },
+    beat(data) { queue.ways(data.ways, data.total); },
+    linked(now) {
+      if (now === linked) return;
+      linked = now;
+      link();
+    },
+    ended() { leave('login'); },
+  });
+}
+
+function leave(why = '') {
+  stop();
+  stop = () => {};
+  me = null;
+  linked = false;
+  closeAll();
+  face();
+  $('login-error').textContent = why && say(`error_${why}`);
+  $('login-name').focus();
+}
+
+// What is to be seen: the login or the desk.
+function face() {
+  translate();
+  for (const tag of ['en', 'fr']) $(`language-${tag}`).setAttribute('aria-pressed', String(language() === tag));
+  $('login').hidden = me !== null;
+  for (const id of ['desk', 'link', 'help-open', 'who', 'log-out', 'held-count']) $(id).hidden = me === null;
+  $('viewer-note').hidden = me === null || me.may_decide;
+  if (me === null) document.title = 'Tidegate';
+  else $('who').textContent = `${me.name} · ${say(me.role)}`;
+  link();
+}
+
+function link() {
+  $('link').classList.toggle('lost', !linked);
+  $('link-text').textContent = say(linked ? 'linked' : 'lost');
+}
+
+function counted(total) {
+  document.title = total ? `(${total}) Tidegate` : 'Tidegate';
+  $('held-count').textContent = say('held_count', { n: total });
+}
+
+// More rows than the list held at first: asked for when it runs low.
+async function more() {
+  if (asking) return;
+  asking = true;
+  const answer = await call('/api/queue');
+  if (answer.ok && me) queue.replace(answer.body.holds, answer.body.total);
+  asking = false;
+}
+
+async function act(made, what, body = {}, byKey = false) {
+  if (made.busy || made.over) return;
+  made.busy = true;
+  const answer = await call(`/api/holds/${encodeURIComponent(made.id)}/${what}`, body);
+  made.busy = false;
+  if (!answer.ok) return problem(answer);
+  const way = made.hold.way;
+  const { hold } = answer.body;
+  queue.moved(hold);
+  ended.moved(hold);
+  queue.decided(made, byKey);
+  if (what === 'release') return toast(say(way === 'orphan' ? 'done_release_orphan' : 'done_release'));
+  const who = named(hold.sender.name || hold.sender.id);
+  const sentence = what === 'remove' ? say('done_remove')
+    : say('done_time_out', { who, time: length(body.seconds) });
+  return toast(sentence, { undo: { until_ms: hold.decided.undo_until_ms, run: () => undo(hold.id) } });
+}
+
+async function undo(id) {
+  const answer = await call(`/api/holds/${encodeURIComponent(id)}/undo`, {});
+  if (!answer.ok) return problem(answer);
+  queue.moved(answer.body.hold);
+  ended.moved(answer.body.hold);
+  return toast(say('done_undo'));
+}
+
+function problem({ status, body }) {
+  if (status === 401) return leave('login');
+  if (body.error === 'already') {
+    const state = outcome({ state: body.state, decided: { written: true } });
+    const sentence = body.by ? say('already', { state, by: body.by, at: clock(body.at_ms) })
+      : say('already_clock', { state });
+    return toast(sentence, { kind: 'problem' });
+  }
+  const name = `error_${body.error}`;
+  return toast(known(name) ? say(name) : say('error_other', { error: body.error }), { kind: 'problem' });
+}
+
+$('login-form').addEventListener('submit', async (event) => {
+  event.preventDefault();
+  const button = event.submitter ?? $('login-form').querySelector('button');
+  button.disabled = true;
+  $('login-error').textContent = '';
+  const answer = await call('/login', { name: $('login-name').value, password: $('login-password').value });
+  button.disabled = false;
+  $('login-password').value = '';
+  if (answer.ok) return enter(answer.body);
+  const name = `error_${answer.body.error}`;
+  $('login-error').textContent = known(name) ? say(name, { time: span(answer.wait) })
+    : say('error_other', { error: answer.body.error });
+  return $('login-password').focus();
+});
+
+$('log-out').addEventListener('click', async () => {
+  await call('/logout', {});
+  leave();
+});
+
+for (const tag of ['en', 'fr']) {
+  $(`language-${tag}`).addEventListener('click', () => {
+    speak(tag);
+    face();
+    if (!me) return;
+    queue.redraw();
+    ended.redraw();
+  });
+}
+
+$('help-open').addEventListener('click', () => $('help').showModal());
+
+document.addEventListener('keydown', (event) => {
+  const typing = event.target.closest?.('input, textarea, select');
+  const chord = event.ctrlKey || event.metaKey || event.altKey;
+  if (!me || typing || chord || event.isComposing || $('help').open) return;
+  const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const moves = ['j', 'k', 'ArrowDown', 'ArrowUp'].includes(name);
+  // A key that is held down moves the selection, but never decides.
+  if (event.repeat && !moves) return;
+  if (name === '?') $('help').showModal();
+  else if (name === 'u') undoLast();
+  else if (!queue.key(name)) return;
+  event.preventDefault();
+});
+
+translate();
+const first = await call('/api/me');
+if (first.ok) enter(first.body);
+else leave(first.status === 0 ? 'unreachable' : '');

@@ -1,0 +1,188 @@
+// Every sentence of the page in every language it speaks, and which one is spoken now.
+
+const TABLE = {
+  language: { en: 'Language', fr: 'Langue' },
+  held: { en: 'Held', fr: 'Retenus' },
+  held_count: { en: '{n} held', fr: '{n} en attente' },
+  ended: { en: 'Last decisions', fr: 'Dernières décisions' },
+  ended_none: { en: 'Nothing decided yet.', fr: 'Rien de décidé pour l’instant.' },
+  log_in: { en: 'Log in', fr: 'Se connecter' },
+  log_out: { en: 'Log out', fr: 'Se déconnecter' },
+  login_title: { en: 'Moderators’ console', fr: 'Console de modération' },
+  name: { en: 'Name', fr: 'Nom' },
+  password: { en: 'Password', fr: 'Mot de passe' },
+  close: { en: 'Close', fr: 'Fermer' },
+  keys: { en: 'Keys', fr: 'Raccourcis' },
+  key_next: { en: 'next message', fr: 'message suivant' },
+  key_previous: { en: 'previous message', fr: 'message précédent' },
+  key_release: { en: 'release: it is sent at once', fr: 'publier : envoyé aussitôt' },
+  key_remove: { en: 'remove: nobody sees it', fr: 'retirer : personne ne le voit' },
+  key_time_out: {
+    en: 'remove, and silence the sender for a while (then 1–4)',
+    fr: 'retirer et faire taire l’auteur un moment (puis 1 à 4)',
+  },
+  key_undo: { en: 'undo the last removal or time-out', fr: 'annuler le dernier retrait' },
+  key_escape: { en: 'leave a menu, or no message selected', fr: 'quitter un menu, ne rien choisir' },
+  help_final: {
+    en: 'A release is immediate and final. Removing and timing out can be undone for a few seconds.',
+    fr: 'Une publication est immédiate et définitive. Un retrait s’annule pendant quelques secondes.',
+  },
+  viewer_note: { en: 'You can look, not decide.', fr: 'Vous pouvez regarder, pas décider.' },
+  empty_title: { en: 'Calm water', fr: 'Mer calme' },
+  empty_text: {
+    en: 'No message is held. New ones appear here by themselves.',
+    fr: 'Aucun message retenu. Les nouveaux apparaissent ici d’eux-mêmes.',
+  },
+  more: { en: '{n} more are held behind these.', fr: '{n} autres attendent derrière.' },
+  chip: { en: '{n} new ↓', fr: '{n} de plus ↓' },
+  linked: { en: 'Live', fr: 'En direct' },
+  lost: { en: 'Connection lost, trying again…', fr: 'Connexion perdue, nouvel essai…' },
+  release: { en: 'Release', fr: 'Publier' },
+  remove: { en: 'Remove', fr: 'Retirer' },
+  time_out: { en: 'Time out', fr: 'Faire taire' },
+  time_out_menu: { en: 'For how long?', fr: 'Combien de temps ?' },
+  undo: { en: 'Undo', fr: 'Annuler' },
+  age: { en: 'held for {time}', fr: 'retenu depuis {time}' },
+  left_drop: { en: '{time} left, then removed', fr: 'encore {time}, puis retiré' },
+  left_release: { en: '{time} left, then released', fr: 'encore {time}, puis publié' },
+  due: { en: 'time is up', fr: 'temps écoulé' },
+  severity: { en: 'severity {n} of 4', fr: 'gravité {n} sur 4' },
+  in_channel: { en: 'in {channel}', fr: 'dans {channel}' },
+  egress: { en: 'held from viewers only', fr: 'retenu pour les spectateurs seuls' },
+  no_name: { en: 'unknown sender', fr: 'auteur inconnu' },
+  shadow: { en: 'in shadow', fr: 'à l’essai' },
+  erased: { en: '(text erased)', fr: '(texte effacé)' },
+  marks: { en: '+{n} marks', fr: '+{n} signes' },
+  way_connection: {
+    en: 'A release goes out at once', fr: 'Publié, il part aussitôt',
+  },
+  way_service: {
+    en: 'Sender gone: a release goes out over Tidegate’s own connection',
+    fr: 'Auteur parti : publié par la connexion de Tidegate',
+  },
+  way_orphan: {
+    en: 'Sender gone: a release waits for their return, else it is never sent',
+    fr: 'Auteur parti : publié seulement s’il revient',
+  },
+  done_release: { en: 'Released.', fr: 'Publié.' },
+  done_release_orphan: {
+    en: 'Released. It goes out if the sender comes back.',
+    fr: 'Publié. Il partira si l’auteur revient.',
+  },
+  done_remove: { en: 'Removed.', fr: 'Retiré.' },
+  done_time_out: {
+    en: 'Removed; {who} is silent for {time}.', fr: 'Retiré ; {who} se tait {time}.',
+  },
+  done_undo: { en: 'Undone: it is held again.', fr: 'Annulé : il est de nouveau retenu.' },
+  already: { en: 'Already {state} by {by} at {at}.', fr: 'Déjà {state} par {by} à {at}.' },
+  already_clock: { en: 'Already {state}.', fr: 'Déjà {state}.' },
+  by_at: { en: '{state} by {by} at {at}', fr: '{state} par {by} à {at}' },
+  state_held: { en: 'held', fr: 'retenu' },
+  state_approved: { en: 'released, on its way', fr: 'publié, en route' },
+  state_released: { en: 'released', fr: 'publié' },
+  state_unknown: { en: 'released, arrival unknown', fr: 'publié, arrivée inconnue' },
+  state_denied: { en: 'removed', fr: 'retiré' },
+  state_timed_out: { en: 'removed and timed out', fr: 'retiré, auteur réduit au silence' },
+  state_expired: { en: 'expired', fr: 'expiré' },
+  state_withdrawn: { en: 'withdrawn', fr: 'repris par l’auteur' },
+  state_orphaned: { en: 'released, but the sender never came back', fr: 'publié, auteur jamais revenu' },
+  seconds: { en: '{n} s', fr: '{n} s' },
+  minutes: { en: '{n} min', fr: '{n} min' },
+  hours: { en: '{n} h', fr: '{n} h' },
+  error_refused: { en: 'Name or password is wrong.', fr: 'Nom ou mot de passe incorrect.' },
+  error_locked: {
+    en: 'Too many attempts. Try again in {time}.', fr: 'Trop d’essais. Réessayez dans {time}.',
+  },
+  error_busy: { en: 'Busy just now. Try again.', fr: 'Occupé. Réessayez.' },
+  error_unreachable: { en: 'Tidegate does not answer.', fr: 'Tidegate ne répond pas.' },
+  error_too_late: { en: 'Too late to undo.', fr: 'Trop tard pour annuler.' },
+  error_unknown: { en: 'This message is no longer there.', fr: 'Ce message n’est plus là.' },
+  error_role: { en: 'Your role may look, not decide.', fr: 'Votre rôle permet de regarder seulement.' },
+  error_sender: {
+    en: 'This sender cannot be told from others; remove the message instead.',
+    fr: 'Cet auteur est anonyme ; retirez plutôt le message.',
+  },
+  error_login: { en: 'Your session has ended. Log in again.', fr: 'Session terminée. Reconnectez-vous.' },
+  error_store: { en: 'The store does not answer.', fr: 'La base ne répond pas.' },
+  error_other: { en: 'That did not work ({error}).', fr: 'Échec ({error}).' },
+  threat: { en: 'threat', fr: 'menace' },
+  hate: { en: 'hate', fr: 'haine' },
+  harassment: { en: 'harassment', fr: 'harcèlement' },
+  sexual: { en: 'sexual', fr: 'sexuel' },
+  self_harm: { en: 'self-harm', fr: 'automutilation' },
+  doxxing: { en: 'doxxing', fr: 'divulgation' },
+  extremism: { en: 'extremism', fr: 'extrémisme' },
+  profanity: { en: 'profanity', fr: 'grossièreté' },
+  spam: { en: 'spam', fr: 'spam' },
+  link: { en: 'link', fr: 'lien' },
+  impersonation: { en: 'impersonation', fr: 'usurpation' },
+  viewer: { en: 'viewer', fr: 'observation' },
+  moderator: { en: 'moderator', fr: 'modération' },
+  admin: { en: 'admin', fr: 'administration' },
+};
+
+const LANGUAGES = ['en', 'fr'];
+const KEPT = 'tidegate.language';
+let spoken = chosen();
+
+function chosen() {
+  const wanted = [kept(), ...navigator.languages.map((tag) => tag.slice(0, 2))];
+  return wanted.find((language) => LANGUAGES.includes(language)) ?? 'en';
+}
+
+// A browser may refuse storage; the language is then the browser's own each time.
+function kept() {
+  try { return localStorage.getItem(KEPT); } catch { return null; }
+}
+
+export function language() { return spoken; }
+
+export function speak(next) {
+  spoken = next;
+  try { localStorage.setItem(KEPT, next); } catch { /* as above */ }
+}
+
+// The sentence with its {blanks} filled; the key itself if there is none.
+export function say(key, blanks = {}) {
+  const sentence = TABLE[key]?.[spoken] ?? key;
+  return sentence.replace(/\{(\w+)\}/g, (whole, name) => blanks[name] ?? whole);
+}
+
+export function known(key) { return key in TABLE; }
+
+// "45 s", "12 min", "3 h": what is needed to decide, no more.
+export function span(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 90) return say('seconds', { n: whole });
+  if (whole < 5400) return say('minutes', { n: Math.round(whole / 60) });
+  return say('hours', { n: Math.round(whole / 3600) });
+}
+
+// "1 min", "24 h": a length that was chosen, exactly.
+export function length(seconds) {
+  if (seconds % 3600 === 0) return say('hours', { n: seconds / 3600 });
+  if (seconds % 60 === 0) return say('minutes', { n: seconds / 60 });
+  return say('seconds', { n: seconds });
+}
+
+// "1:48", for what is counted down.
+export function countdown(seconds) {
+  const whole = Math.max(0, Math.ceil(seconds));
+  if (whole >= 3600) return span(whole);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
+}
+
+export function clock(ms) {
+  return new Intl.DateTimeFormat(spoken, { timeStyle: 'medium' }).format(new Date(ms));
+}
+
+// Fills every element that names its sentence.
+export function translate(root = document) {
+  document.documentElement.lang = spoken;
+  for (const element of root.querySelectorAll('[data-text]')) {
+    element.textContent = say(element.dataset.text);
+  }
+  for (const element of root.querySelectorAll('[data-label]')) {
+    element.setAttribute('aria-label', say(element.dataset.label));
+  }
+}

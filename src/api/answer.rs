@@ -1,0 +1,72 @@
+//! Shapes a judgement as the answer that `tidegate judge` and the API give.
+
+use std::{collections::BTreeMap, ops::Range, time::Instant};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    message::{Category, Finding, Judgement, Message, Score, Severity, Verdict},
+    pipeline::Pipeline,
+};
+
+/// The answer for one text.
+#[derive(Clone, Debug, Serialize)]
+pub struct Answer {
+    /// The question's own, whatever it is.
+    pub id: Value,
+    pub verdict: Verdict,
+    /// What acts; findings in shadow change nothing and are left out.
+    pub findings: Vec<AnswerFinding>,
+    /// Probability per head, empty without a model or when it was late.
+    pub scores: BTreeMap<String, f32>,
+    /// In the pipeline alone.
+    pub elapsed_us: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct AnswerFinding {
+    pub rule: String,
+    pub category: Category,
+    pub severity: Severity,
+    /// `[start, end]`: UTF-8 bytes of the original text, end exclusive.
+    pub span: Option<[usize; 2]>,
+    pub why: String,
+}
+
+/// Judges as the proxy would, then asks for the score where the policy had no use for it.
+///
+/// A sender without an id leaves no trace in history.
+pub async fn judge(pipeline: &Pipeline, message: &Message, id: Value) -> Answer {
+    let started = Instant::now();
+    let mut judgement = pipeline.judge(message).await;
+    let elapsed_us = started.elapsed().as_micros() as u64;
+    if judgement.score == Score::Skipped && pipeline.scorer.available() {
+        judgement.score = pipeline.scorer.score(&message.text).await;
+    }
+    Answer::of(id, judgement, elapsed_us)
+}
+
+impl Answer {
+    pub fn of(id: Value, judgement: Judgement, elapsed_us: u64) -> Answer {
+        let scores = match &judgement.score {
+            Score::Known(scores) => scores.iter().map(|(head, p)| (head.to_string(), *p)).collect(),
+            Score::Late | Score::Skipped => BTreeMap::new(),
+        };
+        let acting = judgement.findings.into_iter().filter(|finding| !finding.shadow);
+        let findings = acting.map(AnswerFinding::of).collect();
+        Answer { id, verdict: judgement.verdict, findings, scores, elapsed_us }
+    }
+}
+
+impl AnswerFinding {
+    fn of(finding: Finding) -> AnswerFinding {
+        AnswerFinding {
+            rule: finding.rule,
+            category: finding.category,
+            severity: finding.severity,
+            span: finding.span.map(|Range { start, end }| [start, end]),
+            why: finding.why,
+        }
+    }
+}

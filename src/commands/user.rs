@@ -1,0 +1,99 @@
+//! Adds console accounts and issues tokens, also while the proxy runs.
+
+use std::{
+    io::{self, BufRead, IsTerminal},
+    path::Path,
+};
+
+use hyper::Method;
+use serde_json::json;
+
+use super::running::{Place, call, place};
+use crate::{
+    accounts::{Accounts, Scope},
+    admin::{NewToken, NewUser},
+    config::ConsoleConfig,
+};
+
+pub use super::running::CommandError;
+
+/// More than any password; a stream without a line's end is not read for ever.
+const PASSWORD_BYTES_MAX: u64 = 4096;
+
+/// Creates an account, or replaces one where `new.replace` says so.
+///
+/// # Errors
+/// A name or password that will not do, an account that exists, a store that fails.
+pub async fn add(state_dir: &Path, new: NewUser) -> Result<(), CommandError> {
+    match place(state_dir).await? {
+        Place::Here(store) => {
+            let accounts = Accounts::open(store, &ConsoleConfig::default());
+            Ok(accounts.add(&new.name, new.role, &new.password, new.replace).await?)
+        }
+        Place::Running(address) => {
+            call(&address, Method::POST, "/control/user", json!(new)).await.map(drop)
+        }
+    }
+}
+
+/// A new token for a program that may judge; it cannot be shown again.
+///
+/// # Errors
+/// A name that will not do, a store that fails.
+pub async fn token(state_dir: &Path, name: &str) -> Result<String, CommandError> {
+    let new = NewToken { name: name.to_owned(), scopes: vec![Scope::Judge] };
+    match place(state_dir).await? {
+        Place::Here(store) => {
+            let accounts = Accounts::open(store, &ConsoleConfig::default());
+            Ok(accounts.issue_token(&new.name, &new.scopes).await?)
+        }
+        Place::Running(address) => {
+            let answer = call(&address, Method::POST, "/control/token", json!(new)).await?;
+            let token = answer["token"].as_str().map(str::to_owned);
+            token.ok_or_else(|| CommandError::Unreachable("the answer holds no token".into()))
+        }
+    }
+}
+
+/// Asks for a password without showing it; from a pipe it is the first line.
+///
+/// # Errors
+/// The terminal or standard input cannot be read, or two entries differ.
+pub fn read_password(name: &str) -> Result<String, CommandError> {
+    let stdin = io::stdin();
+    if !stdin.is_terminal() {
+        return first_line(stdin.lock()).map_err(CommandError::Password);
+    }
+    let ask = |prompt: String| rpassword::prompt_password(prompt).map_err(CommandError::Password);
+    let password = ask(format!("Password for {name}: "))?;
+    if ask("Once more: ".into())? != password {
+        return Err(CommandError::Password(io::Error::other("the two entries differ")));
+    }
+    Ok(password)
+}
+
+fn first_line(input: impl BufRead) -> io::Result<String> {
+    let mut line = String::new();
+    input.take(PASSWORD_BYTES_MAX).read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_the_first_line_as_it_stands() {
+        let table = [
+            (&b"correct horse\n"[..], "correct horse"),
+            (b"correct horse", "correct horse"),
+            (b" spaces stay \r\nnot this", " spaces stay "),
+            (b"", ""),
+        ];
+        for (input, expected) in table {
+            assert_eq!(first_line(input).unwrap(), expected);
+        }
+        assert!(first_line(&b"\xff\n"[..]).is_err(), "not UTF-8");
+        assert_eq!(first_line(&[b'a'; 9999][..]).unwrap().len(), 4096);
+    }
+}

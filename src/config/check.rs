@@ -1,0 +1,299 @@
+//! Checks what a settings file's shape cannot say: ranges, uniqueness, and what belongs together.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+};
+
+use hyper::http::{HeaderName, HeaderValue, Uri};
+
+use super::{Config, JSON_PROTOCOLS, Mode, PRESETS, PolicyConfig, RouteConfig, ServiceConfig};
+use crate::message::Category;
+
+/// A settings file beyond these is a mistake, and each is walked at every start and reload.
+const ROUTES_MAX: usize = 1_000;
+const POLICIES_MAX: usize = 1_000;
+const USERS_MAX: usize = 10_000;
+
+/// Names stand in metrics, logs and the console.
+const NAME_BYTES_MAX: usize = 64;
+
+/// Key and cause of everything that is wrong.
+pub(super) fn check(config: &Config) -> Vec<(String, String)> {
+    let mut found = Found(Vec::new());
+    bounds(config, &mut found);
+    listen(config, &mut found);
+    for (index, host) in config.console.hosts.iter().enumerate() {
+        if host.is_empty() || host.contains(['/', ' ', '*']) {
+            let cause = format!("{host:?} (number {index}) is not a host name");
+            found.add("console.hosts", cause);
+        }
+    }
+    routes(config, &mut found);
+    policies(config, &mut found);
+    found.0
+}
+
+struct Found(Vec<(String, String)>);
+
+impl Found {
+    fn add(&mut self, key: impl Into<String>, cause: impl Into<String>) {
+        self.0.push((key.into(), cause.into()));
+    }
+
+    fn within(&mut self, key: impl Into<String>, value: u64, range: RangeInclusive<u64>) {
+        if !range.contains(&value) {
+            self.add(key, format!("{value} is not within {} to {}", range.start(), range.end()));
+        }
+    }
+}
+
+const MINUTE_MS: u64 = 60_000;
+const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
+const MIB: u64 = 1024 * 1024;
+
+/// Numbers with their ranges. The lower end is where the part still works at all, the upper one
+/// where a slip of the keyboard is likelier than a wish.
+fn bounds(config: &Config, found: &mut Found) {
+    let (listen, limits, hold) = (&config.listen, &config.limits, &config.hold);
+    let (score, console, keep) = (&config.score, &config.console, &config.retention);
+    let threads_max = 64;
+    let table: [(&str, u64, RangeInclusive<u64>); 32] = [
+        ("listen.connections_max", listen.connections_max as u64, 1..=1_000_000),
+        ("listen.connections_per_ip_max", listen.connections_per_ip_max as u64, 1..=1_000_000),
+        ("listen.accept_per_second", listen.accept_per_second.into(), 1..=1_000_000),
+        ("listen.handshake_ms", listen.handshake_ms, 100..=5 * MINUTE_MS),
+        ("listen.header_bytes_max", listen.header_bytes_max as u64, 1024..=MIB),
+        ("listen.body_bytes_max", listen.body_bytes_max as u64, 0..=1024 * MIB),
+        ("listen.drain_ms", listen.drain_ms, 0..=10 * MINUTE_MS),
+        ("listen.grace_ms", listen.grace_ms, 100..=60 * MINUTE_MS),
+        ("limits.message_bytes_max", limits.message_bytes_max as u64, 128..=16 * MIB),
+        ("limits.fragments_max", limits.fragments_max as u64, 1..=1_000_000),
+        ("limits.partial_ms", limits.partial_ms, 100..=10 * MINUTE_MS),
+        ("limits.pings_per_second", limits.pings_per_second.into(), 1..=10_000),
+        ("limits.ping_ms", limits.ping_ms, 100..=10 * MINUTE_MS),
+        ("limits.dead_ms", limits.dead_ms, 200..=20 * MINUTE_MS),
+        ("limits.backlog_bytes_max", limits.backlog_bytes_max as u64, 1024..=256 * MIB),
+        ("limits.stall_ms", limits.stall_ms, 100..=10 * MINUTE_MS),
+        ("limits.waiting_max", limits.waiting_max as u64, 1..=10_000),
+        ("hold.held_max", hold.held_max as u64, 1..=10_000_000),
+        ("hold.held_per_sender_max", hold.held_per_sender_max as u64, 1..=10_000),
+        ("hold.undo_ms", hold.undo_ms, 0..=10 * MINUTE_MS),
+        ("hold.reconnect_ms", hold.reconnect_ms, 0..=DAY_MS),
+        ("retention.text_days", keep.text_days.into(), 0..=3650),
+        ("retention.record_days", keep.record_days.into(), 1..=3650),
+        ("score.score_deadline_ms", score.score_deadline_ms, 1..=MINUTE_MS),
+        ("score.queue_max", score.queue_max as u64, 1..=100_000),
+        ("score.batch_max", score.batch_max as u64, 1..=1024),
+        ("score.threads", score.threads as u64, 1..=threads_max),
+        ("console.session_hours", console.session_hours.into(), 1..=24 * 90),
+        ("console.attempts_max", console.attempts_max.into(), 1..=1000),
+        ("console.streams_max", console.streams_max as u64, 1..=100_000),
+        ("history.senders_max", config.history.senders_max as u64, 16..=10_000_000),
+        ("wordlists.paths", config.wordlists.paths.len() as u64, 0..=1000),
+    ];
+    for (key, value, range) in table {
+        found.within(key, value, range);
+    }
+}
+
+fn listen(config: &Config, found: &mut Found) {
+    let listen = &config.listen;
+    if config.state_dir.as_os_str().is_empty() {
+        found.add("state_dir", "is empty");
+    }
+    let ports = [("chat", listen.chat), ("console", listen.console), ("admin", listen.admin)];
+    for (index, (name, address)) in ports.iter().enumerate() {
+        let twin = ports[..index].iter().find(|(_, other)| other == address && other.port() != 0);
+        if let Some((other, _)) = twin {
+            found.add(format!("listen.{name}"), format!("{address} is listen.{other} already"));
+        }
+    }
+    match (&listen.tls_cert, &listen.tls_key) {
+        (Some(_), None) => found.add("listen.tls_cert", "needs listen.tls_key beside it"),
+        (None, Some(_)) => found.add("listen.tls_key", "needs listen.tls_cert beside it"),
+        _ => {}
+    }
+    if listen.drain_ms > listen.grace_ms {
+        found.add("listen.drain_ms", "is longer than listen.grace_ms, which ends the process");
+    }
+    if config.limits.ping_ms >= config.limits.dead_ms {
+        found.add("limits.ping_ms", "must be shorter than limits.dead_ms: a ping needs its answer");
+    }
+}
+
+fn routes(config: &Config, found: &mut Found) {
+    if config.route.len() > ROUTES_MAX {
+        return found.add("route", format!("more than {ROUTES_MAX} routes"));
+    }
+    let (mut paths, mut names) = (BTreeMap::new(), BTreeMap::new());
+    for (index, route) in config.route.iter().enumerate() {
+        let key = |name: &str| format!("route[{index}].{name}");
+        if let Some(first) = paths.insert(route.path.trim_end_matches('/'), index) {
+            let cause = format!("{:?} is the path of route[{first}] already", route.path);
+            found.add(key("path"), cause);
+        } else if let Some(first) = names.insert(route.name(), index) {
+            let cause = format!("{:?} is the name of route[{first}] already", route.name());
+            found.add(key("name"), cause);
+        }
+        if !PRESETS.contains(&route.policy.as_str()) && !config.policy.contains_key(&route.policy) {
+            let cause = format!("there is no policy {:?}{}", route.policy, known(config));
+            found.add(key("policy"), cause);
+        }
+        one_route(route, &key, found);
+    }
+}
+
+fn known(config: &Config) -> String {
+    let own = config.policy.keys().map(String::as_str);
+    let names: BTreeSet<&str> = PRESETS.into_iter().chain(own).take(20).collect();
+    format!(" (there are {})", names.into_iter().collect::<Vec<_>>().join(", "))
+}
+
+fn one_route(route: &RouteConfig, key: &dyn Fn(&str) -> String, found: &mut Found) {
+    if let Some(cause) = name_cause(route.name()) {
+        found.add(key("name"), cause);
+    }
+    if let Some(cause) = path_cause(&route.path) {
+        found.add(key("path"), cause);
+    }
+    if let Some(cause) = upstream_cause(&route.upstream) {
+        found.add(key("upstream"), cause);
+    }
+    for origin in route.origins.iter().filter(|origin| !is_origin(origin)) {
+        let cause = format!("{origin:?} is neither \"*\" nor like \"https://example.org\"");
+        found.add(key("origins"), cause);
+    }
+    for path in &route.blocked_paths {
+        if let Some(cause) = path_cause(path) {
+            found.add(key("blocked_paths"), cause);
+        }
+    }
+    if let Some(identity) = &route.identity
+        && HeaderName::from_bytes(identity.name.as_bytes()).is_err()
+    {
+        let cause = format!("{:?} cannot be a header, cookie or parameter", identity.name);
+        found.add(key("identity.name"), cause);
+    }
+    match (&route.service, route.mode) {
+        (Some(_), Mode::Egress) => {
+            found.add(key("service"), "has no use in egress: the origin server is never written to")
+        }
+        (Some(service), Mode::Inline) => service_of(service, key, found),
+        (None, _) => {}
+    }
+    let Some(json) = &route.json else { return };
+    if !JSON_PROTOCOLS.contains(&route.protocol.as_str()) {
+        let cause = format!("has no use with protocol {:?}", route.protocol);
+        found.add(key("json"), cause);
+    }
+    if route.mode == Mode::Inline && !json.roles.is_empty() {
+        let cause = "inline, the client writes its own frames: roles there prove nothing";
+        found.add(key("json.roles"), cause);
+    }
+}
+
+fn service_of(service: &ServiceConfig, key: &dyn Fn(&str) -> String, found: &mut Found) {
+    if !service.path.is_empty() && !service.path.starts_with('/') {
+        found.add(key("service.path"), format!("{:?} does not begin with /", service.path));
+    }
+    for (name, value) in &service.headers {
+        let fits = HeaderName::from_bytes(name.as_bytes()).is_ok();
+        // The value may be a secret: it is not repeated.
+        if !fits || HeaderValue::from_str(value).is_err() {
+            found.add(key("service.headers"), format!("{name:?} cannot be sent as a header"));
+        }
+    }
+}
+
+fn name_cause(name: &str) -> Option<String> {
+    if name.is_empty() {
+        return Some("is empty".into());
+    }
+    if name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
+        return Some(format!("is longer than {NAME_BYTES_MAX} bytes or holds control characters"));
+    }
+    None
+}
+
+fn path_cause(path: &str) -> Option<String> {
+    let strange = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '\\');
+    if !path.starts_with('/') {
+        return Some(format!("{path:?} does not begin with /"));
+    }
+    if path.contains(strange) || path.split('/').any(|part| part == "." || part == "..") {
+        return Some(format!("{path:?} is not a plain path"));
+    }
+    None
+}
+
+fn upstream_cause(upstream: &str) -> Option<String> {
+    if upstream.is_empty() {
+        return Some(
+            "is missing: where is the chat server? For instance \"ws://127.0.0.1:9000\"".into(),
+        );
+    }
+    let Ok(uri) = upstream.parse::<Uri>() else {
+        return Some(format!("{upstream:?} is not a URL"));
+    };
+    let known = matches!(uri.scheme_str(), Some("ws" | "wss" | "http" | "https"));
+    let Some(authority) = uri.authority().filter(|_| known) else {
+        return Some(format!("{upstream:?} does not begin with ws:// or wss:// (or http, https)"));
+    };
+    if authority.as_str().contains('@') {
+        return Some("holds a user or password; send it as a header of its own".into());
+    }
+    if authority.host().is_empty() {
+        return Some(format!("{upstream:?} names no host"));
+    }
+    None
+}
+
+fn is_origin(origin: &str) -> bool {
+    let Some((scheme, host)) = origin.split_once("://") else { return origin == "*" };
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    !scheme.is_empty() && scheme.chars().all(plain) && !host.is_empty() && !host.contains('/')
+}
+
+fn policies(config: &Config, found: &mut Found) {
+    if config.policy.len() > POLICIES_MAX {
+        return found.add("policy", format!("more than {POLICIES_MAX} policies"));
+    }
+    for (name, policy) in &config.policy {
+        let key = |part: &str| format!("policy.{name}.{part}");
+        if let Some(cause) = name_cause(name) {
+            found.add(format!("policy.{name}"), cause);
+        }
+        let preset = policy.preset.as_deref();
+        if let Some(preset) = preset.filter(|preset| !PRESETS.contains(preset)) {
+            let cause = format!("{preset:?} is not one of {}", PRESETS.join(", "));
+            found.add(key("preset"), cause);
+        } else if PRESETS.contains(&name.as_str()) && preset.is_some_and(|preset| preset != name) {
+            let cause = format!("{name:?} is a preset of that name; give the policy another one");
+            found.add(key("preset"), cause);
+        }
+        one_policy(policy, &key, found);
+    }
+}
+
+fn one_policy(policy: &PolicyConfig, key: &dyn Fn(&str) -> String, found: &mut Found) {
+    if let Some(hold_ms) = policy.hold_ms {
+        found.within(key("hold_ms"), hold_ms, 1_000..=7 * DAY_MS);
+    }
+    if let Some(flood) = &policy.flood {
+        // History keeps that many of a sender's messages, and no longer.
+        found.within(key("flood.messages_max"), flood.messages_max.into(), 1..=100);
+        found.within(key("flood.repeats_max"), flood.repeats_max.into(), 1..=100);
+        found.within(key("flood.window_ms"), flood.window_ms, 100..=10 * MINUTE_MS);
+    }
+    if policy.exempt_users.as_ref().is_some_and(|users| users.len() > USERS_MAX) {
+        found.add(key("exempt_users"), format!("more than {USERS_MAX} users"));
+    }
+    for category in Category::ALL {
+        let threshold = policy.category(category).and_then(|category| category.threshold);
+        if threshold.is_some_and(|threshold| !(0.0..=1.0).contains(&threshold)) {
+            let cause = "is not within 0 to 1";
+            found.add(key(&format!("{category}.threshold")), cause);
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Lets only the console's own page act, and only for those who are logged in.
+
+use std::net::IpAddr;
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use super::Console;
+use crate::{
+    accounts::{Role, Session},
+    config::Config,
+    doors::Failure,
+};
+
+/// A header that a form or an image of another site cannot send.
+const ACT_HEADER: &str = "x-tidegate";
+
+/// Nothing from elsewhere and nothing inline: text of a hostile sender that got past everything
+/// else still is no script.
+const CSP: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; \
+    frame-ancestors 'none'; object-src 'none'";
+
+/// By which names the console is reached, and whether it speaks TLS.
+pub struct Guard {
+    hosts: Vec<String>,
+    /// Listening on every address: any literal address is one of them. A name that an attacker
+    /// points here is none.
+    any_address: bool,
+    tls: bool,
+}
+
+impl Guard {
+    pub fn new(config: &Config) -> Guard {
+        let bound = config.listen.console.ip();
+        let mut hosts = vec!["localhost".into(), "127.0.0.1".into(), "[::1]".into()];
+        hosts.push(match bound {
+            IpAddr::V4(v4) => v4.to_string(),
+            IpAddr::V6(v6) => format!("[{v6}]"),
+        });
+        hosts.extend(config.console.hosts.iter().map(|host| host.to_ascii_lowercase()));
+        let tls = config.listen.tls_cert.is_some();
+        Guard { hosts, any_address: bound.is_unspecified(), tls }
+    }
+
+    /// Whether the `Host` header names this console, with or without a port.
+    fn knows(&self, host: &str) -> bool {
+        let host = host.to_ascii_lowercase();
+        let name = without_port(&host);
+        let literal = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
+        (self.any_address && literal) || self.hosts.iter().any(|h| *h == name || *h == host)
+    }
+
+    /// Whether a state-changing request came from the console's own page.
+    ///
+    /// Without TLS of our own a proxy may add it, so either scheme fits then.
+    fn own_page(&self, headers: &HeaderMap, host: &str) -> bool {
+        let Some(origin) = single(headers, &header::ORIGIN) else { return false };
+        let (scheme, place) = origin.split_once("://").unwrap_or_default();
+        let scheme_fits = scheme == "https" || (scheme == "http" && !self.tls);
+        scheme_fits && place.eq_ignore_ascii_case(host) && headers.contains_key(ACT_HEADER)
+    }
+
+    /// `__Host-` binds the cookie to this host and to TLS; browsers refuse it without.
+    pub fn cookie_name(&self, secure: bool) -> &'static str {
+        if secure { "__Host-tidegate" } else { "tidegate" }
+    }
+
+    /// Whether the browser speaks TLS, with us or with a proxy before us.
+    pub fn secure(&self, headers: &HeaderMap) -> bool {
+        let origin = single(headers, &header::ORIGIN).unwrap_or_default();
+        self.tls || origin.starts_with("https://")
+    }
+}
+
+/// Checks host and origin before anything else, and marks every answer.
+pub async fn check(State(console): State<Console>, request: Request<Body>, next: Next) -> Response {
+    let mut response = match permitted(&console.guard, &request) {
+        Ok(()) => next.run(request).await,
+        Err(failure) => failure.into_response(),
+    };
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, CSP),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let cached = HeaderValue::from_static("no-store");
+    headers.entry(header::CACHE_CONTROL).or_insert(cached);
+    response
+}
+
+fn permitted(guard: &Guard, request: &Request<Body>) -> Result<(), Failure> {
+    let host = single(request.headers(), &header::HOST).unwrap_or_default();
+    if !guard.knows(host) {
+        let message = "this console is not reached by that name; see `console.hosts`";
+        return Err(Failure::new(StatusCode::MISDIRECTED_REQUEST, "host", message));
+    }
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !reads && !guard.own_page(request.headers(), host) {
+        let message = "only the console's own page may do this";
+        return Err(Failure::new(StatusCode::FORBIDDEN, "cross_site", message));
+    }
+    Ok(())
+}
+
+impl Console {
+    /// Whoever is logged in, if the role suffices.
+    pub async fn need(&self, headers: &HeaderMap, role: Role) -> Result<Session, Failure> {
+        let session = match secret(headers) {
+            Some(secret) => self.doors.accounts.session(secret).await?,
+            None => None,
+        };
+        let Some(session) = session else {
+            let message = "log in first";
+            return Err(Failure::new(StatusCode::UNAUTHORIZED, "login", message));
+        };
+        if session.role < role {
+            let message = "your role may look, not decide";
+            return Err(Failure::new(StatusCode::FORBIDDEN, "role", message));
+        }
+        Ok(session)
+    }
+}
+
+/// The session's secret in the request's cookies.
+pub fn secret(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
+    pairs
+        .map(|(name, value)| (name.trim(), value.trim()))
+        .find_map(|(name, value)| matches!(name, "tidegate" | "__Host-tidegate").then_some(value))
+}
+
+/// The header's value if it is there exactly once.
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(first)
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !name.is_empty() => name,
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard(bound: &str, tls: bool) -> Guard {
+        let mut config = Config::default();
+        config.listen.console = bound.parse().unwrap();
+        config.listen.tls_cert = tls.then(|| "cert.pem".into());
+        config.console.hosts = vec!["Mod.example.org".into()];
+        Guard::new(&config)
+    }
+
+    #[test]
+    fn only_known_hosts_are_served() {
+        let local = guard("127.0.0.1:0", false);
+        let every = guard("0.0.0.0:7401", false);
+        let lan = guard("192.0.2.7:7401", false);
+        let table = [
+            (&local, "127.0.0.1:7401", true),
+            (&local, "localhost", true),
+            (&local, "LOCALHOST:1", true),
+            (&local, "[::1]:7401", true),
+            (&local, "mod.example.org:7401", true),
+            (&local, "evil.example:7401", false),
+            (&local, "127.0.0.1.evil.example", false),
+            (&local, "localhost.evil.example", false),
+            (&local, "192.0.2.7", false),
+            (&local, "", false),
+            (&local, ":7401", false),
+            (&every, "192.0.2.7:7401", true),
+            (&every, "[2001:db8::1]:7401", true),
+            (&every, "evil.example", false),
+            (&lan, "192.0.2.7:7401", true),
+            (&lan, "192.0.2.8:7401", false),
+        ];
+        for (guard, host, expected) in table {
+            assert_eq!(guard.knows(host), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn only_the_own_page_acts() {
+        let (plain, tls) = (guard("127.0.0.1:0", false), guard("127.0.0.1:0", true));
+        let table = [
+            (&plain, Some("http://localhost:7401"), true, true),
+            (&plain, Some("https://localhost:7401"), true, true),
+            (&plain, Some("http://localhost:7403"), true, false),
+            (&plain, Some("http://localhost"), true, false),
+            (&plain, Some("http://evil.example"), true, false),
+            (&plain, Some("http://localhost:7401.evil.example"), true, false),
+            (&plain, Some("null"), true, false),
+            (&plain, None, true, false),
+            (&plain, Some("http://localhost:7401"), false, false),
+            (&tls, Some("http://localhost:7401"), true, false),
+            (&tls, Some("https://localhost:7401"), true, true),
+        ];
+        for (guard, origin, header_sent, expected) in table {
+            let mut headers = HeaderMap::new();
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
+            }
+            if header_sent {
+                headers.insert(ACT_HEADER, HeaderValue::from_static("1"));
+            }
+            assert_eq!(guard.own_page(&headers, "localhost:7401"), expected, "{origin:?}");
+        }
+    }
+}

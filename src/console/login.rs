@@ -1,0 +1,90 @@
+//! Logs moderators in and out, and tells the page who is looking.
+
+use axum::{
+    Json,
+    body::Body,
+    extract::State,
+    http::{HeaderMap, Request, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{BODY_BYTES_MAX, Console, guard};
+use crate::{
+    accounts::{AccountError, Role, Session},
+    doors::{Failure, peer, read_json},
+};
+
+/// The lengths of a time-out that the page offers: a breath, a break, an hour, a day.
+const TIME_OUTS_S: [u64; 4] = [60, 600, 3600, 86_400];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Credentials {
+    name: String,
+    password: String,
+}
+
+pub async fn log_in(
+    State(console): State<Console>,
+    request: Request<Body>,
+) -> Result<Response, Failure> {
+    let from = peer(&request);
+    let headers = request.headers().clone();
+    let Credentials { name, password } = read_json(request, BODY_BYTES_MAX).await?;
+    // A secret that was there before the login is worthless after it: it may be an attacker's.
+    let rotated = guard::secret(&headers);
+    let login = match console.doors.accounts.log_in(&name, &password, from, rotated).await {
+        Ok(login) => login,
+        Err(error) => {
+            if matches!(error, AccountError::Refused | AccountError::Locked(_)) {
+                tracing::warn!(%from, %error, "a login failed");
+                console.doors.metrics.login("refused");
+            }
+            return Err(error.into());
+        }
+    };
+    console.doors.metrics.login("ok");
+    tracing::info!(name = login.session.name, %from, "logged in");
+    let seconds = u64::from(console.doors.config.console.session_hours) * 3600;
+    let cookie = cookie(&console, &headers, &login.secret, seconds);
+    Ok(([(header::SET_COOKIE, cookie)], Json(about(&console, &login.session))).into_response())
+}
+
+pub async fn log_out(
+    State(console): State<Console>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    if let Some(secret) = guard::secret(&headers) {
+        console.doors.accounts.log_out(secret).await?;
+    }
+    let cookie = cookie(&console, &headers, "", 0);
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
+}
+
+pub async fn me(
+    State(console): State<Console>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Failure> {
+    let session = console.need(&headers, Role::Viewer).await?;
+    Ok(Json(about(&console, &session)))
+}
+
+fn about(console: &Console, session: &Session) -> Value {
+    json!({
+        "name": session.name,
+        "role": session.role,
+        "may_decide": session.role >= Role::Moderator,
+        "expires_ms": session.expires_ms,
+        "undo_ms": console.doors.config.hold.undo_ms,
+        "time_outs_s": TIME_OUTS_S,
+    })
+}
+
+fn cookie(console: &Console, headers: &HeaderMap, secret: &str, seconds: u64) -> String {
+    let secure = console.guard.secure(headers);
+    let name = console.guard.cookie_name(secure);
+    let end = if secure { "; Secure" } else { "" };
+    format!("{name}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{end}")
+}

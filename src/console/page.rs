@@ -1,0 +1,41 @@
+//! Embeds the page in the binary.
+
+use axum::{
+    Router,
+    http::header,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+
+use super::Console;
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+/// Path, type and bytes of every file.
+const FILES: &[(&str, &str, &str)] = &[
+    ("/", HTML, include_str!("../../console/index.html")),
+    ("/style.css", CSS, include_str!("../../console/style.css")),
+    ("/app.js", JS, include_str!("../../console/app.js")),
+    ("/ended.js", JS, include_str!("../../console/ended.js")),
+    ("/door.js", JS, include_str!("../../console/door.js")),
+    ("/queue.js", JS, include_str!("../../console/queue.js")),
+    ("/row.js", JS, include_str!("../../console/row.js")),
+    ("/strings.js", JS, include_str!("../../console/strings.js")),
+    ("/text.js", JS, include_str!("../../console/text.js")),
+    ("/toasts.js", JS, include_str!("../../console/toasts.js")),
+    ("/logo.svg", SVG, include_str!("../../console/logo.svg")),
+];
+
+pub fn routes() -> Router<Console> {
+    FILES.iter().fold(Router::new(), |router, (path, kind, text)| {
+        router.route(path, get(async || file(kind, text)))
+    })
+}
+
+fn file(kind: &'static str, text: &'static str) -> Response {
+    // Files change with the binary and have no name of their own version: asked for each time.
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text).into_response()
+}

@@ -1,0 +1,125 @@
+//! Shapes holds for the page, with spans in the units that JavaScript counts in.
+
+use std::ops::Range;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{
+    config::{Mode, OnExpiry},
+    hold::{Decided, Hold, HoldQueue, State, Way},
+    message::{Category, Finding, Language, Sender, Severity},
+};
+
+/// A held message as the page sees it: nothing that it does not show, no frame and no identity.
+#[derive(Serialize)]
+pub struct Shown<'a> {
+    id: &'a str,
+    route: &'a str,
+    mode: Mode,
+    channel: &'a str,
+    sender: &'a Sender,
+    language: Language,
+    text: &'a str,
+    findings: Vec<ShownFinding<'a>>,
+    categories: Vec<Category>,
+    severity: u8,
+    held_ms: u64,
+    expires_ms: u64,
+    on_expiry: OnExpiry,
+    state: State,
+    decided: Option<&'a Decided>,
+    /// How a release would go now; only of what is undecided.
+    way: Option<Way>,
+    /// A sender without an id cannot be told from others.
+    can_time_out: bool,
+}
+
+#[derive(Serialize)]
+struct ShownFinding<'a> {
+    rule: &'a str,
+    category: Category,
+    severity: Severity,
+    /// UTF-16 code units of `text`, end exclusive: what `String.prototype.slice` takes.
+    span: Option<Range<usize>>,
+    why: &'a str,
+    shadow: bool,
+}
+
+pub fn shown<'a>(holds: &HoldQueue, hold: &'a Hold) -> Shown<'a> {
+    let acting = || hold.findings.iter().filter(|finding| !finding.shadow);
+    let mut categories: Vec<Category> = acting().map(|finding| finding.category).collect();
+    categories.sort_unstable();
+    categories.dedup();
+    Shown {
+        id: &hold.id,
+        route: &hold.route,
+        mode: hold.mode,
+        channel: &hold.channel,
+        sender: &hold.sender,
+        language: hold.language,
+        text: &hold.text,
+        findings: findings(&hold.text, &hold.findings),
+        categories,
+        severity: acting().map(|finding| finding.severity.level()).max().unwrap_or(1),
+        held_ms: hold.held_ms,
+        expires_ms: hold.expires_ms,
+        on_expiry: hold.on_expiry,
+        state: hold.state,
+        decided: hold.decided.as_ref(),
+        way: (hold.state == State::Held).then(|| holds.way(hold)),
+        can_time_out: !hold.sender.id.is_empty(),
+    }
+}
+
+/// Who won, for somebody who came second.
+pub fn winner(state: State, decided: Option<&Decided>) -> Value {
+    json!({
+        "state": state,
+        "by": decided.map(|decided| &decided.by),
+        "at_ms": decided.map(|decided| decided.at_ms),
+    })
+}
+
+fn findings<'a>(text: &str, findings: &'a [Finding]) -> Vec<ShownFinding<'a>> {
+    let shape = |finding: &'a Finding| ShownFinding {
+        rule: &finding.rule,
+        category: finding.category,
+        severity: finding.severity,
+        span: finding.span.as_ref().and_then(|span| utf16(text, span)),
+        why: &finding.why,
+        shadow: finding.shadow,
+    };
+    findings.iter().map(shape).collect()
+}
+
+/// A byte span as UTF-16 code units. `None` for one that is not of this text: a text that was
+/// erased keeps its findings.
+fn utf16(text: &str, span: &Range<usize>) -> Option<Range<usize>> {
+    let before = text.get(..span.start)?.encode_utf16().count();
+    let inside = text.get(span.clone())?.encode_utf16().count();
+    Some(before..before + inside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_count_in_utf16() {
+        let table = [
+            ("so blorp", 3..8, Some(3..8)),
+            // é: 2 bytes, 1 unit.
+            ("é blorp", 3..8, Some(2..7)),
+            // An emoji outside the basic plane: 4 bytes, 2 units.
+            ("🌊 blorp", 5..10, Some(3..8)),
+            ("a🌊b", 1..5, Some(1..3)),
+            ("", 0..0, Some(0..0)),
+            ("", 3..8, None),
+            ("é", 1..2, None),
+        ];
+        for (text, bytes, expected) in table {
+            assert_eq!(utf16(text, &bytes), expected, "{text:?} {bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Streams the queue to consoles as server-sent events.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{Sse, sse::Event},
+};
+use futures_util::{Stream, stream::unfold};
+use serde_json::{Value, json};
+use tokio::{
+    sync::{
+        OwnedSemaphorePermit,
+        broadcast::{Receiver, error::RecvError},
+    },
+    time::{Instant, Interval, MissedTickBehavior, interval_at},
+};
+
+use super::{Console, guard};
+use crate::{accounts::Role, doors::Failure, hold::Change};
+
+/// A page that heard nothing for three of these knows that the connection is dead.
+const BEAT: Duration = Duration::from_secs(10);
+
+/// `queue` (the whole list, at the start and after a lag), then `added` and `moved` (one record
+/// as it is now), and `beat` with the time and each row's way. `ended` when the session is over.
+///
+/// The subscription is taken before the list is read, so nothing falls between them; a change
+/// that the list has already is told once more, and records are whole, so that does no harm.
+pub async fn stream(
+    State(console): State<Console>,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Failure> {
+    console.need(&headers, Role::Viewer).await?;
+    let Ok(place) = console.streams.clone().try_acquire_owned() else {
+        console.doors.metrics.discard("console_streams");
+        let message = "as many consoles listen as may";
+        let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message);
+        return Err(failure.after(Duration::from_secs(5)));
+    };
+    let mut beat = interval_at(Instant::now() + BEAT, BEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let changes = console.doors.holds.subscribe();
+    let secret = guard::secret(&headers).unwrap_or_default().to_owned();
+    let feed = Feed { console, changes, beat, secret, _place: place, next: Next::Queue };
+    Ok(Sse::new(unfold(feed, Feed::next)))
+}
+
+struct Feed {
+    console: Console,
+    changes: Receiver<Change>,
+    beat: Interval,
+    secret: String,
+    next: Next,
+    _place: OwnedSemaphorePermit,
+}
+
+#[derive(Clone, Copy)]
+enum Next {
+    Queue,
+    Change,
+    End,
+}
+
+impl Feed {
+    async fn next(mut self) -> Option<(Result<Event, Infallible>, Feed)> {
+        let event = match self.next {
+            Next::End => return None,
+            Next::Queue => event("queue", &self.console.snapshot()),
+            Next::Change => self.change().await?,
+        };
+        if !matches!(self.next, Next::End) {
+            self.next = Next::Change;
+        }
+        Some((Ok(event), self))
+    }
+
+    async fn change(&mut self) -> Option<Event> {
+        tokio::select! {
+            change = self.changes.recv() => match change {
+                Ok(Change::Added(hold)) => Some(event("added", &self.console.answer(&hold))),
+                Ok(Change::Moved(hold)) => Some(event("moved", &self.console.answer(&hold))),
+                Err(RecvError::Lagged(_)) => {
+                    self.console.doors.metrics.discard("console_lag");
+                    Some(event("queue", &self.console.snapshot()))
+                }
+                Err(RecvError::Closed) => None,
+            },
+            _ = self.beat.tick() => Some(self.beat().await),
+        }
+    }
+
+    /// A session that ended, expired or lost its account ends its streams too.
+    async fn beat(&mut self) -> Event {
+        match self.console.doors.accounts.session(&self.secret).await {
+            Ok(None) => {
+                self.next = Next::End;
+                event("ended", &json!({}))
+            }
+            // A store that does not answer now is no reason to go blind.
+            Ok(Some(_)) | Err(_) => event("beat", &self.console.ways()),
+        }
+    }
+}
+
+fn event(name: &str, data: &Value) -> Event {
+    Event::default().event(name).data(data.to_string())
+}

@@ -1,0 +1,118 @@
+//! Fills a policy's preset in and answers what it does with a finding.
+
+use std::collections::BTreeMap;
+
+use super::presets::{PRESETS, Preset};
+use crate::{
+    config::{Config, FloodConfig, OnExpiry, OnLate, PolicyConfig, Unjudged, WhileHeld},
+    message::{Category, Finding, Role, Sender, Severity, Verdict},
+};
+
+/// Five minutes: what moderators of live chats are used to.
+const HOLD_MS: u64 = 300_000;
+
+/// A policy with its preset filled in.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub name: String,
+    pub while_held: WhileHeld,
+    pub hold_ms: u64,
+    pub when_full: Unjudged,
+    pub on_late: OnLate,
+    pub notices: bool,
+    pub exempt_roles: Vec<Role>,
+    pub exempt_users: Vec<String>,
+    pub flood: FloodConfig,
+    pub categories: BTreeMap<Category, CategoryPolicy>,
+}
+
+#[derive(Clone, Debug)]
+pub struct CategoryPolicy {
+    pub action: [Verdict; 4],
+    /// From 1 on, the model has no say.
+    pub threshold: f32,
+    pub on_expiry: OnExpiry,
+    pub shadow: bool,
+}
+
+impl Policy {
+    /// The policies of a configuration by name, the four presets among them under their own names.
+    ///
+    /// # Errors
+    /// Each policy whose preset does not exist.
+    pub fn compile(config: &Config) -> Result<BTreeMap<String, Policy>, Vec<String>> {
+        let plain = PolicyConfig::default();
+        let mut policies = BTreeMap::new();
+        for preset in &PRESETS {
+            policies.insert(preset.name.to_owned(), fill(preset.name, preset, &plain));
+        }
+        let mut errors = Vec::new();
+        for (name, own) in &config.policy {
+            // A policy named like a preset refines it; any other starts from `standard`.
+            let named = PRESETS.iter().find(|preset| preset.name == name).map(|preset| preset.name);
+            let base = own.preset.as_deref().or(named).unwrap_or("standard");
+            match PRESETS.iter().find(|preset| preset.name == base) {
+                Some(preset) => drop(policies.insert(name.clone(), fill(name, preset, own))),
+                None => errors.push(format!("policy.{name}.preset: there is no preset {base:?}")),
+            }
+        }
+        if errors.is_empty() { Ok(policies) } else { Err(errors) }
+    }
+
+    /// What becomes of a held message with these findings when nobody decides: `Release` only
+    /// where every acting category says so.
+    pub fn on_expiry(&self, findings: &[Finding]) -> OnExpiry {
+        let mut acting = findings
+            .iter()
+            .filter(|f| !f.shadow && self.action(f.category, f.severity) > Verdict::Pass)
+            .filter_map(|f| self.categories.get(&f.category))
+            .peekable();
+        let released = acting.peek().is_some() && acting.all(|c| c.on_expiry == OnExpiry::Release);
+        if released { OnExpiry::Release } else { OnExpiry::Drop }
+    }
+
+    /// The verdict that the policy's table has for a category at a severity.
+    pub fn action(&self, category: Category, severity: Severity) -> Verdict {
+        let own = self.categories.get(&category);
+        own.map_or(Verdict::Pass, |own| own.action[usize::from(severity.level()) - 1])
+    }
+
+    pub fn in_shadow(&self, category: Category) -> bool {
+        self.categories.get(&category).is_some_and(|own| own.shadow)
+    }
+
+    /// Exempt senders' messages pass whatever is found in them; it is still recorded.
+    ///
+    /// Severity 4 is no exception: who is exempt is the channel's own choice, and a moderator who
+    /// quotes what was said must not fight the machine. A policy that trusts nobody exempts
+    /// nobody. A moderator's time-out is stronger than an exemption: a person decided it.
+    pub fn exempts(&self, sender: &Sender) -> bool {
+        let by_role = sender.roles.iter().any(|role| self.exempt_roles.contains(role));
+        by_role || (!sender.id.is_empty() && self.exempt_users.contains(&sender.id))
+    }
+}
+
+fn fill(name: &str, preset: &Preset, own: &PolicyConfig) -> Policy {
+    let category = |category: Category| {
+        let said = own.category(category);
+        let policy = CategoryPolicy {
+            action: said.and_then(|c| c.action).unwrap_or_else(|| preset.action(category)),
+            threshold: said.and_then(|c| c.threshold).unwrap_or(preset.threshold),
+            on_expiry: said.and_then(|c| c.on_expiry).or(own.on_expiry).unwrap_or_default(),
+            shadow: said.and_then(|c| c.shadow).unwrap_or(false),
+        };
+        (category, policy)
+    };
+    Policy {
+        name: name.to_owned(),
+        while_held: own.while_held.unwrap_or_default(),
+        hold_ms: own.hold_ms.unwrap_or(HOLD_MS),
+        when_full: own.when_full.unwrap_or(preset.when_full),
+        on_late: own.on_late.unwrap_or(preset.on_late),
+        notices: own.notices.unwrap_or(true),
+        exempt_roles: own.exempt_roles.clone().unwrap_or_else(|| preset.exempt_roles.to_vec()),
+        exempt_users: own.exempt_users.clone().unwrap_or_default(),
+        flood: own.flood.clone().unwrap_or_default(),
+        categories: Category::ALL.into_iter().map(category).collect(),
+    }
+}

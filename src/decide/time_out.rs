@@ -1,0 +1,32 @@
+//! Finds that a moderator timed the sender out.
+
+use super::{Policy, Rule, Seen};
+use crate::message::{Category, Finding, Score, Severity};
+
+pub(super) const TIME_OUT: &str = "time_out";
+
+pub(super) struct TimeOut;
+
+impl Rule for TimeOut {
+    fn name(&self) -> &'static str {
+        TIME_OUT
+    }
+
+    fn find(&self, _policy: &Policy, seen: &Seen, _score: &Score, found: &mut Vec<Finding>) {
+        let Some(until) = seen.recent.timed_out_until_ms else { return };
+        let now = seen.message.at_ms;
+        if until <= now {
+            return;
+        }
+        found.push(Finding {
+            rule: TIME_OUT.to_owned(),
+            // Whatever the sender says now is unwanted; the worst severity, so that the sender is
+            // told of the time-out rather than of a word in the message.
+            category: Category::Spam,
+            severity: Severity::new(4).expect("4 is a severity"),
+            span: None,
+            why: format!("timed out for {} s more", (until - now).div_ceil(1000)),
+            shadow: false,
+        });
+    }
+}

@@ -1,0 +1,174 @@
+//! Holds what console, API and admin share: the parts behind them, and their errors.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    body::{Body, to_bytes},
+    extract::ConnectInfo,
+    http::{HeaderValue, Request, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::{
+    accounts::{AccountError, Accounts},
+    audit::Audit,
+    config::Config,
+    hold::HoldQueue,
+    metrics::Metrics,
+    pipeline::Pipeline,
+    store::{Store, StoreError},
+};
+
+pub mod control;
+
+pub use control::Control;
+
+/// A body that trickles in longer than this is given up.
+const BODY_WAIT: Duration = Duration::from_secs(10);
+
+/// Everything behind the doors; cheap to clone.
+#[derive(Clone)]
+pub struct Doors {
+    pub config: Arc<Config>,
+    pub store: Arc<dyn Store>,
+    pub holds: HoldQueue,
+    pub audit: Audit,
+    pub pipeline: Pipeline,
+    pub accounts: Accounts,
+    pub metrics: Arc<Metrics>,
+    pub ready: Ready,
+    pub control: Control,
+}
+
+/// Whether every port answers and nothing is being shut down; false until it is set.
+#[derive(Clone, Debug, Default)]
+pub struct Ready(Arc<AtomicBool>);
+
+impl Ready {
+    pub fn set(&self, ready: bool) {
+        self.0.store(ready, Ordering::Release);
+    }
+
+    pub fn is(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// The peer's address, as whoever accepted the connection noted it.
+///
+/// Without a note (a server that gives none) all callers count as one address, the safe side.
+pub fn peer(request: &Request<Body>) -> IpAddr {
+    let noted = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    noted.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip())
+}
+
+/// Why a request was not done: a status, a word for programs and a sentence for people.
+#[derive(Debug)]
+pub struct Failure {
+    pub status: StatusCode,
+    pub error: &'static str,
+    pub message: String,
+    /// Further members of the answer.
+    pub more: Value,
+    pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    pub fn new(status: StatusCode, error: &'static str, message: impl Into<String>) -> Failure {
+        Failure { status, error, message: message.into(), more: Value::Null, retry_after: None }
+    }
+
+    pub fn with(mut self, more: Value) -> Failure {
+        self.more = more;
+        self
+    }
+
+    pub fn after(mut self, wait: Duration) -> Failure {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// `Retry-After` in whole seconds, never zero.
+    pub fn retry_header(&self) -> Option<HeaderValue> {
+        self.retry_after.map(|wait| HeaderValue::from(wait.as_secs_f64().ceil().max(1.0) as u64))
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut body = json!({ "error": self.error, "message": self.message });
+        if let (Some(body), Value::Object(more)) = (body.as_object_mut(), &self.more) {
+            body.extend(more.clone());
+        }
+        let mut response = (self.status, axum::Json(body)).into_response();
+        if let Some(wait) = self.retry_header() {
+            response.headers_mut().insert(header::RETRY_AFTER, wait);
+        }
+        response
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        // The cause names paths of the machine: for the log, not for the caller.
+        tracing::error!(%error, "the store failed at a door");
+        Failure::new(StatusCode::SERVICE_UNAVAILABLE, "store", "the store does not answer")
+    }
+}
+
+impl From<AccountError> for Failure {
+    fn from(error: AccountError) -> Failure {
+        let message = error.to_string();
+        match error {
+            AccountError::Name => Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "name", message),
+            AccountError::Password => {
+                Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "password", message)
+            }
+            AccountError::Exists(_) => Failure::new(StatusCode::CONFLICT, "exists", message),
+            AccountError::Refused => Failure::new(StatusCode::UNAUTHORIZED, "refused", message),
+            AccountError::Locked(wait) => {
+                Failure::new(StatusCode::TOO_MANY_REQUESTS, "locked", message).after(wait)
+            }
+            AccountError::Busy => Failure::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message)
+                .after(Duration::from_secs(1)),
+            AccountError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// Reads a JSON body of at most `bytes_max`; it must be declared as JSON.
+pub async fn read_json<T: DeserializeOwned>(
+    request: Request<Body>,
+    bytes_max: usize,
+) -> Result<T, Failure> {
+    let declared = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    let kind = declared.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/json") {
+        let message = "the body must be application/json";
+        return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type", message));
+    }
+    let bytes =
+        match tokio::time::timeout(BODY_WAIT, to_bytes(request.into_body(), bytes_max)).await {
+            Ok(Ok(bytes)) => bytes,
+            // A body that breaks off has nobody left to read the answer, so one status fits both.
+            Ok(Err(_)) => {
+                let message = format!("the body may have {bytes_max} bytes");
+                return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message));
+            }
+            Err(_) => {
+                let message = "the body took too long";
+                return Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "timeout", message));
+            }
+        };
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Failure::new(StatusCode::BAD_REQUEST, "json", error.to_string()))
+}

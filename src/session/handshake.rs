@@ -1,0 +1,166 @@
+//! Answers one request: dials the upstream first, then upgrades the client.
+
+use std::{sync::Arc, time::Duration};
+
+use hyper::{
+    Request, Response, StatusCode,
+    body::Incoming,
+    header::{self, HeaderValue},
+};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::{
+    Gate, Session,
+    headers::{self, BadHandshake},
+    http::{self, Body, failed, mirror, say},
+    leg::Leg,
+    route::{self, Peer, Route},
+    upstream::{self, Answer},
+};
+use crate::{config::HttpMode, hold::Live, protocol::Seat};
+
+/// A place among the connections, given back when the last of them lets go.
+pub type Place = Arc<dyn Send + Sync>;
+
+/// Answers a request on the chat port; a WebSocket one goes on as a session of its own.
+pub async fn answer(
+    gate: Arc<Gate>,
+    peer: Peer,
+    place: Place,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    if headers::is_ambiguous(&request) {
+        gate.metrics.refuse("ambiguous");
+        return say(StatusCode::BAD_REQUEST, "the request can be read in two ways");
+    }
+    let path = request.uri().path();
+    let Some(route) = route::find(&gate.routes, path).cloned() else {
+        gate.metrics.refuse("no_route");
+        return say(StatusCode::NOT_FOUND, "no route has this path");
+    };
+    if route.blocks(path) {
+        gate.metrics.refuse("blocked_path");
+        return say(StatusCode::FORBIDDEN, "this path is blocked");
+    }
+    match headers::websocket_asked(&request) {
+        None if route.config.http == HttpMode::Pass => {
+            http::pass(&gate, &route, peer, request).await
+        }
+        None => with_header(
+            say(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket"),
+            header::UPGRADE,
+            "websocket",
+        ),
+        Some(Err(wrong)) => {
+            gate.metrics.refuse("bad_handshake");
+            refuse(wrong)
+        }
+        Some(Ok(())) if !route.allows_origin(request.headers()) => {
+            gate.metrics.refuse("origin");
+            say(StatusCode::FORBIDDEN, "this origin may not open a chat here")
+        }
+        Some(Ok(())) => open(gate, route, peer, place, request).await,
+    }
+}
+
+fn refuse(wrong: BadHandshake) -> Response<Body> {
+    match wrong {
+        BadHandshake::Method => say(StatusCode::METHOD_NOT_ALLOWED, "a handshake is a GET"),
+        BadHandshake::Key => say(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is not 16 bytes"),
+        BadHandshake::Connection => say(StatusCode::BAD_REQUEST, "Connection does not say Upgrade"),
+        BadHandshake::Version => with_header(
+            say(StatusCode::UPGRADE_REQUIRED, "only WebSocket version 13 is spoken"),
+            header::SEC_WEBSOCKET_VERSION,
+            "13",
+        ),
+    }
+}
+
+fn with_header(
+    mut answer: Response<Body>,
+    name: header::HeaderName,
+    value: &'static str,
+) -> Response<Body> {
+    answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    answer
+}
+
+/// Shakes hands with the upstream, then with the client, and starts relaying.
+async fn open(
+    gate: Arc<Gate>,
+    route: Arc<Route>,
+    peer: Peer,
+    place: Place,
+    mut request: Request<Incoming>,
+) -> Response<Body> {
+    let limit = Duration::from_millis(gate.config.listen.handshake_ms);
+    let target = route.upstream_target(request.uri());
+    let onward = headers::to_upstream(request.headers(), &route, peer);
+    let wire = match upstream::dial(&route.upstream, &gate.tls, limit).await {
+        Ok(wire) => wire,
+        Err(cause) => return refuse_upstream(&gate, &cause),
+    };
+    let answer = upstream::shake_hands(wire, &route, &target, onward, limit).await;
+    let mut answer = match answer {
+        Err(cause) => return refuse_upstream(&gate, &cause),
+        Ok(Answer::Refused(answer)) => {
+            gate.metrics.refuse("upstream_refused");
+            return mirror(*answer);
+        }
+        Ok(Answer::Upgraded(answer)) => *answer,
+    };
+    let Some(key) = request.headers().get(header::SEC_WEBSOCKET_KEY) else {
+        return refuse(BadHandshake::Key);
+    };
+    let accept = derive_accept_key(key.as_bytes());
+    let mut reply = say(StatusCode::SWITCHING_PROTOCOLS, "");
+    *reply.body_mut() = empty();
+    *reply.headers_mut() = headers::end_to_end(answer.headers());
+    let sent = reply.headers_mut();
+    sent.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    sent.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    if let Ok(accept) = HeaderValue::from_str(&accept) {
+        sent.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    let seat = Seat {
+        route: route.name.clone(),
+        mode: route.config.mode,
+        path: request.uri().path().to_owned(),
+        query: request.uri().query().unwrap_or_default().to_owned(),
+        subprotocol: upstream::subprotocols(answer.headers()).into_iter().next(),
+    };
+    let live = Live {
+        route: route.name.clone(),
+        mode: route.config.mode,
+        identity: route.identity(&gate.secret, request.headers(), request.uri()),
+    };
+    let client = hyper::upgrade::on(&mut request);
+    let server = hyper::upgrade::on(&mut answer);
+    tokio::spawn(async move {
+        // Both upgrades are under way; a client that never takes its 101 must not stay for ever.
+        let both = async { tokio::try_join!(client, server) };
+        let (client, server) = match tokio::time::timeout(limit, both).await {
+            Ok(Ok(both)) => both,
+            _ => return gate.metrics.refuse("upgrade_unfinished"),
+        };
+        // What the upgrade was taken from is an error only if somebody changes the transport.
+        let legs = (upstream::unwrap_upgraded(client), upstream::unwrap_upgraded(server));
+        let (Some(client), Some(server)) = legs else { return };
+        let limits = &gate.config.limits;
+        let client = Leg::to_client(client.0, client.1, limits).await;
+        let server = Leg::to_server(server.0, server.1, limits).await;
+        let protocol = route.dialect.open(seat);
+        Session::new(gate, route, client, server, protocol, live).relay(place).await;
+    });
+    reply
+}
+
+fn refuse_upstream(gate: &Gate, cause: &upstream::UpstreamError) -> Response<Body> {
+    gate.metrics.refuse("upstream_failed");
+    failed(cause)
+}
+
+fn empty() -> Body {
+    use http_body_util::BodyExt;
+    http_body_util::Empty::new().map_err(|never| match never {}).boxed()
+}

@@ -1,0 +1,68 @@
+//! A moderator at the console's HTTP door.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Request, StatusCode, header};
+use serde_json::{Value, json};
+
+use super::http;
+
+pub const PASSWORD: &str = "correct horse battery";
+
+pub struct Moderator {
+    console: SocketAddr,
+    cookie: String,
+}
+
+impl Moderator {
+    pub async fn log_in(console: SocketAddr, name: &str) -> Moderator {
+        let credentials = json!({ "name": name, "password": PASSWORD });
+        let request = Moderator::request(console, "POST", "/login", "", Some(&credentials));
+        let (status, headers, body) = http(console, request).await;
+        assert_eq!(status, StatusCode::OK, "{body:?}");
+        let cookie = headers[header::SET_COOKIE].to_str().expect("a cookie");
+        let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
+        Moderator { console, cookie }
+    }
+
+    /// The rows of the queue.
+    pub async fn queue(&self) -> Vec<Value> {
+        let (status, answer) = self.ask("GET", "/api/queue", None).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        answer["holds"].as_array().expect("rows").clone()
+    }
+
+    /// `release`, `remove`, `time-out` or `undo`.
+    pub async fn act(&self, id: &str, act: &str) -> (StatusCode, Value) {
+        let body = if act == "time-out" { json!({ "seconds": 60 }) } else { json!({}) };
+        self.ask("POST", &format!("/api/holds/{id}/{act}"), Some(&body)).await
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
+        let request = Moderator::request(self.console, method, path, &self.cookie, body);
+        let (status, _, body) = http(self.console, request).await;
+        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
+    fn request(
+        console: SocketAddr,
+        method: &str,
+        path: &str,
+        cookie: &str,
+        body: Option<&Value>,
+    ) -> Request<Full<Bytes>> {
+        let text = body.map(Value::to_string).unwrap_or_default();
+        Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, console.to_string())
+            .header(header::ORIGIN, format!("http://{console}"))
+            .header("x-tidegate", "1")
+            .header(header::COOKIE, cookie)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(text)))
+            .expect("a request")
+    }
+}

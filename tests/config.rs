@@ -1,0 +1,251 @@
+//! Tries settings files: the default one, and everything that can be wrong with one.
+
+use tidegate::config::{
+    CategoryConfig, Config, DEFAULT_FILE, IdentityConfig, IdentitySource, JsonConfig, OnExpiry,
+    OnLate, PolicyConfig, Problem, RouteConfig, ServiceConfig, Unjudged, WhileHeld, line_of,
+};
+use tidegate::message::Verdict;
+
+#[test]
+fn default_file_is_the_default() {
+    let parsed = Config::parse(DEFAULT_FILE, "default").expect("it loads unchanged");
+    assert_eq!(toml::to_string(&parsed).unwrap(), toml::to_string(&Config::default()).unwrap());
+}
+
+/// The file with every setting that is off, and every example, taken into use.
+fn uncommented() -> String {
+    let on = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if rest.starts_with(|c: char| c == '[' || c.is_ascii_lowercase()) => {
+            rest.to_owned()
+        }
+        _ => line.to_owned(),
+    };
+    let all: Vec<String> = DEFAULT_FILE.lines().map(on).collect();
+    all.join("\n")
+}
+
+#[test]
+fn examples_of_the_default_file_load() {
+    let config = Config::parse(&uncommented(), "examples").expect("the examples are valid");
+    assert_eq!(config.route.len(), 1);
+    assert_eq!(config.policy.len(), 1);
+}
+
+#[test]
+fn default_file_names_every_key() {
+    let category = || {
+        Some(CategoryConfig {
+            action: Some([Verdict::Pass; 4]),
+            threshold: Some(0.5),
+            on_expiry: Some(OnExpiry::Drop),
+            shadow: Some(false),
+        })
+    };
+    let policy = PolicyConfig {
+        preset: Some("standard".into()),
+        while_held: Some(WhileHeld::Pass),
+        hold_ms: Some(1),
+        on_expiry: Some(OnExpiry::Drop),
+        when_full: Some(Unjudged::Drop),
+        on_late: Some(OnLate::Pass),
+        exempt_roles: Some(Vec::new()),
+        exempt_users: Some(Vec::new()),
+        notices: Some(true),
+        flood: Some(Default::default()),
+        threat: category(),
+        hate: category(),
+        harassment: category(),
+        sexual: category(),
+        self_harm: category(),
+        doxxing: category(),
+        extremism: category(),
+        profanity: category(),
+        spam: category(),
+        link: category(),
+        impersonation: category(),
+    };
+    let route = RouteConfig {
+        identity: Some(IdentityConfig { from: IdentitySource::Header, name: "X".into() }),
+        service: Some(ServiceConfig {
+            headers: [("Authorization".to_owned(), "x".to_owned())].into(),
+            ..Default::default()
+        }),
+        json: Some(JsonConfig::default()),
+        ..Default::default()
+    };
+    let mut config = Config { route: vec![route], ..Default::default() };
+    config.policy.insert("mine".into(), policy);
+    config.listen.tls_cert = Some("c".into());
+    config.listen.tls_key = Some("k".into());
+    let whole = toml::Value::try_from(&config).unwrap();
+    let file: toml::Value = toml::from_str(&uncommented()).unwrap();
+    let mut missing = Vec::new();
+    keys_missing(&whole, &file, "", &mut missing);
+    // Every category takes the same four keys; the file shows each of them at least once.
+    missing.retain(|key| !key.ends_with(".shadow") && !key.ends_with(".on_expiry"));
+    missing.retain(|key| !key.ends_with(".threshold"));
+    assert_eq!(missing, Vec::<String>::new());
+    for key in ["shadow", "threshold", "on_expiry"] {
+        assert!(uncommented().contains(&format!("\n{key} = ")), "{key}");
+    }
+}
+
+fn keys_missing(whole: &toml::Value, file: &toml::Value, at: &str, missing: &mut Vec<String>) {
+    match (whole, file) {
+        (toml::Value::Table(whole), toml::Value::Table(file)) => {
+            for (key, value) in whole {
+                match file.get(key) {
+                    Some(there) => keys_missing(value, there, &format!("{at}.{key}"), missing),
+                    None => missing.push(format!("{at}.{key}")),
+                }
+            }
+        }
+        (toml::Value::Array(whole), toml::Value::Array(file)) => {
+            if let (Some(whole), Some(file)) = (whole.first(), file.first()) {
+                keys_missing(whole, file, at, missing);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Each text with the line, key and part of the cause of every problem it has.
+type Case = (&'static str, &'static [(usize, &'static str, &'static str)]);
+
+const WRONG: &[Case] = &[
+    ("colour = 1\n", &[(1, "colour", "unknown field `colour`")]),
+    (
+        "shade = 1\n[listen]\nchat = 7\nports = 1\n[hold]\nheld = 2\n",
+        &[
+            (1, "shade", "unknown field `shade`"),
+            (3, "listen.chat", "invalid type"),
+            (4, "listen.ports", "unknown field `ports`"),
+            (6, "hold.held", "unknown field `held`"),
+        ],
+    ),
+    ("[listen\nchat = 1\n", &[(1, "", "")]),
+    ("a = 1\nb = \nc = = 2\n", &[(1, "a", "unknown field"), (2, "", ""), (3, "", "")]),
+    ("[listen]\ntls_cert = \"a.pem\"\n", &[(2, "listen.tls_cert", "tls_key")]),
+    ("[listen]\nadmin = \"127.0.0.1:7400\"\n", &[(2, "listen.admin", "listen.chat already")]),
+    ("[hold]\nheld_max = 0\n", &[(2, "hold.held_max", "not within")]),
+    ("[limits]\n\nping_ms = 30000\n", &[(3, "limits.ping_ms", "dead_ms")]),
+    (
+        "[[route]]\nupstream = \"ftp://a\"\n[[route]]\npath = \"/\"\nupstream = \"ws://a\"\n",
+        &[(2, "route[0].upstream", "ws://"), (4, "route[1].path", "path of route[0]")],
+    ),
+    ("[[route]]\npath = \"/a\"\n", &[(1, "route[0].upstream", "is missing")]),
+    (
+        "[[route]]\nupstream = \"ws://u:p@host\"\npolicy = \"lax\"\npath = \"x\"\n",
+        &[
+            (2, "route[0].upstream", "user or password"),
+            (3, "route[0].policy", "there is no policy \"lax\""),
+            (4, "route[0].path", "begin with /"),
+        ],
+    ),
+    (
+        "[[route]]\nupstream = \"ws://h\"\nmode = \"sideways\"\norigins = [\"example.org\"]\n",
+        &[(3, "route[0].mode", "unknown variant"), (4, "route[0].origins", "example.org")],
+    ),
+    (
+        "[[route]]\nupstream = \"ws://h\"\nmode = \"egress\"\n[route.service]\npath = \"/\"\n",
+        &[(4, "route[0].service", "never written to")],
+    ),
+    (
+        "[[route]]\nupstream = \"ws://h\"\n[route.json]\nroles = \"/r\"\n",
+        &[(4, "route[0].json.roles", "prove nothing")],
+    ),
+    (
+        "[[route]]\nupstream = \"ws://h\"\nprotocol = \"irc\"\n[route.json]\ntext = \"/t\"\n",
+        &[(4, "route[0].json", "no use with protocol")],
+    ),
+    (
+        "[[route]]\nupstream = \"ws://h\"\n[route.identity]\nfrom = \"header\"\n",
+        &[(3, "route[0].identity", "missing field `name`")],
+    ),
+    (
+        "[[route]]\nupstream = \"ws://h\"\nidentity = { from = \"header\", name = \"a b\" }\n",
+        &[(3, "route[0].identity.name", "cannot be a header")],
+    ),
+    (
+        "[policy.mine]\npreset = \"lax\"\nhold_ms = 1\n[policy.mine.hate]\nthreshold = 1.5\n",
+        &[
+            (2, "policy.mine.preset", "not one of off, relaxed"),
+            (3, "policy.mine.hold_ms", "not within"),
+            (5, "policy.mine.hate.threshold", "0 to 1"),
+        ],
+    ),
+    (
+        "[policy.a.hate]\naction = [\"pass\"]\n[policy.a.threat]\naction = [\"no\",1,2,3]\n",
+        &[(2, "policy.a.hate.action", "invalid length"), (4, "policy.a.threat.action", "variant")],
+    ),
+    ("[policy.off]\npreset = \"strict\"\n", &[(2, "policy.off.preset", "preset of that name")]),
+    (
+        "[policy.a.flood]\nmessages_max = 1000\nwindow_ms = 0\n",
+        &[(2, "policy.a.flood.messages_max", ""), (3, "policy.a.flood.window_ms", "")],
+    ),
+];
+
+#[test]
+fn everything_wrong_is_named() {
+    for (text, expected) in WRONG {
+        let problems = Config::parse(text, "t.toml").expect_err(text);
+        let found: Vec<_> = problems.iter().map(|p| (p.line, p.key.as_str())).collect();
+        let wanted: Vec<_> = expected.iter().map(|(line, key, _)| (Some(*line), *key)).collect();
+        assert_eq!(found, wanted, "{text}\n{problems:#?}");
+        for (problem, (.., cause)) in problems.iter().zip(*expected) {
+            assert!(problem.cause.contains(cause), "{cause}: {problem}");
+        }
+    }
+}
+
+#[test]
+fn good_files_load() {
+    for text in [
+        "",
+        "[[route]]\nupstream = \"wss://chat.example.org:8443/ws?x=1\"\npolicy = \"strict\"\n",
+        "[[route]]\npath=\"/a\"\nupstream=\"ws://h\"\n[[route]]\npath=\"/b\"\nupstream=\"http://h\"",
+        "[listen]\nchat = \"127.0.0.1:0\"\nconsole = \"127.0.0.1:0\"\nadmin = \"[::1]:0\"\n",
+        "[policy.\"a.b\"]\npreset = \"strict\"\n[[route]]\nupstream=\"ws://h\"\npolicy=\"a.b\"\n",
+    ] {
+        Config::parse(text, "t.toml").expect(text);
+    }
+}
+
+#[test]
+fn a_problem_reads_well_and_hides_control_characters() {
+    let cause = "bad\u{1b}[2J value\n".into();
+    let mut problem = Problem { file: "t.toml".into(), line: Some(3), key: "a.b".into(), cause };
+    assert_eq!(problem.to_string(), "t.toml:3: a.b: bad [2J value");
+    problem.line = None;
+    problem.key.clear();
+    assert_eq!(problem.to_string(), "t.toml: bad [2J value");
+}
+
+#[test]
+fn files_are_bounded_text() {
+    let folder = std::env::temp_dir().join(format!("tidegate-config-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let large = "#".repeat(1024 * 1024 + 1);
+    for (name, bytes, cause) in [
+        ("large.toml", large.as_bytes(), "larger than"),
+        ("latin.toml", &b"a = 1\nb = \"\xe9\"\n"[..], "not UTF-8 text at line 2"),
+    ] {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let problems = Config::read(&path).expect_err(name);
+        assert!(problems[0].to_string().contains(cause), "{}", problems[0]);
+    }
+    let problems = Config::read(&folder.join("none.toml")).expect_err("no such file");
+    assert!(problems[0].to_string().contains("none.toml: "), "{}", problems[0]);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_key_has_its_line_or_its_tables() {
+    let text = "[[route]]\npath = \"/\"\n\n[[route]]\nname = \"b\"\n";
+    for (key, line) in
+        [("route[0].path", Some(2)), ("route[1].protocol", Some(4)), ("hold.held_max", None)]
+    {
+        assert_eq!(line_of(text, key), line, "{key}");
+    }
+}
