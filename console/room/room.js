@@ -84,7 +84,7 @@ function hue(user) {
 }
 
 function clock() {
-  return new Date().toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+  return new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 }
 
 function say(message, old) {

@@ -24,8 +24,9 @@ export class Chatter {
       auto_reconnect: false, enable_echomessage: false,
     });
     this.client.requestCap(["message-tags", "server-time"]);
-    this.client.on("privmsg", (e) => this.lines.push({ from: e.nick, text: e.message, how: "say" }));
-    this.client.on("action", (e) => this.lines.push({ from: e.nick, text: e.message, how: "act" }));
+    const keep = (how) => (e) => this.lines.push({ from: e.nick, text: e.message, how });
+    this.client.on("privmsg", keep("say"));
+    this.client.on("action", keep("act"));
     this.client.on("notice", (e) => this.notices.push(e.message));
     this.client.on("raw", (e) => e.from_server && this.raw.push(e.line));
     this.client.on("registered", () => { this.registered = true; });

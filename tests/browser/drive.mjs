@@ -1,0 +1,168 @@
+// The demo in a browser: two people in the room, two moderators at the console, four screens.
+
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+import { check, finish, part, same, until } from "../peers/check.mjs";
+import { Chatter, Moderator, legibility } from "./people.mjs";
+
+const beside = (path) => readFileSync(new URL(path, import.meta.url), "utf8");
+const lines = JSON.parse(beside("../peers/lines.json"));
+const script = beside("../../console/room/script.jsonl").trim().split("\n").map(JSON.parse);
+const quiet = JSON.parse(process.env.QUIET);
+const played = JSON.parse(process.env.PLAYED);
+const { ARTIFACTS, CHROMIUM, PASSWORD } = process.env;
+mkdirSync(ARTIFACTS, { recursive: true });
+
+const SCREENS = [
+  { name: "phone-light", width: 390, height: 844, colorScheme: "light", byKey: false },
+  { name: "phone-dark", width: 390, height: 844, colorScheme: "dark", byKey: false },
+  { name: "desk-light", width: 1440, height: 900, colorScheme: "light", byKey: true },
+  { name: "desk-dark", width: 1440, height: 900, colorScheme: "dark", byKey: true },
+];
+
+const browser = await chromium.launch({
+  executablePath: CHROMIUM,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+
+async function open({ width, height, colorScheme }) {
+  const context = await browser.newContext({
+    viewport: { width, height }, colorScheme, locale: "en-GB", reducedMotion: "reduce",
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(10000);
+  return page;
+}
+
+const shot = (page, name) => page.screenshot({ path: join(ARTIFACTS, `${name}.png`) });
+
+/** Everything that is asked of the product, on one screen. */
+async function evening(screen) {
+  const ada = new Chatter(await open(screen));
+  const bob = new Chatter(await open(screen));
+  const mo = new Moderator(await open(screen), quiet.login.name);
+  const max = new Moderator(await open(screen), "max");
+  const [first, second] = [`ada-${screen.name}`, `bob-${screen.name}`];
+  let marks = 0;
+  const mark = async () => {
+    marks += 1;
+    const text = `${screen.name} says ${marks}`;
+    await ada.say(text);
+    await bob.hears(text);
+  };
+
+  await part(`${screen.name}: people come in`, async () => {
+    await Promise.all([ada.enter(quiet.room, first), bob.enter(quiet.room, second)]);
+    check("the room's page chats through Tidegate", ada.socket.startsWith(quiet.chat), ada.socket);
+    await Promise.all([
+      mo.logIn(quiet.console, quiet.login.password), max.logIn(quiet.console, PASSWORD),
+    ]);
+    check("two moderators are at the console", true);
+  });
+
+  await part(`${screen.name}: a clean line arrives unchanged`, async () => {
+    for (const text of [...lines.clean, "<img src=x onerror=alert(1)> & <b>bold</b>"]) {
+      await ada.say(text);
+      await bob.hears(text);
+      check(`unchanged: ${text.slice(0, 24)} …`, true);
+    }
+    same("text stays text", await bob.page.locator("#chat img, #chat b").count(), 0);
+  });
+
+  await part(`${screen.name}: a listed line is dropped with a notice`, async () => {
+    await ada.say(lines.dropped);
+    check("its sender is told", (await ada.noticed("drop")).trim().length > 0);
+    await mark();
+    same("nobody sees it", await bob.heard(lines.dropped), 0);
+  });
+
+  await part(`${screen.name}: a masked word arrives masked`, async () => {
+    await ada.say(lines.masked.text);
+    await bob.hears(lines.masked.shown);
+    same("the word itself does not", await bob.heard(lines.masked.text), 0);
+  });
+
+  await part(`${screen.name}: a held line arrives only after the release`, async () => {
+    // Each screen has a line of its own, for the room remembers what was released before.
+    const text = `${lines.held}, ${screen.name} <b>x</b>`;
+    await ada.say(text);
+    check("its sender is told that it waits", (await ada.noticed("hold")).trim().length > 0);
+    const row = await mo.sees(text);
+    check("the console shows where", (await row.locator("mark").allTextContents()).length > 0);
+    same("text stays text there too", await row.locator("p.said b").count(), 0);
+    await mark();
+    same("later lines pass, it does not", await bob.heard(text), 0);
+    await shot(ada.page, `room-held-${screen.name}`);
+    await shot(mo.page, `console-${screen.name}`);
+
+    // Both decide; the second's click is on its way while the first's arrives.
+    const slow = await max.delay();
+    await max.decide(text, "remove", screen.byKey);
+    await slow.onTheWay;
+    await mo.decide(text, "release", screen.byKey);
+    await bob.hears(text);
+    check("after the release it arrives", true);
+    await slow.arrive();
+    const told = await max.told();
+    check("the second moderator is told who won", told.includes(mo.name), told);
+    await shot(max.page, `console-second-${screen.name}`);
+    check("its sender is told", (await ada.noticed("released")).trim().length > 0);
+    await mark();
+    same("it arrived once", await bob.heard(text), 1);
+    await until("the queue is empty", async () => (await mo.row(text).count()) === 0);
+  });
+
+  await part(`${screen.name}: everything can be read`, async () => {
+    for (const [page, what, selector] of [
+      [bob.page, "room", ".said"], [bob.page, "room's hint", ".hint"],
+      [mo.page, "console", "#queue-title"],
+    ]) {
+      const { contrast, wide, dark } = await legibility(page, selector);
+      check(`${what}: contrast ${contrast}`, contrast >= 4.5);
+      same(`${what}: nothing runs off the screen`, wide <= 0, true);
+      same(`${what}: ${screen.colorScheme}`, dark, screen.colorScheme === "dark");
+    }
+    const box = await ada.page.getByTestId("send").boundingBox();
+    const fits = box && box.y + box.height <= screen.height && box.x + box.width <= screen.width;
+    check("the send button is on the screen", fits, box);
+    check("and large enough for a thumb", box && box.height >= 44, box);
+    await ada.page.getByTestId("language").click();
+    same("the room speaks French", await ada.page.getByTestId("send").textContent(), "Envoyer");
+    await shot(ada.page, `room-${screen.name}`);
+    const troubles = [ada, bob, mo, max].flatMap((person) => person.troubles);
+    same("no page complained", troubles, []);
+  });
+
+  for (const person of [ada, bob, mo, max]) await person.page.context().close();
+}
+
+/** What a newcomer sees without doing anything. */
+async function play() {
+  const guest = new Chatter(await open(SCREENS[2]));
+  const mo = new Moderator(await open(SCREENS[2]), played.login.name);
+  await guest.enter(played.room, "newcomer");
+  await mo.logIn(played.console, played.login.password);
+  const of = (verdict) => script.filter((line) => line.expect === verdict).map((line) => line.text);
+  await guest.hears(script.at(-1).text);
+  const said = await guest.said();
+  for (const text of of("pass")) check(`passed: ${text}`, said.includes(text));
+  for (const text of [...of("mask"), ...of("hold"), ...of("drop")]) {
+    check(`not shown as it was: ${text}`, !said.includes(text));
+  }
+  const masked = said.filter((text) => /\*{2}/.test(text)).length;
+  same("masked lines are shown masked", masked, of("mask").length);
+  for (const text of of("hold")) check(`waits: ${text}`, await mo.sees(text));
+  await shot(guest.page, "played-room");
+  await shot(mo.page, "played-console");
+  const text = of("hold")[0];
+  await mo.decide(text, "release", true);
+  await guest.hears(text);
+  check("and arrives when it is released", true);
+}
+
+await part("the chat that is played", play);
+for (const screen of SCREENS) await evening(screen);
+await browser.close();
+finish();
