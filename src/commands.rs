@@ -13,6 +13,7 @@ use crate::config::{Config, RouteConfig};
 pub mod audit;
 pub mod config;
 pub mod judge;
+mod run;
 mod running;
 pub mod user;
 
@@ -197,12 +198,8 @@ pub fn complain(failure: &Failure) {
 /// Why it could not be done; the failure knows its exit code.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
-        Command::Demo(_) => not_built("demo"),
-        Command::Run(args) => {
-            // The settings are judged before any port is bound.
-            settings(&args)?;
-            not_built("run")
-        }
+        Command::Demo(args) => run::demo(&args),
+        Command::Run(args) => run::run(&args),
         Command::Judge(args) => judge::run(&args),
         Command::Eval(_) => not_built("eval"),
         Command::Audit { command } => audit::run(command),

@@ -172,6 +172,7 @@ mod tests {
             mode: Mode::Inline,
             channel: "c".into(),
             sender: Sender::default(),
+            message_id: None,
             identity: None,
             live: 1,
             language: Language::En,

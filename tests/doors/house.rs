@@ -215,6 +215,7 @@ impl House {
             mode: Mode::Inline,
             channel: "lobby".into(),
             sender: Sender { id: "u1".into(), name: "otter".into(), roles: Vec::new() },
+            message_id: None,
             identity: None,
             live: 0,
             language: Language::En,
