@@ -1,4 +1,4 @@
-//! Reads and rebuilds captured frames with every protocol, and holds them to the tables in `wire/`.
+//! Reads and rebuilds frames shaped like real ones with every protocol, by the tables in `wire/`.
 
 use std::{path::Path, sync::Arc};
 
