@@ -115,6 +115,7 @@ impl Life {
             mode: Mode::Inline,
             channel: "room".into(),
             sender: Sender { id: sender.into(), name: sender.into(), roles: Vec::new() },
+            message_id: None,
             identity: Some(format!("identity of {sender}")),
             live,
             language: Language::En,
