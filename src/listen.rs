@@ -1,6 +1,11 @@
 //! Binds the ports, puts everything behind them together, and drains it at the end.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use axum::{body::Body, extract::ConnectInfo};
@@ -72,6 +77,7 @@ pub struct Running {
     ready: Ready,
     chat_door: Door,
     audit: Audit,
+    store: Weak<dyn Store>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -157,6 +163,7 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
         once: Once::new(ONCE_MAX),
         draining: drained.clone(),
     });
+    let weak = Arc::downgrade(&store);
     let behind = Doors {
         config: config.clone(),
         store,
@@ -200,12 +207,14 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
         ready,
         chat_door,
         audit,
+        store: weak,
         tasks,
     })
 }
 
 impl Running {
-    /// Stops accepting, closes what is open over the drain window, and ends within the grace time.
+    /// Stops accepting, closes what is open over the drain window, and ends within the grace time;
+    /// the store is free for the next process then.
     pub async fn stop(self) {
         self.ready.set(false);
         // Fails only when every session is gone already.
@@ -215,6 +224,15 @@ impl Running {
         let _ = timeout(Duration::from_secs(2), self.audit.flush()).await;
         for task in self.tasks {
             task.abort();
+        }
+        drop((self.accounts, self.audit, self.chat_door));
+        let freed = async {
+            while self.store.strong_count() > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        if timeout(Duration::from_secs(2), freed).await.is_err() {
+            tracing::warn!("something still uses the store");
         }
     }
 }

@@ -146,6 +146,7 @@ async fn a_release_without_its_sender_goes_over_the_service_connection() {
     let mut stage = Stage::set(|config| config.route[0].service = Some(service)).await;
     let mut client = connect(stage.chat(), "/ws?user=ana").await;
     told(&mut client, "1", "i will snarfle").await;
+    drop(client);
     stage = stage.restart().await;
     let ana = stage.moderator("ana").await;
     let rows = ana.queue().await;
@@ -194,7 +195,7 @@ async fn a_timed_out_sender_is_silent_until_it_is_undone() {
     let ana = stage.moderator("ana").await;
     let id = only_row(&ana.queue().await);
     assert_eq!(ana.act(&id, "time-out").await.0, StatusCode::OK);
-    assert_eq!(told(&mut client, "2", "hello?").await["verdict"], "time_out");
+    assert_eq!(told(&mut client, "2", "hello?").await["verdict"], "timed_out");
     assert_eq!(ana.act(&id, "undo").await.0, StatusCode::OK);
     say(&mut client, "3", "thank you").await;
     assert_eq!(next_json(&mut client).await["id"], "3");
