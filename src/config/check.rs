@@ -89,6 +89,10 @@ fn bounds(config: &Config, found: &mut Found) {
         ("console.session_hours", console.session_hours.into(), 1..=24 * 90),
         ("console.attempts_max", console.attempts_max.into(), 1..=1000),
         ("console.streams_max", console.streams_max as u64, 1..=100_000),
+        ("console.sessions_max", console.sessions_max as u64, 1..=1000),
+        ("api.body_bytes_max", config.api.body_bytes_max as u64, 1024..=256 * 1024 * 1024),
+        ("api.messages_max", config.api.messages_max as u64, 1..=100_000),
+        ("api.requests_max", config.api.requests_max as u64, 1..=100_000),
         ("history.senders_max", config.history.senders_max as u64, 16..=10_000_000),
         ("wordlists.paths", config.wordlists.paths.len() as u64, 0..=1000),
     ];
