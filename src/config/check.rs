@@ -58,7 +58,7 @@ fn bounds(config: &Config, found: &mut Found) {
     let (listen, limits, hold) = (&config.listen, &config.limits, &config.hold);
     let (score, console, keep) = (&config.score, &config.console, &config.retention);
     let threads_max = 64;
-    let table: [(&str, u64, RangeInclusive<u64>); 32] = [
+    let table: [(&str, u64, RangeInclusive<u64>); 36] = [
         ("listen.connections_max", listen.connections_max as u64, 1..=1_000_000),
         ("listen.connections_per_ip_max", listen.connections_per_ip_max as u64, 1..=1_000_000),
         ("listen.accept_per_second", listen.accept_per_second.into(), 1..=1_000_000),
