@@ -4,14 +4,24 @@ use std::{
     io::{self, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use arc_swap::ArcSwap;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{Config, RouteConfig};
+use crate::{
+    config::{Config, RouteConfig},
+    history::History,
+    metrics::Metrics,
+    pipeline::Pipeline,
+    rules::Ruleset,
+    score::Scorer,
+};
 
 pub mod audit;
 pub mod config;
+pub mod eval;
 pub mod judge;
 mod running;
 pub mod user;
@@ -33,7 +43,7 @@ pub enum Command {
     /// Judge standard input line by line; one JSON object a line comes back
     Judge(judge::JudgeArgs),
     /// Measure detection on labelled rows
-    Eval(EvalArgs),
+    Eval(eval::EvalArgs),
     /// Check the log of what was decided
     Audit {
         #[command(subcommand)]
@@ -106,16 +116,6 @@ pub struct RunArgs {
     pub protocol: Option<String>,
     #[command(flatten)]
     pub ports: PortArgs,
-}
-
-#[derive(Debug, Args)]
-pub struct EvalArgs {
-    /// Labelled rows, one JSON object a line
-    pub file: PathBuf,
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    #[arg(long)]
-    pub no_model: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -204,7 +204,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             not_built("run")
         }
         Command::Judge(args) => judge::run(&args),
-        Command::Eval(_) => not_built("eval"),
+        Command::Eval(args) => eval::run(&args),
         Command::Audit { command } => audit::run(command),
         Command::Config { .. } => config::print_default(),
         Command::CheckConfig { file } => config::check(&file),
@@ -240,8 +240,11 @@ pub fn settings(args: &RunArgs) -> Result<Config, Failure> {
         }
     };
     args.ports.apply(&mut config);
-    let wrong = config.check().into_iter().chain(config::protocols(&config));
-    let wrong: Vec<String> = wrong.map(|(key, cause)| format!("{key}: {cause}")).collect();
+    let mut wrong = config.check();
+    if wrong.is_empty() {
+        wrong = config::protocols(&config);
+    }
+    let wrong: Vec<String> = wrong.iter().map(|(key, cause)| format!("{key}: {cause}")).collect();
     match wrong.is_empty() {
         true => Ok(config),
         false => Err(Failure::Usage(wrong.join("\n"))),
@@ -251,4 +254,21 @@ pub fn settings(args: &RunArgs) -> Result<Config, Failure> {
 /// The settings of a file, or the defaults where none is named.
 fn settings_or_default(path: Option<&Path>) -> Result<Config, Failure> {
     path.map_or_else(|| Ok(Config::default()), config::load)
+}
+
+/// The pipeline of the commands that judge without a socket.
+fn pipeline(config: &Config, no_model: bool) -> Result<Pipeline, Failure> {
+    let rules = Ruleset::build(config).map_err(Failure::Config)?;
+    let scorer = match no_model {
+        true => Scorer::none(),
+        false => Scorer::open(&config.score, Arc::new(Metrics::new())),
+    };
+    let history = Arc::new(History::new(config.history.senders_max));
+    Ok(Pipeline { rules: Arc::new(ArcSwap::from_pointee(rules)), history, scorer })
+}
+
+/// A runtime for one message after the other.
+fn one_thread() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    runtime.map_err(|cause| Failure::No(cause.to_string()))
 }
