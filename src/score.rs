@@ -145,7 +145,7 @@ impl Worker {
                 }
                 Err(cause) => {
                     if !self.ill.swap(true, Ordering::Relaxed) {
-                        tracing::error!(%cause, "the model failed: its scores are late from now on");
+                        tracing::error!(%cause, "the model fails: scores are late from now on");
                     }
                 }
             }

@@ -1,5 +1,7 @@
 //! Runs the real binary: judge, check-config, config, and the exit codes that scripts rely on.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
@@ -149,7 +151,7 @@ fn plain_lines_come_back_in_order() {
 fn objects_keep_their_ids_and_bad_ones_their_place() {
     let long = format!("{{\"text\":\"{}\"}}", "a".repeat(1024 * 1024));
     let input = format!(
-        "{{\"id\":\"a\",\"text\":\"hi\",\"colour\":\"red\"}}\nnot json\n{{\"id\":7,\"text\":\"\"}}\n\
+        "{{\"id\":\"a\",\"text\":\"hi\",\"hue\":\"red\"}}\nnot json\n{{\"id\":7,\"text\":\"\"}}\n\
          {{\"id\":8}}\n\n{long}\n{{\"text\":\"after\",\"user\":5,\"channel\":\"#a\",\"ts\":1.5}}\n"
     );
     let answers = answers(&run(&["judge", "--jsonl", "--no-model"], input.as_bytes()));
@@ -230,6 +232,41 @@ fn a_reader_who_leaves_is_no_failure() {
     let output = child.wait_with_output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && !told.contains("panicked"), "{told}");
+}
+
+#[test]
+fn eval_measures_labelled_rows() {
+    let folder = Folder::new("eval");
+    folder.file("lists/xx/hate.txt", "4 word blorp\n");
+    let settings =
+        format!("[wordlists]\nembedded = false\npaths = [{:?}]\n", folder.0.join("lists"));
+    let settings = folder.file("t.toml", &settings);
+    let row = |text: &str, lang: &str, hate: f64| {
+        format!(
+            "{{\"text\":\"{text}\",\"lang\":\"{lang}\",\"labels\":{{\"identity_hate\":{hate}}}}}\n"
+        )
+    };
+    let rows = [
+        row("a blorp", "en", 1.0),
+        row("unlisted", "en", 0.7),
+        row("blorp!", "fr", 0.2),
+        row("hello", "fr", 0.0),
+        "not a row\n".to_owned(),
+    ];
+    let file = folder.file("rows.jsonl", &rows.concat());
+    let [file, settings] = [&file, &settings].map(|path| path.to_str().unwrap());
+    let output = run(&["eval", file, "--config", settings], b"");
+    let table = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Vec<&str>> = table.lines().map(|l| l.split_whitespace().collect()).collect();
+    assert_eq!(lines[1], ["identity_hate", "all", "4", "2", "0.500", "0.500", "0.500", "0.500"]);
+    assert_eq!(lines[2][..5], ["identity_hate", "lang", "en", "2", "2"]);
+    assert_eq!(lines[2][5..], ["1.000", "0.500", "0.667", "-"]);
+    assert_eq!(lines[3][5..], ["0.000", "-", "0.000", "0.500"]);
+    assert!(table.ends_with("5 lines, 1 of them no labelled rows\n"), "{table}");
+    let empty = folder.file("empty.jsonl", "\n");
+    for (path, code) in [(empty.to_str().unwrap(), 1), ("no/such/file", 1)] {
+        assert_eq!(run(&["eval", path, "--config", settings], b"").status.code(), Some(code));
+    }
 }
 
 /// Lines of the embedded lists with the verdict that `standard` has for them, so that no such word

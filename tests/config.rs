@@ -1,5 +1,7 @@
 //! Tries settings files: the default one, and everything that can be wrong with one.
 
+#![allow(clippy::unwrap_used)]
+
 use tidegate::config::{
     CategoryConfig, Config, DEFAULT_FILE, IdentityConfig, IdentitySource, JsonConfig, OnExpiry,
     OnLate, PolicyConfig, Problem, RouteConfig, ServiceConfig, Unjudged, WhileHeld, line_of,
@@ -203,7 +205,7 @@ fn good_files_load() {
     for text in [
         "",
         "[[route]]\nupstream = \"wss://chat.example.org:8443/ws?x=1\"\npolicy = \"strict\"\n",
-        "[[route]]\npath=\"/a\"\nupstream=\"ws://h\"\n[[route]]\npath=\"/b\"\nupstream=\"http://h\"",
+        "[[route]]\npath=\"/a\"\nupstream=\"ws://h\"\n[[route]]\npath=\"/b\"\nupstream=\"ws://h\"",
         "[listen]\nchat = \"127.0.0.1:0\"\nconsole = \"127.0.0.1:0\"\nadmin = \"[::1]:0\"\n",
         "[policy.\"a.b\"]\npreset = \"strict\"\n[[route]]\nupstream=\"ws://h\"\npolicy=\"a.b\"\n",
     ] {

@@ -1,5 +1,7 @@
 //! Tries policies: what each preset and setting makes of hits, scores and pace.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{ops::Range, sync::Arc};
 
 use tidegate::{
@@ -263,15 +265,17 @@ fn masks_are_merged_sorted_and_disjoint() {
     let profane = |span| hit(Category::Profanity, 1, span);
     for (hits, expected) in [
         (vec![], vec![]),
-        (vec![profane(5..9), profane(0..2)], vec![0..2, 5..9]),
-        (vec![profane(0..4), profane(2..6), profane(6..8)], vec![0..8]),
-        (vec![profane(0..9), profane(2..3)], vec![0..9]),
+        (vec![profane(5..9), profane(0..2)], vec![(0, 2), (5, 9)]),
+        (vec![profane(0..4), profane(2..6), profane(6..8)], vec![(0, 8)]),
+        (vec![profane(0..9), profane(2..3)], vec![(0, 9)]),
         // Held spans are masked too; what passes is not; nothing is where there is nothing.
-        (vec![hit(Category::Threat, 3, 1..4), hit(Category::Threat, 1, 6..8)], vec![1..4]),
+        (vec![hit(Category::Threat, 3, 1..4), hit(Category::Threat, 1, 6..8)], vec![(1, 4)]),
         (vec![profane(3..3)], vec![]),
     ] {
         let (_, found, _) = Try::hits(&hits).judge(&standard);
-        assert_eq!(decide::mask(&standard, &found), expected, "{hits:?}");
+        let mask: Vec<_> =
+            decide::mask(&standard, &found).iter().map(|s| (s.start, s.end)).collect();
+        assert_eq!(mask, expected, "{hits:?}");
     }
 }
 

@@ -1,9 +1,12 @@
 //! Tries rulesets: built from settings and word lists, versioned, reloaded whole or refused.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
@@ -13,7 +16,7 @@ use tidegate::{
     message::{Message, Sender, Verdict},
     metrics::Metrics,
     pipeline::Pipeline,
-    rules::{Outcome, Reloader, Ruleset},
+    rules::{Outcome, Reloader, Ruleset, reload_on_change},
     score::Scorer,
 };
 
@@ -218,6 +221,32 @@ async fn a_running_route_keeps_a_policy() {
     w.setup.settings(&route("a", "strict"));
     assert_eq!(w.look().await, Outcome::Loaded);
     assert_eq!(verdict(&w.rules, "a", "blorp").await, Verdict::Drop);
+}
+
+/// Time is paused: it jumps to the next look as soon as nothing else is to be done.
+#[tokio::test(start_paused = true)]
+async fn the_clock_alone_finds_a_change() {
+    let setup = Setup::new("clock");
+    let config = setup.config();
+    let rules = Arc::new(ArcSwap::from_pointee(Ruleset::build(&config).unwrap()));
+    let first = rules.load().version.clone();
+    let (path, swap) = (setup.settings.clone(), rules.clone());
+    let watch = reload_on_change(path, config, swap, Arc::new(Metrics::new()));
+    let watch = tokio::spawn(watch);
+    let mut looks = tokio::time::interval(Duration::from_secs(5));
+    // The first look is over when the clock has gone on; then the list changes.
+    looks.tick().await;
+    looks.tick().await;
+    fs::write(&setup.list, "4 word snarf\n").unwrap();
+    let mut left = 100;
+    while rules.load().version == first {
+        assert!(left > 0, "the change was never found");
+        left -= 1;
+        looks.tick().await;
+    }
+    assert_eq!(verdict(&rules, "", "snarf").await, Verdict::Drop);
+    assert!(!watch.is_finished());
+    watch.abort();
 }
 
 /// As a mounted Kubernetes config map changes: a link to a folder is swapped, the files' own

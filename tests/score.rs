@@ -1,5 +1,7 @@
 //! Tries the model stage with models that answer, fail, panic and block.
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::{
     Arc, Mutex,
     mpsc::{Receiver, Sender, channel},

@@ -58,7 +58,7 @@ fn bounds(config: &Config, found: &mut Found) {
     let (listen, limits, hold) = (&config.listen, &config.limits, &config.hold);
     let (score, console, keep) = (&config.score, &config.console, &config.retention);
     let threads_max = 64;
-    let table: [(&str, u64, RangeInclusive<u64>); 32] = [
+    let table: [(&str, u64, RangeInclusive<u64>); 36] = [
         ("listen.connections_max", listen.connections_max as u64, 1..=1_000_000),
         ("listen.connections_per_ip_max", listen.connections_per_ip_max as u64, 1..=1_000_000),
         ("listen.accept_per_second", listen.accept_per_second.into(), 1..=1_000_000),
@@ -89,6 +89,10 @@ fn bounds(config: &Config, found: &mut Found) {
         ("console.session_hours", console.session_hours.into(), 1..=24 * 90),
         ("console.attempts_max", console.attempts_max.into(), 1..=1000),
         ("console.streams_max", console.streams_max as u64, 1..=100_000),
+        ("console.sessions_max", console.sessions_max as u64, 1..=1000),
+        ("api.body_bytes_max", config.api.body_bytes_max as u64, 1024..=256 * 1024 * 1024),
+        ("api.messages_max", config.api.messages_max as u64, 1..=100_000),
+        ("api.requests_max", config.api.requests_max as u64, 1..=100_000),
         ("history.senders_max", config.history.senders_max as u64, 16..=10_000_000),
         ("wordlists.paths", config.wordlists.paths.len() as u64, 0..=1000),
     ];

@@ -95,6 +95,7 @@ async fn a_name_that_was_pointed_here_is_not_served() {
 #[tokio::test]
 async fn a_login_starts_a_new_session_and_ends_the_old() {
     let house = house(|config| config.console.sessions_max = 2).await;
+    house.settle("ana").await;
     let body = format!(r#"{{"name":"ana","password":"{PASSWORD}"}}"#);
     let planted = "tidegate=planted-by-an-attacker";
     let first = house.page("POST", "/login", planted, &body).await;

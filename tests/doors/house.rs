@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -36,6 +36,11 @@ use tokio::{
 
 pub const PASSWORD: &str = "correct horse battery";
 
+/// No test here changes the rules, and unoptimised code takes its time to compile them.
+static RULES: LazyLock<Arc<Ruleset>> = LazyLock::new(|| {
+    Arc::new(Ruleset::build(&Config::default()).expect("the default rules compile"))
+});
+
 /// Everything that a test asks, and the folder that goes with it.
 pub struct House {
     pub console: SocketAddr,
@@ -52,7 +57,7 @@ impl Drop for House {
     }
 }
 
-/// Who lives in every house, from their first login on: a hash takes its time.
+/// Who lives in a house from their first login on; not at once, because a hash takes its time.
 const PEOPLE: [(&str, Role); 4] = [
     ("vera", Role::Viewer),
     ("ana", Role::Moderator),
@@ -95,7 +100,6 @@ async fn doors(config: Config) -> (Doors, String) {
     let holds = HoldQueue::open(store.clone(), audit.clone(), metrics.clone(), hold, keep).await;
     let accounts = Accounts::open(store.clone(), &config.console);
     let token = accounts.issue_token("bot", &[Scope::Judge]).await.expect("a new token");
-    let rules = Ruleset::build(&config).expect("the default rules compile");
     let doors = Doors {
         control: Control::create(&config.state_dir, config.listen.admin)
             .expect("the file is written"),
@@ -103,7 +107,7 @@ async fn doors(config: Config) -> (Doors, String) {
         holds: holds.expect("an empty queue"),
         audit,
         pipeline: Pipeline {
-            rules: Arc::new(ArcSwap::from_pointee(rules)),
+            rules: Arc::new(ArcSwap::new(RULES.clone())),
             history: Arc::new(History::new(1000)),
             scorer: Scorer::none(),
         },
@@ -179,11 +183,15 @@ impl House {
         raw(self.console, &request(method, path, &headers, body)).await
     }
 
-    pub async fn log_in(&self, name: &str, password: &str) -> Answer {
+    /// Gives one of `PEOPLE` the account, unless it is there.
+    pub async fn settle(&self, name: &str) {
         if let Some((name, role)) = PEOPLE.into_iter().find(|(known, _)| *known == name) {
-            // From the second time on there is such an account already.
             let _ = self.doors.accounts.add(name, role, PASSWORD, false).await;
         }
+    }
+
+    pub async fn log_in(&self, name: &str, password: &str) -> Answer {
+        self.settle(name).await;
         let body = serde_json::json!({ "name": name, "password": password }).to_string();
         self.page("POST", "/login", "", &body).await
     }
