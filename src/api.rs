@@ -28,18 +28,23 @@ use answer::Answer;
 struct Api {
     doors: Doors,
     requests: Arc<Semaphore>,
+    /// The first route, whose policy judges; without one the fallback does.
+    route: Arc<str>,
 }
 
 /// The API's routes; they share the console's port.
 pub fn router(doors: Doors) -> Router {
     let requests = Arc::new(Semaphore::new(doors.config.api.requests_max));
+    let route = doors.config.route.first().map_or("", |route| route.name()).into();
     let wrong_method = || async {
         let message = "this is answered to POST";
         Problem(Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method", message))
     };
-    Router::new()
-        .route("/v1/judge", post(judge).fallback(wrong_method))
-        .with_state(Api { doors, requests })
+    Router::new().route("/v1/judge", post(judge).fallback(wrong_method)).with_state(Api {
+        doors,
+        requests,
+        route,
+    })
 }
 
 /// One message, or several below `messages`. Unknown keys are ignored: the same objects fit
@@ -59,10 +64,10 @@ struct Asked {
     text: String,
     /// Told apart for what is remembered of a sender.
     #[serde(default)]
-    channel: String,
+    channel: Value,
     /// Without it the message leaves no trace and knows of none.
     #[serde(default)]
-    user: String,
+    user: Value,
 }
 
 #[derive(Serialize)]
@@ -138,15 +143,25 @@ impl Api {
             let error = format!("a text may have {bytes_max} bytes");
             return Line::Bad { id: asked.id, error };
         }
+        let user = plain(&asked.user);
         let message = Message {
-            route: "api".into(),
-            channel: asked.channel,
-            sender: Sender { id: asked.user.clone(), name: asked.user, roles: Vec::new() },
+            route: self.route.clone(),
+            channel: plain(&asked.channel),
+            sender: Sender { id: user.clone(), name: user, roles: Vec::new() },
             id: None,
             text: asked.text,
             at_ms: now_ms(),
         };
         Line::Judged(answer::judge(&self.doors.pipeline, &message, asked.id).await)
+    }
+}
+
+/// A name that was given as a string or, as ids often are, as a number.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => String::new(),
     }
 }
 

@@ -424,11 +424,15 @@ pub struct JsonConfig {
     pub name: String,
     pub channel: String,
     pub id: String,
+    /// Read from the server alone (`egress`): what clients say they are is not believed.
     pub roles: String,
-    /// A string that holds JSON of its own, in which the pointers above then apply.
+    /// A string that holds JSON of its own, in which the pointers above then apply. One of them that
+    /// starts with `^` (`^/event`) stays outside: it starts from the frame, or from the line.
     pub inner: String,
+    /// The text is HTML: judged as a browser shows it, masked between its tags.
+    pub html: bool,
     /// Several JSON values in one frame, one a line.
     pub lines: bool,
-    /// A notice to the sender, a template with `{id}`, `{verdict}`, `{rule}` and `{text}`.
+    /// A notice to the sender, a template with `{id}`, `{verdict}`, `{rule}`, `{text}` and `{time}`.
     pub notice: String,
 }

@@ -8,12 +8,22 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::{
     audit::Audit,
-    config::{HoldConfig, Mode, OnExpiry},
+    config::{HoldConfig, Mode, OnExpiry, RetentionConfig},
     message::{Finding, Language, Sender},
     metrics::Metrics,
     protocol::Frame,
     store::{Store, StoreError},
 };
+
+mod book;
+mod clock;
+mod delivery;
+mod ledger;
+mod retention;
+mod states;
+
+use ledger::{Ledger, Outcome};
+use states::Step;
 
 /// One held message: the only truth about it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -24,6 +34,9 @@ pub struct Hold {
     pub mode: Mode,
     pub channel: String,
     pub sender: Sender,
+    /// The platform's own id of the message, which notices about it quote.
+    #[serde(default)]
+    pub message_id: Option<String>,
     /// Keyed hash of the handshake's identity, where the route has one it trusts.
     pub identity: Option<String>,
     /// The live connection it came by; meaningless after a restart.
@@ -44,6 +57,7 @@ pub struct Hold {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StoredFrame {
     pub binary: bool,
+    #[serde(with = "base64_bytes")]
     pub bytes: Vec<u8>,
 }
 
@@ -151,8 +165,8 @@ pub struct Live {
 pub struct Berth {
     pub live: u64,
     pub orders: mpsc::Receiver<Order>,
-    #[allow(dead_code)]
-    queue: HoldQueue,
+    /// Apart, so that the other two can be taken out.
+    _seat: delivery::Leave,
 }
 
 /// A route's own connection to its upstream, which `session` provides so that `hold` knows no
@@ -162,90 +176,151 @@ pub type Service = Arc<
 >;
 
 /// The queue and the rules of its game.
+///
+/// Whatever it is asked to change is carried through even if the caller goes away meanwhile.
 #[derive(Clone)]
 pub struct HoldQueue {
-    inner: Arc<Inner>,
+    ledger: Arc<Ledger>,
 }
-
-struct Inner {}
 
 impl HoldQueue {
     /// Reads what is held from `store` and starts the clock for expiry, undo and retention.
+    ///
+    /// What was approved waits for its sender or the route's service; what was claimed before a
+    /// crash and not seen written stays `released` with `written: None` and is never sent again.
     pub async fn open(
-        _store: Arc<dyn Store>,
-        _audit: Audit,
-        _metrics: Arc<Metrics>,
-        _config: HoldConfig,
+        store: Arc<dyn Store>,
+        audit: Audit,
+        metrics: Arc<Metrics>,
+        config: HoldConfig,
+        retention: RetentionConfig,
     ) -> Result<HoldQueue, StoreError> {
-        todo!()
+        let ledger = Ledger::open(store, audit, metrics, config, retention).await?;
+        Ok(HoldQueue { ledger })
     }
 
     /// Gives a route's service connection; called once per route before any session.
-    pub fn serve(&self, _route: &str, _service: Service) {
-        todo!()
+    pub fn serve(&self, route: &str, service: Service) {
+        self.ledger.book().services.insert(route.to_owned(), service);
+        self.ledger.deliver();
     }
 
     /// Registers a live session and hands it any release that waited for it.
-    pub fn register(&self, _live: Live) -> Berth {
-        todo!()
+    ///
+    /// In `egress` it gets every release of its route while it is registered.
+    pub fn register(&self, live: Live) -> Berth {
+        let (live, orders, seat) = self.ledger.seat(live);
+        Berth { live, orders, _seat: seat }
     }
 
     /// A fresh id for a message, used for holds and for the audit of other verdicts.
     pub fn fresh_id(&self) -> String {
-        todo!()
+        self.ledger.fresh_id()
+    }
+
+    /// Unix milliseconds as the queue's deadlines count them.
+    pub fn now_ms(&self) -> u64 {
+        self.ledger.clock.now_ms()
     }
 
     /// Writes a held message durably; when it returns `Ok`, the sender may be told.
-    pub async fn hold(&self, _hold: Hold) -> Result<Arc<Hold>, HoldError> {
-        todo!()
+    ///
+    /// # Errors
+    /// `Full` at a bound of the configuration; `Store` where it is not written, `Conflict` among
+    /// them where its id was held before. The message is then not held.
+    pub async fn hold(&self, hold: Hold) -> Result<Arc<Hold>, HoldError> {
+        self.ledger.add(hold).await
     }
 
-    /// How many messages of this connection in this channel still wait for their end.
-    pub fn waiting(&self, _live: u64, _channel: &str) -> usize {
-        todo!()
+    /// How many messages of this connection in this channel still wait for their end; a denial
+    /// that can be undone has not ended.
+    pub fn waiting(&self, live: u64, channel: &str) -> usize {
+        self.ledger.book().waiting(live, channel)
     }
 
     /// Takes a moderator's decision; the first wins.
+    ///
+    /// A release is on its way when this returns: see [`HoldQueue::way`] for which.
     pub async fn decide(
         &self,
-        _id: &str,
-        _decision: Decision,
-        _by: &str,
+        id: &str,
+        decision: Decision,
+        by: &str,
     ) -> Result<Arc<Hold>, DecideError> {
-        todo!()
+        let undo_ms = self.ledger.config.undo_ms;
+        let step = Step::Decide { decision, by: by.to_owned(), undo_ms };
+        match self.ledger.step(id, step, by).await? {
+            Outcome::Done(hold) => Ok(hold),
+            Outcome::Refused(hold) => Err(already(&hold)),
+            Outcome::Unknown => Err(DecideError::Unknown(id.to_owned())),
+        }
     }
 
     /// Takes a denial back within its undo window.
-    pub async fn undo(&self, _id: &str, _by: &str) -> Result<Arc<Hold>, DecideError> {
-        todo!()
+    pub async fn undo(&self, id: &str, by: &str) -> Result<Arc<Hold>, DecideError> {
+        match self.ledger.step(id, Step::Undo, by).await? {
+            Outcome::Done(hold) => Ok(hold),
+            Outcome::Refused(_) => Err(DecideError::TooLate),
+            Outcome::Unknown => Err(DecideError::Unknown(id.to_owned())),
+        }
+    }
+
+    /// Ends a held message because its sender deleted it.
+    ///
+    /// # Errors
+    /// `Already` where it was decided, as for a second moderator.
+    pub async fn withdraw(&self, id: &str) -> Result<Arc<Hold>, DecideError> {
+        match self.ledger.step(id, Step::Withdraw, "sender").await? {
+            Outcome::Done(hold) => Ok(hold),
+            Outcome::Refused(hold) => Err(already(&hold)),
+            Outcome::Unknown => Err(DecideError::Unknown(id.to_owned())),
+        }
     }
 
     /// `approved → released`, committed; `false` when somebody else has it: then do not write.
-    pub async fn claim(&self, _id: &str) -> Result<bool, StoreError> {
-        todo!()
+    pub async fn claim(&self, id: &str) -> Result<bool, StoreError> {
+        self.ledger.claim(id).await.map(|claimed| claimed.is_some())
     }
 
-    /// Says whether a claimed release reached the socket.
-    pub async fn written(&self, _id: &str, _ok: bool) {
-        todo!()
+    /// Says whether a claimed release reached the socket; its text is erased.
+    pub async fn written(&self, id: &str, ok: bool) {
+        self.ledger.written(id, ok).await;
     }
 
     /// The undecided, oldest first.
     pub fn list(&self) -> Vec<Arc<Hold>> {
-        todo!()
+        self.ledger.book().undecided().cloned().collect()
     }
 
-    pub fn find(&self, _id: &str) -> Option<Arc<Hold>> {
-        todo!()
+    /// Up to `limit` of those that ended lately, newest first.
+    pub fn recent(&self, limit: usize) -> Vec<Arc<Hold>> {
+        self.ledger.book().ended().take(limit).cloned().collect()
     }
 
-    pub fn way(&self, _hold: &Hold) -> Way {
-        todo!()
+    /// An undecided, undelivered or lately ended one.
+    pub fn find(&self, id: &str) -> Option<Arc<Hold>> {
+        self.ledger.book().entry(id).map(|entry| entry.row.hold.clone())
     }
 
+    /// By which way its release would go now.
+    pub fn way(&self, hold: &Hold) -> Way {
+        self.ledger.book().way(hold)
+    }
+
+    /// Every change from now on; who lags behind misses some and lists anew.
     pub fn subscribe(&self) -> broadcast::Receiver<Change> {
-        todo!()
+        self.ledger.changes.subscribe()
     }
+
+    /// Erases what is stored of one user's messages, here and in the audit log, and says how many
+    /// stored texts there were. What is still undecided is withdrawn first.
+    pub async fn erase_sender(&self, route: &str, sender_id: &str) -> Result<usize, StoreError> {
+        retention::erase_sender(&self.ledger, route, sender_id).await
+    }
+}
+
+fn already(hold: &Hold) -> DecideError {
+    DecideError::Already { state: hold.state, decided: hold.decided.clone() }
 }
 
 impl StoredFrame {
@@ -259,5 +334,19 @@ impl StoredFrame {
             (false, Ok(text)) => Frame::Text(text),
             (_, _) => Frame::Binary(Bytes::copy_from_slice(&self.bytes)),
         }
+    }
+}
+
+/// Writes bytes as base64: a third longer, where JSON's lists of numbers are three times longer.
+mod base64_bytes {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        STANDARD.decode(String::deserialize(from)?).map_err(Error::custom)
     }
 }

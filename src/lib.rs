@@ -25,6 +25,7 @@ pub mod rules;
 pub mod history;
 
 pub mod message;
+pub mod letters;
 pub mod config;
 pub mod metrics;
 

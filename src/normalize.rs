@@ -1,7 +1,115 @@
 //! Undoes evasion and keeps the way back to the original bytes.
+//!
+//! A text has up to three readings. Each is built only where it says something that the one
+//! before it does not, so that an ordinary line costs one pass.
 
-use crate::message::Canonical;
+use crate::{
+    letters,
+    message::{Canonical, View, ViewKind},
+};
 
-pub fn normalize(_text: &str) -> Canonical {
-    todo!()
+mod fold;
+mod squeeze;
+
+/// The readings of a text, most literal first; there is always a plain one.
+pub fn normalize(text: &str) -> Canonical {
+    let (plain, origin) = letters::plain(text);
+    let mut views = Vec::with_capacity(3);
+    views.push(View { kind: ViewKind::Plain, text: plain, origin });
+    views.extend(fold::folded(&views[0]));
+    views.extend(squeeze::squeezed(&views[views.len() - 1]));
+    Canonical { views }
+}
+
+/// Adds one character to a view under construction.
+fn push(view: &mut View, c: char, from: (u32, u32)) {
+    view.text.push(c);
+    view.origin.resize(view.text.len(), from);
+}
+
+fn empty(kind: ViewKind, like: &View) -> View {
+    let bytes = like.text.len();
+    View { kind, text: String::with_capacity(bytes), origin: Vec::with_capacity(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(text: &str, kind: ViewKind) -> Option<String> {
+        normalize(text).views.into_iter().find(|v| v.kind == kind).map(|v| v.text)
+    }
+
+    #[test]
+    fn folds_lookalikes_and_leet() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(reading(text, ViewKind::Folded).as_deref(), Some(expected), "{text}");
+        };
+        check("bl0rp", "blorp");
+        check("6lorp", "glorp");
+        check("gr3mb$", "grembs");
+        check("$plorp", "splorp");
+        check("@blorp", "ablorp");
+        check("sk!lp!", "skilp!");
+        check("s1op sh1p ki11 encu1e", "slop ship kill encule");
+        check("blоrр", "blorp");
+        check("g𝘳@𝘱", "grap");
+        check("ʙʟᴏʀᴘ", "blorp");
+        check("🇧🇱🇴🇷🇵", "blorp");
+    }
+
+    #[test]
+    fn squeezes_repeats_and_separators() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(reading(text, ViewKind::Squeezed).as_deref(), Some(expected), "{text}");
+        };
+        check("bloooorp", "blorp");
+        check("b l o r p", "blorp");
+        check("b.l.o.r.p!", "blorp!");
+        check("b l o r p  n o w", "blorp  now");
+        check("so b-l-o-r-p it", "so blorp it");
+        check("bl.orp it", "blorp it");
+        check("b  l  o  r  p", "blorp");
+        check("b.l.oo.r.p", "blorp");
+        check("a b l o r p", "ablorp blorp");
+        check("so b l o r p j'ai", "so blorp j'ai");
+        check("a b.l.o.r.p", "a blorp");
+        check("bliirp", "blirp");
+    }
+
+    #[test]
+    fn an_ordinary_text_has_one_reading() {
+        for text in [
+            "",
+            "b l 0 r p",
+            "нет, так не надо",
+            "hello there, how are you?",
+            "meet at 20h30, table 12, 3.50 or $5",
+            "c'est l'heure d'y aller, j'ai qu'une minute",
+            "1v1 me 100% at 10:45 on ps5",
+            "привет, как дела",
+            "great!! see https://example.org/a1b2c3?q=4 ok",
+            "élève à l'école",
+        ] {
+            let views = normalize(text).views;
+            assert_eq!(views.len(), 1, "{text}: {views:?}");
+        }
+    }
+
+    #[test]
+    fn the_way_back_is_exact() {
+        let check = |text: &str, kind: ViewKind, find: &str, expected: &str| {
+            let views = normalize(text).views;
+            let view = views.iter().find(|v| v.kind == kind).expect("the view is there");
+            let at = view.text.find(find).expect("the word is in the view");
+            let span = view.original(at..at + find.len());
+            assert_eq!(&text[span], expected, "{text}");
+        };
+        check("oh BLORP!", ViewKind::Plain, "blorp", "BLORP");
+        check("oh ＢＬＯＲＰ!", ViewKind::Plain, "blorp", "ＢＬＯＲＰ");
+        check("é bl\u{200b}órp\u{301}!", ViewKind::Plain, "blorp", "bl\u{200b}órp\u{301}");
+        check("é bl0rp", ViewKind::Folded, "blorp", "bl0rp");
+        check("é b l o o o r p e", ViewKind::Squeezed, "blorpe", "b l o o o r p e");
+        check("é blooorppp", ViewKind::Squeezed, "blorp", "blooorppp");
+    }
 }

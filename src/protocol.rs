@@ -12,6 +12,10 @@ use crate::{
 
 mod irc;
 mod json;
+mod notice;
+mod seat;
+mod spelling;
+mod splice;
 mod text;
 
 /// One state machine per proxied connection; it sees the data frames of both legs, in order.
@@ -22,6 +26,8 @@ pub trait Protocol: Send {
     ///
     /// Only the judged leg yields chat: [`Leg::Client`] in `inline`, [`Leg::Server`] in `egress`.
     /// The other leg is read for state alone (a nick that changed, a channel that was joined).
+    /// Binary frames are the protocol's to judge; where they cannot be, it answers as the route's
+    /// `on_binary` says, with `NotChat` or `Unreadable`.
     fn read(&mut self, from: Leg, frame: &Frame, now_ms: u64) -> Reading;
 
     /// The frame with each unit kept, masked or removed, every other byte as it was.
@@ -29,8 +35,12 @@ pub trait Protocol: Send {
     /// `None` when nothing worth sending remains. `fates` is as long as `units`.
     fn rebuild(&self, frame: &Frame, units: &[Unit], fates: &[Fate]) -> Option<Frame>;
 
-    /// A frame that carries this one unit and nothing else of `frame`, for a later release.
-    fn alone(&self, frame: &Frame, unit: &Unit) -> Frame;
+    /// The frame that carries one unit and nothing else: what is written when it is released.
+    ///
+    /// [`Protocol::rebuild`] keeps what is not chat, and that was sent when the frame came.
+    fn alone(&self, frame: &Frame, units: &[Unit], index: usize) -> Option<Frame> {
+        self.rebuild(frame, units, &only(units.len(), index))
+    }
 
     /// What tells the person on the client leg what became of `about`; may be empty.
     fn notice(&self, about: &Message, notice: &Notice) -> Vec<Frame>;
@@ -109,6 +119,11 @@ pub struct Seat {
     pub query: String,
     /// The subprotocol that was agreed on, if any.
     pub subprotocol: Option<String>,
+}
+
+/// The fates that keep one unit and remove all others.
+fn only(units: usize, index: usize) -> Vec<Fate> {
+    (0..units).map(|at| if at == index { Fate::Keep } else { Fate::Remove }).collect()
 }
 
 /// A route's protocol with its settings compiled, shared by the route's connections.

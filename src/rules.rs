@@ -2,7 +2,23 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use crate::{config::Config, decide::Policy, scan::Scanner};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    config::Config,
+    decide::Policy,
+    scan::{
+        MatchMode, Scanner,
+        wordlist::{self, Wordlist},
+    },
+};
+
+mod reload;
+
+pub use reload::{Outcome, Reloader, reload_on_change};
+
+/// The policy of whatever came by no route: the API in mode `hook`, a text on standard input.
+const FALLBACK: &str = "standard";
 
 /// Everything that judges a message, swapped as a whole.
 pub struct Ruleset {
@@ -16,13 +32,90 @@ pub struct Ruleset {
 }
 
 impl Ruleset {
+    /// Reads the word lists and compiles everything. It may block on the disk for a while.
+    ///
     /// # Errors
     /// Every cause found, each naming its file and line or its key.
-    pub fn build(_config: &Config) -> Result<Ruleset, Vec<String>> {
-        todo!()
+    pub fn build(config: &Config) -> Result<Ruleset, Vec<String>> {
+        let mut errors = Vec::new();
+        let lists = read_lists(config, &mut errors);
+        let policies: HashMap<String, Arc<Policy>> = match Policy::compile(config) {
+            Ok(compiled) => compiled.into_iter().map(|(name, p)| (name, Arc::new(p))).collect(),
+            Err(causes) => {
+                errors.extend(causes);
+                HashMap::new()
+            }
+        };
+        let mut routes = HashMap::new();
+        for route in &config.route {
+            match policies.get(&route.policy) {
+                Some(policy) => drop(routes.insert(Arc::from(route.name()), policy.clone())),
+                // Without any policy the cause has been named already.
+                None if policies.is_empty() => {}
+                None => {
+                    let (name, policy) = (route.name(), &route.policy);
+                    errors.push(format!("route {name:?}: there is no policy {policy:?}"));
+                }
+            }
+        }
+        let scanner = Scanner::build(&lists).map_err(|cause| errors.push(cause)).ok();
+        match (scanner, policies.get(FALLBACK).cloned()) {
+            (Some(scanner), Some(fallback)) if errors.is_empty() => {
+                let version = version(config, &lists).into();
+                Ok(Ruleset { version, scanner, policies, routes, fallback })
+            }
+            _ => Err(errors),
+        }
     }
 
     pub fn policy(&self, route: &str) -> &Arc<Policy> {
         self.routes.get(route).unwrap_or(&self.fallback)
     }
+}
+
+fn read_lists(config: &Config, errors: &mut Vec<String>) -> Vec<Wordlist> {
+    let embedded = config.wordlists.embedded.then(wordlist::embedded);
+    let own = config.wordlists.paths.iter().map(|path| wordlist::read(path));
+    let mut lists = Vec::new();
+    for read in embedded.into_iter().chain(own) {
+        match read {
+            Ok(read) => lists.extend(read),
+            Err(causes) => errors.extend(causes.iter().map(ToString::to_string)),
+        }
+    }
+    lists
+}
+
+/// What was understood, not how it was spelled: a comment changes nothing. The program's own
+/// version stands in for its rules and presets.
+fn version(config: &Config, lists: &[Wordlist]) -> String {
+    let mut hash = Sha256::new();
+    let mut part = |text: &str| {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    };
+    part(env!("CARGO_PKG_VERSION"));
+    // Debug output of maps that are sorted and values that are plain is the same everywhere.
+    part(&format!("{:?}", config.policy));
+    for route in &config.route {
+        part(route.name());
+        part(&route.policy);
+    }
+    for list in lists {
+        part(&list.name);
+        for term in &list.terms {
+            part(&term.text);
+            part(term.category.name());
+            part(&term.severity.level().to_string());
+            part(match term.mode {
+                MatchMode::Word => "word",
+                MatchMode::Prefix => "prefix",
+                MatchMode::Substring => "substring",
+                MatchMode::Phrase => "phrase",
+            });
+        }
+        part("allow");
+        list.allow.iter().for_each(|term| part(term));
+    }
+    hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }

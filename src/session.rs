@@ -249,7 +249,6 @@ impl Session {
         match self.protocol.read(from, &frame, now_ms()) {
             Reading::Chat(units) => return self.chat(frame, units),
             Reading::Unreadable(why) if judged && self.unreadable(why) => None,
-            Reading::NotChat if judged && self.drops_binary(&frame) => None,
             Reading::NotChat | Reading::Unreadable(_) => self.forward(from, frame),
         }
     }
@@ -259,15 +258,6 @@ impl Session {
         tracing::debug!(route = %self.route.name, why, "unreadable frame");
         let drops = self.route.config.on_unreadable == Unjudged::Drop;
         self.gate.metrics.discard(if drops { "unreadable" } else { "unreadable_passed" });
-        drops
-    }
-
-    fn drops_binary(&self, frame: &Frame) -> bool {
-        let drops =
-            matches!(frame, Frame::Binary(_)) && self.route.config.on_binary == Unjudged::Drop;
-        if drops {
-            self.gate.metrics.discard("binary");
-        }
         drops
     }
 
@@ -294,7 +284,7 @@ impl Session {
         let holds_on = leaving || self.while_held() == WhileHeld::Hold;
         let channels =
             if holds_on && !self.held.is_empty() { self.held.clone() } else { Vec::new() };
-        let alone = units.iter().map(|unit| self.alone(&frame, &units, unit)).collect();
+        let alone = (0..units.len()).map(|index| self.alone(&frame, &units, index)).collect();
         let by = settle::By {
             live: self.berth.live,
             identity: self.identity.clone(),
@@ -312,12 +302,12 @@ impl Session {
     }
 
     /// The frame that would carry this unit and nothing else.
-    fn alone(&self, frame: &Frame, units: &[Unit], unit: &Unit) -> Frame {
-        let all = 0..frame.bytes().len();
-        if units.len() == 1 && unit.whole == all {
+    fn alone(&self, frame: &Frame, units: &[Unit], index: usize) -> Frame {
+        // Nearly always the frame is the message.
+        if units.len() == 1 && units[0].whole == (0..frame.bytes().len()) {
             return frame.clone();
         }
-        self.protocol.alone(frame, unit)
+        self.protocol.alone(frame, units, index).unwrap_or_else(|| frame.clone())
     }
 
     /// Sends what a settled frame became, tells the sender, and goes on with what waited.

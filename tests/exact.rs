@@ -56,14 +56,17 @@ impl Random {
     }
 
     fn text(&mut self, length: usize) -> String {
-        const LETTERS: [&str; 12] = ["a", "e", "Z", " ", "é", "ß", "日", "😀", "0", ".", "\n", "\""];
+        const LETTERS: [&str; 12] =
+            ["a", "e", "Z", " ", "é", "ß", "日", "😀", "0", ".", "\n", "\""];
         (0..length).map(|_| LETTERS[self.below(LETTERS.len())]).collect()
     }
 
     /// Any code that may be sent, with and without a reason, or no code at all.
     fn close(&mut self) -> Option<(u16, String)> {
-        const CODES: [u16; 15] =
-            [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4999];
+        const CODES: [u16; 15] = [
+            1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999,
+            4999,
+        ];
         match self.below(CODES.len() + 1) {
             0 => None,
             n => {
@@ -187,9 +190,8 @@ async fn play(address: SocketAddr, script: &[Act]) -> Vec<Heard> {
         }
         heard
     };
-    let ((), heard) = timeout(PATIENCE, async { tokio::join!(perform, listen) })
-        .await
-        .expect("the script ends");
+    let ((), heard) =
+        timeout(PATIENCE, async { tokio::join!(perform, listen) }).await.expect("the script ends");
     heard
 }
 

@@ -71,9 +71,8 @@ async fn malformed_handshakes_are_refused_by_name() {
         config.route[0].origins = vec!["https://good.example".to_owned()];
     })
     .await;
-    let get = |path: &str, headers: &[&str]| {
-        format!("GET {path} HTTP/1.1\r\n{}\r\n", headers.concat())
-    };
+    let get =
+        |path: &str, headers: &[&str]| format!("GET {path} HTTP/1.1\r\n{}\r\n", headers.concat());
     let host = "Host: x\r\n";
     let cases = [
         ("no host", get("/ws", &[UPGRADE, VERSION, KEY]), "400"),
@@ -93,11 +92,7 @@ async fn malformed_handshakes_are_refused_by_name() {
             get("/ws", &[host, UPGRADE, VERSION, KEY, "Origin: https://evil.example\r\n"]),
             "403",
         ),
-        (
-            "null origin",
-            get("/ws", &[host, UPGRADE, VERSION, KEY, "Origin: null\r\n"]),
-            "403",
-        ),
+        ("null origin", get("/ws", &[host, UPGRADE, VERSION, KEY, "Origin: null\r\n"]), "403"),
         (
             "a suffix of a good origin",
             get("/ws", &[host, UPGRADE, VERSION, KEY, "Origin: https://good.example.evil\r\n"]),

@@ -13,7 +13,9 @@ use hyper::StatusCode;
 use serde_json::Value;
 use tidegate::{
     accounts::Role,
-    config::{Config, IdentityConfig, IdentitySource, Mode, PolicyConfig, ServiceConfig, WhileHeld},
+    config::{
+        Config, IdentityConfig, IdentitySource, Mode, PolicyConfig, ServiceConfig, WhileHeld,
+    },
     listen::Running,
 };
 
@@ -158,8 +160,7 @@ async fn what_is_said_behind_a_held_message_is_policy() {
     for (while_held, heard_first) in
         [(WhileHeld::Pass, "2"), (WhileHeld::Wait, "1"), (WhileHeld::Hold, "1")]
     {
-        let policy =
-            PolicyConfig { while_held: Some(while_held), ..PolicyConfig::default() };
+        let policy = PolicyConfig { while_held: Some(while_held), ..PolicyConfig::default() };
         let mut stage =
             Stage::set(|config| drop(config.policy.insert("standard".to_owned(), policy))).await;
         let mut client = connect(stage.chat(), "/ws?user=ana").await;

@@ -1,5 +1,7 @@
 //! Checks that the tree keeps the house style and the layering, and that each check can fail.
 
+#[path = "tidy/hostile.rs"]
+mod hostile;
 #[path = "tidy/layers.rs"]
 mod layers;
 #[path = "tidy/shape.rs"]
@@ -78,4 +80,37 @@ fn every_module_stands_in_the_table() {
         layers::unplaced(["src/lib.rs", "src/act.rs", "src/blorp.rs"].into_iter()),
         ["blorp"]
     );
+}
+
+#[test]
+fn hostile_words_stand_in_data_files_alone() {
+    let files = source::tree();
+    let listed = hostile::listed(&files);
+    let wrong: Vec<String> = files
+        .iter()
+        .flat_map(|file| {
+            let found = hostile::spoken(file, &listed).into_iter();
+            found.map(|what| format!("{}: {what}", file.path))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+
+    // Planted: a word of the real lists in a comment, where there are lists, and invented ones.
+    let list = Source::new("wordlists/en/hate.txt", "# blorp\n3 word Grembl\n1 word splorp\n");
+    let invented = hostile::listed(&[list]);
+    let real = listed.first().map(String::as_str).unwrap_or("grembl");
+    for (path, text, lists, expected) in [
+        (
+            "src/x.rs",
+            format!("// a {real} here\n"),
+            if listed.is_empty() { &invented } else { &listed },
+            1,
+        ),
+        ("src/x.rs", "fn a_GREMBL_b() {}\n".to_owned(), &invented, 1),
+        ("docs/x.md", "grembls, blorp and splorp\n".to_owned(), &invented, 0),
+        ("tests/data/x.txt", "grembl\n".to_owned(), &invented, 0),
+    ] {
+        let found = hostile::spoken(&Source::new(path, &text), lists);
+        assert_eq!(found.len(), expected, "{path}: {found:?}");
+    }
 }

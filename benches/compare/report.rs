@@ -14,6 +14,8 @@ pub struct Sample {
     pub p50_ms: f64,
     pub p99_ms: f64,
     pub p999_ms: f64,
+    /// Over what it is without a proxy, in the same round.
+    pub added_p99_ms: Option<f64>,
     pub lag_p99_ms: f64,
     pub idle_kib: Option<f64>,
 }
@@ -25,11 +27,12 @@ struct Column {
     decimals: usize,
 }
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 7] = [
     Column { title: "CPU s / 100k, saturated", value: |s| s.full_cpu, decimals: 2 },
     Column { title: "CPU s / 100k, paced", value: |s| s.paced_cpu, decimals: 2 },
     Column { title: "p50 ms", value: |s| Some(s.p50_ms), decimals: 2 },
     Column { title: "p99 ms", value: |s| Some(s.p99_ms), decimals: 2 },
+    Column { title: "added p99 ms", value: |s| s.added_p99_ms, decimals: 2 },
     Column { title: "p99.9 ms", value: |s| Some(s.p999_ms), decimals: 2 },
     Column { title: "idle KiB / connection", value: |s| s.idle_kib, decimals: 1 },
 ];
@@ -74,8 +77,8 @@ fn heading(options: &Options, versions: &[String]) -> Outcome<String> {
     let commit = said_by("git", &["rev-parse", "--short", "HEAD"]).unwrap_or_default();
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let busy = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let models = || processors.lines().filter_map(|line| line.strip_prefix("model name"));
+    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let models = || cpus.lines().filter_map(|line| line.strip_prefix("model name"));
     let model = models().next().unwrap_or_default().trim_start_matches([' ', '\t', ':']);
     let warning = match options.short {
         true => "**A short run: it proves that the benchmark runs; its figures mean nothing.**\n\n",

@@ -57,8 +57,21 @@ pub fn run(options: Options) -> Outcome<()> {
             taken.push(sample);
         }
     }
+    add_p99(&mut samples);
     println!("{}", report::table(&options, &samples, &versions)?);
     Ok(())
+}
+
+/// Tells each sample what it added to that of no proxy in its round.
+fn add_p99(samples: &mut [(Kind, Vec<Sample>)]) {
+    let direct = samples.iter().find(|(kind, _)| *kind == Kind::Direct);
+    let direct: Vec<f64> =
+        direct.map_or(Vec::new(), |(_, taken)| taken.iter().map(|s| s.p99_ms).collect());
+    for (_, taken) in samples.iter_mut().filter(|(kind, _)| *kind != Kind::Direct) {
+        for (sample, without) in taken.iter_mut().zip(&direct) {
+            sample.added_p99_ms = Some(sample.p99_ms - without);
+        }
+    }
 }
 
 /// One subject, freshly started: correctness, memory, saturation, latency.
@@ -88,6 +101,8 @@ fn measure(
         p50_ms: open.p50_ms,
         p99_ms: open.p99_ms,
         p999_ms: open.p999_ms,
+        // Known when the round has been to the subject that has no proxy.
+        added_p99_ms: None,
         lag_p99_ms: open.lag_p99_ms,
         idle_kib: idle_bytes.map(|bytes| bytes / 1024.0 / options.idle as f64),
     })

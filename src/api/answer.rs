@@ -1,6 +1,10 @@
 //! Shapes a judgement as the answer that `tidegate judge` and the API give.
 
-use std::{collections::BTreeMap, ops::Range, time::Instant};
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -16,12 +20,11 @@ pub struct Answer {
     /// The question's own, whatever it is.
     pub id: Value,
     pub verdict: Verdict,
-    /// What acts; findings in shadow change nothing and are left out.
     pub findings: Vec<AnswerFinding>,
     /// Probability per head, empty without a model or when it was late.
     pub scores: BTreeMap<String, f32>,
-    /// In the pipeline alone.
-    pub elapsed_us: u64,
+    /// In the pipeline alone, to a tenth: a judgement takes a few microseconds.
+    pub elapsed_us: f64,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -32,6 +35,9 @@ pub struct AnswerFinding {
     /// `[start, end]`: UTF-8 bytes of the original text, end exclusive.
     pub span: Option<[usize; 2]>,
     pub why: String,
+    /// Found by a rule that runs in shadow: it changes nothing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub shadow: bool,
 }
 
 /// Judges as the proxy would, then asks for the score where the policy had no use for it.
@@ -40,21 +46,21 @@ pub struct AnswerFinding {
 pub async fn judge(pipeline: &Pipeline, message: &Message, id: Value) -> Answer {
     let started = Instant::now();
     let mut judgement = pipeline.judge(message).await;
-    let elapsed_us = started.elapsed().as_micros() as u64;
+    let took = started.elapsed();
     if judgement.score == Score::Skipped && pipeline.scorer.available() {
         judgement.score = pipeline.scorer.score(&message.text).await;
     }
-    Answer::of(id, judgement, elapsed_us)
+    Answer::of(id, judgement, took)
 }
 
 impl Answer {
-    pub fn of(id: Value, judgement: Judgement, elapsed_us: u64) -> Answer {
+    pub fn of(id: Value, judgement: Judgement, took: Duration) -> Answer {
         let scores = match &judgement.score {
             Score::Known(scores) => scores.iter().map(|(head, p)| (head.to_string(), *p)).collect(),
             Score::Late | Score::Skipped => BTreeMap::new(),
         };
-        let acting = judgement.findings.into_iter().filter(|finding| !finding.shadow);
-        let findings = acting.map(AnswerFinding::of).collect();
+        let findings = judgement.findings.into_iter().map(AnswerFinding::of).collect();
+        let elapsed_us = (took.as_nanos() / 100) as f64 / 10.0;
         Answer { id, verdict: judgement.verdict, findings, scores, elapsed_us }
     }
 }
@@ -67,6 +73,7 @@ impl AnswerFinding {
             severity: finding.severity,
             span: finding.span.map(|Range { start, end }| [start, end]),
             why: finding.why,
+            shadow: finding.shadow,
         }
     }
 }

@@ -1,11 +1,18 @@
 //! Verifies the audit log's chain, also while the proxy runs.
 
-use std::path::Path;
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 use hyper::Method;
 use serde_json::Value;
 
-use super::running::{Place, call, place};
+use super::{
+    AuditCommand, Failure,
+    running::{Place, call, place},
+    settings_or_default, wait_for,
+};
 use crate::{audit, store::StoreError};
 
 pub use super::running::CommandError;
@@ -18,6 +25,20 @@ pub enum Chain {
     },
     /// Names the first bad record.
     Broken(String),
+}
+
+/// # Errors
+/// `Config` for settings that cannot be used, `No` for a chain that is broken or cannot be read.
+pub fn run(command: AuditCommand) -> Result<(), Failure> {
+    let AuditCommand::Verify { config } = command;
+    let config = settings_or_default(config.as_deref())?;
+    let no = |error: &dyn std::fmt::Display| Failure::No(error.to_string());
+    match wait_for(verify(&config.state_dir))?.map_err(|error| no(&error))? {
+        Chain::Whole { records } => {
+            writeln!(io::stdout(), "{records} records, unbroken").map_err(|cause| no(&cause))
+        }
+        Chain::Broken(cause) => Err(Failure::No(cause)),
+    }
 }
 
 /// # Errors

@@ -1,16 +1,20 @@
 //! Adds console accounts and issues tokens, also while the proxy runs.
 
 use std::{
-    io::{self, BufRead, IsTerminal},
+    io::{self, BufRead, IsTerminal, Write},
     path::Path,
 };
 
 use hyper::Method;
 use serde_json::json;
 
-use super::running::{Place, call, place};
+use super::{
+    Failure, UserCommand, UserRole,
+    running::{Place, call, place},
+    settings_or_default, wait_for,
+};
 use crate::{
-    accounts::{Accounts, Scope},
+    accounts::{Accounts, Role, Scope},
     admin::{NewToken, NewUser},
     config::ConsoleConfig,
 };
@@ -19,6 +23,30 @@ pub use super::running::CommandError;
 
 /// More than any password; a stream without a line's end is not read for ever.
 const PASSWORD_BYTES_MAX: u64 = 4096;
+
+/// # Errors
+/// `Config` for settings that cannot be used, `No` with the reason otherwise.
+pub fn run(command: UserCommand) -> Result<(), Failure> {
+    let no = |error: CommandError| Failure::No(error.to_string());
+    match command {
+        UserCommand::Add { name, role, replace, config } => {
+            let config = settings_or_default(config.as_deref())?;
+            let password = read_password(&name).map_err(no)?;
+            let role = match role {
+                UserRole::Viewer => Role::Viewer,
+                UserRole::Moderator => Role::Moderator,
+                UserRole::Admin => Role::Admin,
+            };
+            let new = NewUser { name, role, password, replace };
+            wait_for(add(&config.state_dir, new))?.map_err(no)
+        }
+        UserCommand::Token { name, config } => {
+            let config = settings_or_default(config.as_deref())?;
+            let token = wait_for(token(&config.state_dir, &name))?.map_err(no)?;
+            writeln!(io::stdout(), "{token}").map_err(|cause| Failure::No(cause.to_string()))
+        }
+    }
+}
 
 /// Creates an account, or replaces one where `new.replace` says so.
 ///

@@ -64,6 +64,15 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with it, in the order of its lines.
     pub fn parse(text: &str, file: &str) -> Result<Config, Vec<Problem>> {
+        match Config::examine(text, file) {
+            (Some(config), problems) if problems.is_empty() => Ok(config),
+            (_, problems) => Err(problems),
+        }
+    }
+
+    /// Everything that is wrong with a settings file, and what can be made of the rest of it, so
+    /// that more can be checked. A configuration that comes with problems is not to be run.
+    pub fn examine(text: &str, file: &str) -> (Option<Config>, Vec<Problem>) {
         let (table, errors) = DeTable::parse_recoverable(text);
         let lines = Lines { text, file };
         let mut problems: Vec<Problem> = errors
@@ -78,19 +87,20 @@ impl Config {
         // After a slip of syntax the rest may be misread; what stands before it is certain.
         let first = problems.iter().filter_map(|p| p.line).min();
         problems.extend(shape.into_iter().filter(|p| !broken || p.line < first));
-        if let (Some(config), false) = (&config, broken) {
-            for (key, cause) in super::check::check(config) {
-                // A key that could not be read has its problem already.
-                if problems.iter().all(|p| p.key != key) {
-                    problems.push(lines.problem(locate(&table, &key), key, &cause));
-                }
+        let config = config.filter(|_| !broken);
+        for (key, cause) in config.iter().flat_map(super::check::check) {
+            // A key that could not be read has its problem already.
+            if problems.iter().all(|p| p.key != key) {
+                problems.push(lines.problem(locate(&table, &key), key, &cause));
             }
         }
         problems.sort_by_key(|p| p.line);
-        match config {
-            Some(config) if problems.is_empty() => Ok(config),
-            _ => Err(problems),
-        }
+        (config, problems)
+    }
+
+    /// Checks settings that came from no file: key and cause of everything that is wrong.
+    pub fn check(&self) -> Vec<(String, String)> {
+        super::check::check(self)
     }
 }
 

@@ -54,7 +54,11 @@ impl Drop for Folder {
 }
 
 /// Settings on free ports, with one route to `upstream` and the lists of `tests/data/words`.
-pub fn config(folder: &Folder, upstream: SocketAddr, change: impl FnOnce(&mut RouteConfig)) -> Config {
+pub fn config(
+    folder: &Folder,
+    upstream: SocketAddr,
+    change: impl FnOnce(&mut RouteConfig),
+) -> Config {
     let mut config = Config::default();
     let free = SocketAddr::from(([127, 0, 0, 1], 0));
     config.state_dir = folder.0.join("state");
@@ -65,8 +69,7 @@ pub fn config(folder: &Folder, upstream: SocketAddr, change: impl FnOnce(&mut Ro
     config.listen.grace_ms = 1_000;
     config.wordlists.embedded = false;
     config.wordlists.paths = vec![PathBuf::from("tests/data/words")];
-    let mut route =
-        RouteConfig { upstream: format!("ws://{upstream}"), ..RouteConfig::default() };
+    let mut route = RouteConfig { upstream: format!("ws://{upstream}"), ..RouteConfig::default() };
     change(&mut route);
     config.route = vec![route];
     config
@@ -181,8 +184,7 @@ pub async fn http(
 ) -> (StatusCode, hyper::HeaderMap, Bytes) {
     let asked = async {
         let stream = TcpStream::connect(to).await.expect("a listening port");
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.expect("HTTP");
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP");
         tokio::spawn(connection);
         let answer = sender.send_request(request).await.expect("an answer");
         let (parts, body) = answer.into_parts();

@@ -1,0 +1,136 @@
+//! Ends what nobody decided, finished or fetched in time.
+
+use std::{
+    sync::{Arc, PoisonError, Weak},
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    State,
+    ledger::{Ledger, Outcome},
+    states::Step,
+};
+use crate::{
+    message::now_ms,
+    store::{Expect, StoreError},
+};
+
+/// Until something is tried again that failed: short for a person, long for a disk.
+pub const RETRY_MS: u64 = 1_000;
+/// Deadlines worked off at once: they share a commit.
+const BATCH_MAX: usize = 256;
+/// Sleeping longer than this helps nobody and overflows an `Instant` somewhere.
+const SLEEP_MAX_MS: u64 = 60 * 60 * 1000;
+
+/// Unix time that moves with the runtime's: read once and counted on from there, so that a clock
+/// that is set does not move a deadline, and a test can stop it.
+pub struct Clock {
+    start_ms: u64,
+    start: Instant,
+}
+
+impl Clock {
+    pub fn start() -> Clock {
+        Clock { start_ms: now_ms(), start: Instant::now() }
+    }
+
+    pub fn now_ms(&self) -> u64 {
+        self.start_ms + self.start.elapsed().as_millis() as u64
+    }
+
+    /// The instant of a Unix time; of one that is past, now.
+    fn instant(&self, unix_ms: u64) -> Instant {
+        let now_ms = self.now_ms();
+        let left_ms = unix_ms.saturating_sub(now_ms).min(SLEEP_MAX_MS);
+        // Instants are finer than milliseconds: one more, and it is not woken too early.
+        let fine = u64::from(left_ms > 0);
+        Instant::now() + Duration::from_millis(left_ms + fine)
+    }
+}
+
+/// Works off deadlines until the queue is gone.
+pub async fn run(ledger: Weak<Ledger>, wake: Arc<Notify>) {
+    loop {
+        let next = {
+            let Some(ledger) = ledger.upgrade() else { return };
+            work_off(&ledger).await;
+            let doubts = remove_doubts(&ledger).await;
+            let retry = doubts.then(|| ledger.clock.now_ms() + RETRY_MS);
+            let due = ledger.book().next_due();
+            let next = due.into_iter().chain(retry).min();
+            next.map(|next| ledger.clock.instant(next))
+        };
+        match next {
+            Some(next) => tokio::select! {
+                () = sleep_until(next) => {}
+                () = wake.notified() => {}
+            },
+            None => wake.notified().await,
+        }
+    }
+}
+
+/// Takes the step of every deadline that has passed, then delivers what that approved.
+async fn work_off(ledger: &Arc<Ledger>) {
+    loop {
+        let now_ms = ledger.clock.now_ms();
+        let due = ledger.book().due(now_ms, BATCH_MAX);
+        if due.is_empty() {
+            return;
+        }
+        join_all(due.iter().map(|hold| one(ledger, &hold.id, hold.state, now_ms))).await;
+        // Whatever could not be done is not tried again at once.
+        let mut book = ledger.book();
+        for hold in due {
+            let stuck = |due: Option<u64>| due.is_some_and(|due| due <= now_ms);
+            if book.entry(&hold.id).is_some_and(|entry| stuck(entry.due_ms)) {
+                book.postpone(&hold.id, now_ms + RETRY_MS);
+            }
+        }
+        drop(book);
+        ledger.deliver();
+    }
+}
+
+async fn one(ledger: &Arc<Ledger>, id: &str, state: State, now_ms: u64) {
+    let step = match state {
+        State::Held => Step::Expire,
+        State::Denied => Step::Finish { early: false },
+        State::Approved => {
+            let mut book = ledger.book();
+            let Some(orphan_ms) = book.entry(id).map(|entry| entry.orphan_ms) else { return };
+            if now_ms < orphan_ms {
+                // Its last carrier failed or was busy: anybody may have it now.
+                book.offer(id, None);
+                book.postpone(id, orphan_ms);
+                return;
+            }
+            Step::Orphan
+        }
+        _ => return,
+    };
+    match ledger.step_here(id, &step, "clock").await {
+        Ok(Outcome::Done(_) | Outcome::Refused(_) | Outcome::Unknown) => {}
+        Err(error) => tracing::error!(%error, id, "a deadline passed and could not be noted"),
+    }
+}
+
+/// Takes insertions out again whose commit failed and may have happened; says whether some
+/// remain.
+async fn remove_doubts(ledger: &Arc<Ledger>) -> bool {
+    let doubts = || ledger.doubts.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let Some((id, bytes)) = doubts().front().cloned() else { return false };
+        match ledger.commit(id, Expect::Exactly(bytes), None).await {
+            Err(StoreError::Unavailable { .. } | StoreError::Corrupt { .. }) => return true,
+            // Removed, or it was never there.
+            Ok(()) | Err(StoreError::Conflict(_)) => drop(doubts().pop_front()),
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! Changes held messages by compare-and-set in the store, and says so to all whom it concerns.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use tokio::sync::{Notify, broadcast};
+
+use super::{
+    Change, Hold, HoldError, State,
+    book::Book,
+    clock::{self, Clock},
+    retention,
+    states::{EXPIRY, Row, Step},
+};
+use crate::{
+    audit::{Audit, Event, Record},
+    config::{HoldConfig, RetentionConfig},
+    metrics::Metrics,
+    store::{Expect, Store, StoreError, Table, Write},
+};
+
+/// Changes that a listener may be behind before it has to list anew.
+const LISTENERS_BEHIND_MAX: usize = 1_024;
+/// Records read at once when starting.
+pub const PAGE: usize = 256;
+/// Tries of one step against others that change the same record: each loss means that somebody
+/// else won, and after a few no step is possible any more.
+const TRIES: usize = 8;
+/// Failed insertions that may wait to be taken out again.
+const DOUBTS_MAX: usize = 1_000;
+
+/// The mirror, the store and those who listen.
+pub struct Ledger {
+    pub store: Arc<dyn Store>,
+    pub audit: Audit,
+    pub metrics: Arc<Metrics>,
+    pub config: HoldConfig,
+    pub retention: RetentionConfig,
+    pub clock: Clock,
+    pub changes: broadcast::Sender<Change>,
+    /// Wakes the clock's task when a deadline may have come nearer.
+    pub wake: Arc<Notify>,
+    book: Mutex<Book>,
+    /// Insertions that failed and may be on the disk all the same: they are taken out again,
+    /// because their senders were told that they are not held.
+    pub doubts: Mutex<VecDeque<(String, Vec<u8>)>>,
+    last_id: AtomicU64,
+    /// Differs from start to start, so that ids stay unique where the clock was set back.
+    start: u32,
+    pub last_live: AtomicU64,
+}
+
+/// What became of a step.
+pub enum Outcome {
+    /// Committed; the record as it is now.
+    Done(Arc<Hold>),
+    /// Not allowed in the state that the record is in.
+    Refused(Arc<Hold>),
+    Unknown,
+}
+
+impl Ledger {
+    pub async fn open(
+        store: Arc<dyn Store>,
+        audit: Audit,
+        metrics: Arc<Metrics>,
+        config: HoldConfig,
+        retention: RetentionConfig,
+    ) -> Result<Arc<Ledger>, StoreError> {
+        let clock = Clock::start();
+        let mut random = [0; 4];
+        getrandom::fill(&mut random).map_err(|error| StoreError::Unavailable {
+            place: "the system's randomness".to_owned(),
+            cause: error.to_string(),
+        })?;
+        let start = clock.now_ms() << 16;
+        let ledger = Arc::new(Ledger {
+            store,
+            audit,
+            metrics,
+            config,
+            retention,
+            changes: broadcast::channel(LISTENERS_BEHIND_MAX).0,
+            wake: Arc::new(Notify::new()),
+            book: Mutex::default(),
+            doubts: Mutex::default(),
+            last_id: AtomicU64::new(start),
+            start: u32::from_ne_bytes(random),
+            // Numbers of an earlier start never name a connection of this one.
+            last_live: AtomicU64::new(start),
+            clock,
+        });
+        ledger.reload().await?;
+        tokio::spawn(clock::run(Arc::downgrade(&ledger), ledger.wake.clone()));
+        tokio::spawn(retention::run(Arc::downgrade(&ledger)));
+        Ok(ledger)
+    }
+
+    async fn reload(&self) -> Result<(), StoreError> {
+        let orphan_ms = self.clock.now_ms().saturating_add(self.config.reconnect_ms);
+        let mut after = String::new();
+        loop {
+            let page = self.store.scan(Table::Holds, &after, PAGE).await?;
+            let Some((last, _)) = page.last() else { break };
+            after = last.clone();
+            for (id, bytes) in page {
+                self.book().put(read(&id, &bytes)?, bytes, orphan_ms);
+            }
+        }
+        self.metrics.held.set(self.book().held() as i64);
+        Ok(())
+    }
+
+    /// The mirror; never kept over a wait.
+    pub fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn fresh_id(&self) -> String {
+        let now = self.clock.now_ms() << 16;
+        let next = |last: u64| now.max(last + 1);
+        let (order, read) = (Ordering::Relaxed, Ordering::Relaxed);
+        let last = self.last_id.fetch_update(order, read, |last| Some(next(last)));
+        let id = next(last.unwrap_or_else(|last| last));
+        format!("{id:016x}{:08x}", self.start)
+    }
+
+    pub async fn add(self: &Arc<Self>, hold: Hold) -> Result<Arc<Hold>, HoldError> {
+        let row = Row::new(hold);
+        let (all, theirs) = (self.config.held_max, self.config.held_per_sender_max);
+        self.book().reserve(&row.hold, all, theirs).map_err(HoldError::Full)?;
+        let ledger = self.clone();
+        // A task of its own, so that a caller that goes away leaves no half a hold.
+        let added = tokio::spawn(async move {
+            let hold = row.hold.clone();
+            if let Err(error) = ledger.insert(row).await {
+                ledger.book().unreserve(&hold);
+                return Err(error);
+            }
+            Ok(hold)
+        });
+        added.await.unwrap_or_else(|lost| Err(stopped(lost))).map_err(HoldError::Store)
+    }
+
+    async fn insert(self: &Arc<Self>, row: Row) -> Result<(), StoreError> {
+        let (id, hold) = (row.hold.id.clone(), row.hold.clone());
+        let bytes = write(&row)?;
+        match self.commit(id.clone(), Expect::Absent, Some(bytes.clone())).await {
+            Ok(()) => {
+                let orphan_ms = u64::MAX;
+                self.mirror(row, bytes, orphan_ms, Change::Added(hold));
+                Ok(())
+            }
+            Err(error @ StoreError::Unavailable { .. }) => {
+                let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
+                if doubts.len() < DOUBTS_MAX {
+                    doubts.push_back((id, bytes));
+                    self.wake.notify_one();
+                }
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    pub async fn commit(
+        &self,
+        key: String,
+        expect: Expect,
+        value: Option<Vec<u8>>,
+    ) -> Result<(), StoreError> {
+        let started = std::time::Instant::now();
+        let write = Write { table: Table::Holds, key, expect, value };
+        let committed = self.store.commit(vec![write]).await;
+        self.metrics.store_commit_seconds.observe(started.elapsed().as_secs_f64());
+        committed
+    }
+
+    /// Takes a step in a task of its own, and sends what it approved on its way.
+    pub async fn step(
+        self: &Arc<Self>,
+        id: &str,
+        step: Step,
+        by: &str,
+    ) -> Result<Outcome, StoreError> {
+        let (ledger, id, by) = (self.clone(), id.to_owned(), by.to_owned());
+        let done = tokio::spawn(async move {
+            let outcome = ledger.step_here(&id, &step, &by).await;
+            // Also where it was refused: then the mirror may have learnt of it just now.
+            if let Ok(Outcome::Done(hold) | Outcome::Refused(hold)) = &outcome
+                && hold.state == State::Approved
+            {
+                ledger.deliver();
+            }
+            outcome
+        });
+        done.await.unwrap_or_else(|lost| Err(stopped(lost)))
+    }
+
+    /// The same within the caller's task, delivering nothing: for the clock, which takes many
+    /// steps and then delivers in order.
+    pub async fn step_here(&self, id: &str, step: &Step, by: &str) -> Result<Outcome, StoreError> {
+        let mirrored = self.book().entry(id).map(|e| (e.row.clone(), e.bytes.to_vec()));
+        let mut now = match mirrored {
+            Some(mirrored) => Some(mirrored),
+            None => self.load(id).await?,
+        };
+        for _ in 0..TRIES {
+            let Some((row, bytes)) = now else { return Ok(Outcome::Unknown) };
+            let Some(next) = row.after(step, self.clock.now_ms()) else {
+                return Ok(Outcome::Refused(row.hold));
+            };
+            let value = write(&next)?;
+            let expect = Expect::Exactly(bytes);
+            match self.commit(id.to_owned(), expect, Some(value.clone())).await {
+                Ok(()) => return Ok(Outcome::Done(self.settle(&row, next, value, step, by))),
+                Err(StoreError::Conflict(_)) => now = self.refresh(id).await?,
+                Err(error) => return Err(error),
+            }
+        }
+        let cause = "it changed too often".to_owned();
+        Err(StoreError::Unavailable { place: format!("hold {id}"), cause })
+    }
+
+    async fn load(&self, id: &str) -> Result<Option<(Row, Vec<u8>)>, StoreError> {
+        let Some(bytes) = self.store.load(Table::Holds, id).await? else { return Ok(None) };
+        Ok(Some((read(id, &bytes)?, bytes)))
+    }
+
+    /// Reads what somebody else wrote, into the mirror too.
+    async fn refresh(&self, id: &str) -> Result<Option<(Row, Vec<u8>)>, StoreError> {
+        let found = self.load(id).await?;
+        match &found {
+            None => self.book().forget(id),
+            Some((row, bytes)) => {
+                let change = Change::Moved(row.hold.clone());
+                self.mirror(row.clone(), bytes.clone(), self.orphan_ms(row), change);
+            }
+        }
+        Ok(found)
+    }
+
+    fn orphan_ms(&self, row: &Row) -> u64 {
+        let decided_ms = row.hold.decided.as_ref().map_or(0, |decided| decided.at_ms);
+        decided_ms.saturating_add(self.config.reconnect_ms)
+    }
+
+    /// Brings the mirror up to a committed record and tells the listeners, in one order for both.
+    fn mirror(&self, row: Row, bytes: Vec<u8>, orphan_ms: u64, change: Change) {
+        let mut book = self.book();
+        let due = book.next_due();
+        if let Change::Added(hold) = &change {
+            // In one go with taking its place, so that it is never counted twice.
+            book.unreserve(hold);
+        }
+        if book.put(row, bytes, orphan_ms) {
+            // Nobody listening is no failure.
+            let _ = self.changes.send(change);
+        }
+        self.metrics.held.set(book.held() as i64);
+        if book.next_due() != due {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Everything that follows from a committed step.
+    fn settle(&self, was: &Row, row: Row, bytes: Vec<u8>, step: &Step, by: &str) -> Arc<Hold> {
+        let hold = row.hold.clone();
+        let ended = was.ended_ms.is_none() && row.ended_ms.is_some();
+        let orphan_ms = self.orphan_ms(&row);
+        self.mirror(row, bytes, orphan_ms, Change::Moved(hold.clone()));
+        if ended {
+            self.metrics.hold_ended(hold.state.name());
+            if hold.state != State::Released {
+                self.tell_end(&hold);
+            }
+        }
+        let by = match step {
+            Step::Expire => EXPIRY,
+            Step::Claim => hold.decided.as_ref().map_or(by, |decided| decided.by.as_str()),
+            _ => by,
+        };
+        let event = match step {
+            Step::Finish { early: false } | Step::Written(_) | Step::Erase => return hold,
+            Step::Undo => Event::Undone { by: by.to_owned() },
+            _ => Event::Decided { state: hold.state.name().to_owned(), by: by.to_owned() },
+        };
+        let record = Record {
+            id: hold.id.clone(),
+            at_ms: self.clock.now_ms(),
+            route: hold.route.clone(),
+            channel: hold.channel.clone(),
+            sender: hold.sender.clone(),
+            event,
+            findings: hold.findings.clone(),
+            rules: hold.rules.clone(),
+            text_sha256: String::new(),
+        };
+        self.audit.record(record, None);
+        hold
+    }
+
+    /// The message to write, where this call is the one that released it.
+    pub async fn claim(self: &Arc<Self>, id: &str) -> Result<Option<Arc<Hold>>, StoreError> {
+        match self.step(id, Step::Claim, "").await {
+            Ok(Outcome::Done(hold)) => Ok(Some(hold)),
+            Ok(Outcome::Refused(_) | Outcome::Unknown) => Ok(None),
+            Err(error) => {
+                // The clock offers it again.
+                self.book().postpone(id, self.clock.now_ms() + clock::RETRY_MS);
+                self.wake.notify_one();
+                Err(error)
+            }
+        }
+    }
+
+    pub async fn written(self: &Arc<Self>, id: &str, ok: bool) {
+        match self.step(id, Step::Written(ok), "").await {
+            Ok(Outcome::Done(_)) => {}
+            Ok(Outcome::Refused(_) | Outcome::Unknown) => return,
+            // It stays as "unknown", and its text until its retention has passed.
+            Err(error) => tracing::error!(%error, id, "a release was not noted as written"),
+        }
+        if let Err(error) = self.audit.forget(id).await {
+            tracing::error!(%error, id, "a released text was not erased from the audit log");
+        }
+    }
+}
+
+impl Drop for Ledger {
+    /// Lets the tasks see that there is nothing left to do.
+    fn drop(&mut self) {
+        self.wake.notify_one();
+    }
+}
+
+pub fn read(id: &str, bytes: &[u8]) -> Result<Row, StoreError> {
+    serde_json::from_slice(bytes).map_err(|error| unreadable(id, &error))
+}
+
+fn write(row: &Row) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(row).map_err(|error| unreadable(&row.hold.id, &error))
+}
+
+fn unreadable(id: &str, error: &serde_json::Error) -> StoreError {
+    StoreError::Corrupt { place: format!("hold {id}"), cause: error.to_string() }
+}
+
+fn stopped(lost: tokio::task::JoinError) -> StoreError {
+    let place = "the hold queue".to_owned();
+    StoreError::Unavailable { place, cause: lost.to_string() }
+}

@@ -1,0 +1,219 @@
+//! Shortens repeats and joins words that were taken apart.
+
+use std::ops::Range;
+
+use crate::{
+    letters::is_odd_double,
+    message::{View, ViewKind},
+};
+
+use super::{empty, push};
+
+/// Gaps longer than this end a spelt-out word.
+const GAP_CHARS_MAX: usize = 3;
+/// Three letters on their own spell a word; two are initials.
+const SPELT_LETTERS_MIN: usize = 3;
+
+/// The squeezed reading, where there is a repeat or a separator to undo.
+pub(super) fn squeezed(base: &View) -> Option<View> {
+    if !is_worth_it(&base.text) {
+        return None;
+    }
+    let pieces = pieces(&base.text);
+    if !pieces.iter().any(|piece| piece.joined) && !has_repeat(&base.text) {
+        return None;
+    }
+    let mut view = empty(ViewKind::Squeezed, base);
+    let mut at = 0;
+    for (index, piece) in pieces.iter().enumerate() {
+        if index == 0 || !piece.joined {
+            copy(base, at..piece.span.start, &mut view);
+        }
+        collapse(base, piece.span.clone(), piece.joined, &mut view);
+        at = piece.span.end;
+    }
+    copy(base, at..base.text.len(), &mut view);
+    spell_again(base, &pieces, &mut view);
+    (view.text != base.text).then_some(view)
+}
+
+/// Adds spelt words once more without their first letter where that may be a word of its own:
+/// `a b l o r p`.
+fn spell_again(base: &View, pieces: &[Piece], view: &mut View) {
+    for (index, first) in pieces.iter().enumerate() {
+        let rest = pieces[index + 1..].iter().take_while(|piece| piece.joined && piece.single);
+        let is_word = first.single && !first.joined && is_word(&base.text[first.span.clone()]);
+        if !is_word || rest.clone().count() < SPELT_LETTERS_MIN {
+            continue;
+        }
+        push(view, ' ', base.origin[first.span.start]);
+        for (nth, piece) in rest.enumerate() {
+            collapse(base, piece.span.clone(), nth > 0, view);
+        }
+    }
+}
+
+/// Whether a letter is a word in French, English or chat.
+fn is_word(letter: &str) -> bool {
+    matches!(letter, "a" | "i" | "o" | "u" | "y")
+}
+
+/// A quick look for what `squeezed` undoes: a long repeat, an unusual double, a separator
+/// between letters, or three letters in a row standing alone.
+fn is_worth_it(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_letter = |at: usize| bytes.get(at).is_some_and(|b| b.is_ascii_lowercase() || *b >= 0x80);
+    let mut alone = 0;
+    for (at, &byte) in bytes.iter().enumerate() {
+        let starts = at == 0 || !is_letter(at - 1);
+        if byte.is_ascii_lowercase() || byte >= 0xc0 {
+            let width = width(byte);
+            if is_repeated(bytes, at, width) {
+                return true;
+            }
+            if starts {
+                alone = if is_letter(at + width) { 0 } else { alone + 1 };
+            }
+            if alone >= SPELT_LETTERS_MIN {
+                return true;
+            }
+        } else if is_joiner(byte as char) && !starts && is_letter(at + 1) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether the character at `at` comes three times, or twice where that is unusual.
+fn is_repeated(bytes: &[u8], at: usize, width: usize) -> bool {
+    let one = bytes.get(at..at + width);
+    let again = |times: usize| bytes.get(at + times * width..at + (times + 1) * width) == one;
+    again(1) && (is_odd_double(bytes[at] as char) || again(2))
+}
+
+fn has_repeat(text: &str) -> bool {
+    let letters = text.char_indices().filter(|(_, c)| c.is_alphabetic());
+    letters.into_iter().any(|(at, c)| is_repeated(text.as_bytes(), at, c.len_utf8()))
+}
+
+/// The length of a character in bytes, from its first byte.
+fn width(lead: u8) -> usize {
+    match lead {
+        0..0xc0 => 1,
+        0xc0..0xe0 => 2,
+        0xe0..0xf0 => 3,
+        _ => 4,
+    }
+}
+
+/// Signs that break a word in two; apostrophes, commas and slashes stand between real words.
+fn is_joiner(c: char) -> bool {
+    ".-_*~^|".contains(c)
+}
+
+struct Piece {
+    span: Range<usize>,
+    /// One letter, perhaps repeated.
+    single: bool,
+    /// Belongs to the word before it.
+    joined: bool,
+}
+
+/// The runs of letters of a text, and which of them belong together.
+fn pieces(text: &str) -> Vec<Piece> {
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut open = false;
+    for (at, c) in text.char_indices() {
+        let letter = c.is_alphabetic();
+        let end = at + c.len_utf8();
+        match pieces.last_mut().filter(|_| open && letter) {
+            Some(piece) => {
+                piece.single &= text[piece.span.clone()].starts_with(c);
+                piece.span.end = end;
+            }
+            // Before an apostrophe stands a word of one letter: `d'abord`.
+            None if letter && text[end..].starts_with('\'') => {
+                pieces.push(Piece { span: at..end, single: false, joined: false });
+            }
+            None if letter => pieces.push(Piece { span: at..end, single: true, joined: false }),
+            None => {}
+        }
+        open = letter;
+    }
+    join_spelt(text, &mut pieces);
+    join_broken(text, &mut pieces);
+    pieces
+}
+
+/// Joins letters that stand alone, evenly spaced: `b l o r p`.
+fn join_spelt(text: &str, pieces: &mut [Piece]) {
+    let mut first = 0;
+    while first < pieces.len() {
+        let mut last = first;
+        while last + 1 < pieces.len() && continues(text, &pieces[first..=last + 1]) {
+            last += 1;
+        }
+        if last - first + 1 >= SPELT_LETTERS_MIN {
+            pieces[first + 1..=last].iter_mut().for_each(|piece| piece.joined = true);
+        }
+        first = last + 1;
+    }
+}
+
+/// Whether the last of these pieces goes on spelling the word that the first began.
+fn continues(text: &str, pieces: &[Piece]) -> bool {
+    let [first, second, ..] = pieces else { return false };
+    let [.., before, last] = pieces else { return false };
+    let even = &text[first.span.end..second.span.start];
+    let gap = &text[before.span.end..last.span.start];
+    let short = gap.chars().count() <= GAP_CHARS_MAX;
+    first.single && last.single && short && gap == even && !has_number(gap)
+}
+
+fn has_number(gap: &str) -> bool {
+    gap.chars().any(char::is_numeric)
+}
+
+/// Joins the parts of one token that signs break: `bl.orp`.
+fn join_broken(text: &str, pieces: &mut [Piece]) {
+    let mut token = 0..0;
+    let mut address = false;
+    for index in 1..pieces.len() {
+        let (from, to) = (pieces[index - 1].span.end, pieces[index].span.start);
+        let gap = &text[from..to];
+        if gap.is_empty() || gap.len() > GAP_CHARS_MAX || !gap.chars().all(is_joiner) {
+            continue;
+        }
+        // Each token is looked at once, however many pieces it has.
+        if !token.contains(&from) {
+            let start = text[token.end..from].rfind(' ').map_or(token.end, |at| token.end + at + 1);
+            let end = text[from..].find(' ').map_or(text.len(), |at| from + at);
+            token = start..end;
+            address = text[start..end].contains("://") || text[start..end].starts_with("www.");
+        }
+        pieces[index].joined |= !address;
+    }
+}
+
+fn copy(base: &View, span: Range<usize>, view: &mut View) {
+    view.text.push_str(&base.text[span.clone()]);
+    view.origin.extend_from_slice(&base.origin[span]);
+}
+
+/// Copies a piece with each repeat as one letter that covers them all.
+fn collapse(base: &View, span: Range<usize>, joined: bool, view: &mut View) {
+    let mut before = match joined {
+        true => view.text.chars().next_back(),
+        false => None,
+    };
+    for (at, c) in base.text[span.clone()].char_indices() {
+        let from = base.origin[span.start + at];
+        if before == Some(c) {
+            let start = view.text.len() - c.len_utf8();
+            view.origin[start..].iter_mut().for_each(|o| o.1 = from.1.max(o.1));
+        } else {
+            push(view, c, from);
+        }
+        before = Some(c);
+    }
+}

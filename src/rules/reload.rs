@@ -1,0 +1,259 @@
+//! Watches the settings and word lists and swaps in a ruleset built from what they say now.
+//!
+//! Once a second the files' lengths, times and real paths are compared. A notification service
+//! of the system would be quicker and misses what matters: a mounted Kubernetes config map changes
+//! by a swapped symbolic link two levels up, network and overlay file systems send nothing, and an
+//! editor that renames a new file into place ends a watch on the old one. A few `stat` calls a
+//! second cost nothing and see all of it.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use arc_swap::ArcSwap;
+
+use super::Ruleset;
+use crate::{config::Config, metrics::Metrics};
+
+const POLL: Duration = Duration::from_secs(1);
+/// Files looked at within word-list folders, so that a path of `/` is a slow mistake and no worse.
+const FILES_MAX: usize = 10_000;
+/// `wordlists/<lang>/<category>`, and some room.
+const DEPTH_MAX: usize = 4;
+
+/// Reloads for ever: when a file has changed, and at SIGHUP.
+///
+/// Only policies and word lists are taken over; what needs a restart is said in the log.
+pub async fn reload_on_change(
+    path: PathBuf,
+    running: Config,
+    rules: Arc<ArcSwap<Ruleset>>,
+    metrics: Arc<Metrics>,
+) {
+    let mut reloader = Reloader::new(path, running, rules, metrics).await;
+    let mut clock = tokio::time::interval(POLL);
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut hangup = Hangup::listen();
+    loop {
+        let forced = tokio::select! {
+            _ = clock.tick() => false,
+            () = hangup.next() => true,
+        };
+        reloader.step(forced).await;
+    }
+}
+
+/// What one look at the files led to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Unchanged,
+    /// The new ruleset judges from now on.
+    Loaded,
+    /// The old ruleset goes on judging, for these causes.
+    Refused(Vec<String>),
+}
+
+/// Compares, builds and swaps.
+pub struct Reloader {
+    path: PathBuf,
+    running: Config,
+    rules: Arc<ArcSwap<Ruleset>>,
+    metrics: Arc<Metrics>,
+    /// The word-list paths of the settings as last read, good or bad.
+    lists: Vec<PathBuf>,
+    /// The files as they were when last loaded or refused.
+    done: Vec<Mark>,
+    /// The files as they were at the last look.
+    seen: Vec<Mark>,
+}
+
+impl Reloader {
+    pub async fn new(
+        path: PathBuf,
+        running: Config,
+        rules: Arc<ArcSwap<Ruleset>>,
+        metrics: Arc<Metrics>,
+    ) -> Reloader {
+        let lists = running.wordlists.paths.clone();
+        let done = marks(&path, &lists).await;
+        Reloader { path, running, rules, metrics, lists, seen: done.clone(), done }
+    }
+
+    /// Looks once, and loads what has changed and stayed so since the last look: a file that is
+    /// still being written is left alone. `forced` loads in any case.
+    pub async fn step(&mut self, forced: bool) -> Outcome {
+        let now = marks(&self.path, &self.lists).await;
+        let settled = now == self.seen;
+        self.seen = now.clone();
+        if !forced && (!settled || now == self.done) {
+            return Outcome::Unchanged;
+        }
+        let (path, running) = (self.path.clone(), self.running.clone());
+        let built = tokio::task::spawn_blocking(move || build(&path, &running)).await;
+        let (lists, result) = built.unwrap_or_else(|failed| {
+            // A panic while building is ours, and no reason to stop judging with what we have.
+            (None, Err(vec![format!("building the ruleset failed: {failed}")]))
+        });
+        if let Some(lists) = lists
+            && lists != self.lists
+        {
+            self.lists = lists;
+            self.seen = marks(&self.path, &self.lists).await;
+        }
+        self.done = self.seen.clone();
+        self.finish(result)
+    }
+
+    fn finish(&self, result: Result<(Ruleset, Vec<String>), Vec<String>>) -> Outcome {
+        match result {
+            Ok((ruleset, restart)) => {
+                let version = ruleset.version.clone();
+                self.rules.store(Arc::new(ruleset));
+                self.metrics.reload("ok");
+                tracing::info!(%version, "new rules judge from now on");
+                if !restart.is_empty() {
+                    let keys = restart.join(", ");
+                    tracing::warn!(%keys, "these settings have changed and need a restart");
+                }
+                Outcome::Loaded
+            }
+            Err(causes) => {
+                self.metrics.reload("refused");
+                let version = self.rules.load().version.clone();
+                for cause in &causes {
+                    tracing::error!(%cause, "new rules refused");
+                }
+                tracing::error!(%version, "the rules of before go on judging");
+                Outcome::Refused(causes)
+            }
+        }
+    }
+}
+
+type Built = Result<(Ruleset, Vec<String>), Vec<String>>;
+
+/// The word-list paths of the file, if it could be read, and what came of building from it.
+fn build(path: &Path, running: &Config) -> (Option<Vec<PathBuf>>, Built) {
+    let new = match Config::read(path) {
+        Ok(new) => new,
+        Err(problems) => return (None, Err(problems.iter().map(ToString::to_string).collect())),
+    };
+    let lists = new.wordlists.paths.clone();
+    let restart = needs_restart(running, &new);
+    let built = Ruleset::build(&merged(running, &new)).map(|ruleset| (ruleset, restart));
+    (Some(lists), built)
+}
+
+/// The running settings with the new policies and word lists. The routes stay those that run, or
+/// a route renamed in the file would be judged by the fallback until the restart.
+fn merged(running: &Config, new: &Config) -> Config {
+    let mut merged = running.clone();
+    merged.wordlists = new.wordlists.clone();
+    merged.policy = new.policy.clone();
+    for route in &mut merged.route {
+        match new.route.iter().find(|other| other.name() == route.name()) {
+            Some(other) => route.policy = other.policy.clone(),
+            // The route is gone from the file; its policy may be too, and still must stand.
+            None => {
+                if let Some(policy) = running.policy.get(&route.policy) {
+                    merged.policy.entry(route.policy.clone()).or_insert_with(|| policy.clone());
+                }
+            }
+        }
+    }
+    merged
+}
+
+/// The sections that differ and are read at the start alone.
+fn needs_restart(running: &Config, new: &Config) -> Vec<String> {
+    let plain = |config: &Config| {
+        let mut config = config.clone();
+        config.policy.clear();
+        config.wordlists = Default::default();
+        config.route.iter_mut().for_each(|route| route.policy.clear());
+        toml::Table::try_from(config).unwrap_or_default()
+    };
+    let (old, new) = (plain(running), plain(new));
+    let differs = |key: &&String| old.get(*key) != new.get(*key);
+    let mut keys: Vec<String> = old.keys().chain(new.keys()).filter(differs).cloned().collect();
+    keys.sort();
+    keys.dedup();
+    keys
+}
+
+/// One file as it was: its real path tells of a swapped link, the rest of a change in place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Mark {
+    real: Option<PathBuf>,
+    length: u64,
+    changed: Option<SystemTime>,
+}
+
+async fn marks(path: &Path, lists: &[PathBuf]) -> Vec<Mark> {
+    let (path, lists) = (path.to_owned(), lists.to_vec());
+    let look = move || {
+        let mut marks = Vec::new();
+        mark(&path, 0, &mut marks);
+        lists.iter().for_each(|list| mark(list, 0, &mut marks));
+        marks
+    };
+    // Were the look itself to fail, it would look like files that are gone: refused, and said so.
+    tokio::task::spawn_blocking(look).await.unwrap_or_default()
+}
+
+fn mark(path: &Path, depth: usize, marks: &mut Vec<Mark>) {
+    if marks.len() >= FILES_MAX || depth > DEPTH_MAX {
+        return;
+    }
+    let real = fs::canonicalize(path).ok();
+    let Ok(meta) = fs::metadata(path) else {
+        return marks.push(Mark { real, length: 0, changed: None });
+    };
+    if !meta.is_dir() {
+        let changed = meta.modified().ok();
+        return marks.push(Mark { real, length: meta.len(), changed });
+    }
+    for inside in inside(path).unwrap_or_default() {
+        mark(&inside, depth + 1, marks);
+    }
+}
+
+fn inside(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder)?.take(FILES_MAX);
+    let mut paths: Vec<PathBuf> = entries.map(|e| Ok(e?.path())).collect::<io::Result<_>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// The signal by which operators ask for a reload; never there where the system has none.
+struct Hangup {
+    #[cfg(unix)]
+    signal: Option<tokio::signal::unix::Signal>,
+}
+
+impl Hangup {
+    #[cfg(unix)]
+    fn listen() -> Hangup {
+        use tokio::signal::unix::{SignalKind, signal};
+        let signal = signal(SignalKind::hangup());
+        Hangup { signal: signal.inspect_err(|cause| tracing::error!(%cause, "no SIGHUP")).ok() }
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> Hangup {
+        Hangup {}
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(signal) = &mut self.signal
+            && signal.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,166 @@
+//! Runs a text past an automaton, word by word, with one space wherever a word ends.
+//!
+//! Patterns carry their own boundaries as spaces, so that a word inside another never matches
+//! and nothing has to be checked after a match.
+
+use aho_corasick::{Anchored, MatchKind, automaton::Automaton, nfa::contiguous::NFA};
+
+/// A set of patterns, each standing for an entry.
+pub(super) struct Tape {
+    automaton: NFA,
+    entries: Vec<u32>,
+}
+
+impl Tape {
+    pub fn new(patterns: &[(String, u32)]) -> Result<Tape, String> {
+        let automaton = NFA::builder()
+            .match_kind(MatchKind::Standard)
+            .build(patterns.iter().map(|p| p.0.as_bytes()))
+            .map_err(|error| format!("the word lists do not fit an automaton: {error}"))?;
+        Ok(Tape { automaton, entries: patterns.iter().map(|p| p.1).collect() })
+    }
+
+    /// Calls with the entry and the end in `text` of every match, overlapping ones too.
+    pub fn run(&self, text: &str, mut found: impl FnMut(u32, usize)) {
+        let automaton = &self.automaton;
+        let Ok(mut state) = automaton.start_state(Anchored::No) else { return };
+        walk(text, |byte, end| {
+            state = automaton.next_state(Anchored::No, state, byte);
+            if automaton.is_special(state) && automaton.is_match(state) {
+                for index in 0..automaton.match_len(state) {
+                    let pattern = automaton.match_pattern(state, index);
+                    found(self.entries[pattern.as_usize()], end);
+                }
+            }
+        });
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Gap,
+    Letter,
+    Digit,
+}
+
+const ASCII: [Class; 128] = {
+    let mut table = [Class::Gap; 128];
+    let mut at = 0;
+    while at < 128 {
+        table[at] = match at as u8 {
+            b'a'..=b'z' | b'A'..=b'Z' => Class::Letter,
+            b'0'..=b'9' => Class::Digit,
+            _ => Class::Gap,
+        };
+        at += 1;
+    }
+    table
+};
+
+/// The class of the character at `at`, and its length in bytes.
+fn class(text: &str, at: usize) -> (Class, usize) {
+    let byte = text.as_bytes()[at];
+    if byte < 0x80 {
+        return (ASCII[usize::from(byte)], 1);
+    }
+    let c = text[at..].chars().next().unwrap_or(' ');
+    let class = if c.is_numeric() {
+        Class::Digit
+    } else if c.is_alphabetic() || unicode_normalization::char::is_combining_mark(c) {
+        Class::Letter
+    } else {
+        Class::Gap
+    };
+    (class, c.len_utf8())
+}
+
+/// Feeds the letters and digits of a text, with one space before the first word, after each,
+/// and between letters and digits; each with the end of the last letter so far.
+fn walk(text: &str, mut feed: impl FnMut(u8, usize)) {
+    let bytes = text.as_bytes();
+    let mut before = Class::Gap;
+    let mut end = 0;
+    let mut at = 0;
+    feed(b' ', 0);
+    while at < bytes.len() {
+        let (class, len) = class(text, at);
+        if class != before && before != Class::Gap {
+            feed(b' ', end);
+        }
+        if class != Class::Gap {
+            end = at + len;
+            bytes[at..end].iter().for_each(|byte| feed(*byte, end));
+        }
+        before = class;
+        at += len;
+    }
+    if before != Class::Gap {
+        feed(b' ', end);
+    }
+}
+
+/// The words of a folded term, as `walk` would feed them.
+pub(super) fn words(text: &str) -> Vec<String> {
+    let mut fed = Vec::with_capacity(text.len() + 2);
+    walk(text, |byte, _| fed.push(byte));
+    String::from_utf8_lossy(&fed).split_whitespace().map(str::to_owned).collect()
+}
+
+/// Where a match of `letters` bytes that ends at `end` begins.
+pub(super) fn start(text: &str, end: usize, letters: usize) -> usize {
+    let mut left = letters;
+    let mut at = end;
+    while left > 0 && at > 0 {
+        at -= 1;
+        while !text.is_char_boundary(at) {
+            at -= 1;
+        }
+        let (class, len) = class(text, at);
+        if class != Class::Gap {
+            left = left.saturating_sub(len);
+        }
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_end_where_letters_end() {
+        let check = |text: &str, expected: &str| {
+            let mut fed = Vec::new();
+            walk(text, |byte, _| fed.push(byte));
+            assert_eq!(String::from_utf8_lossy(&fed), expected, "{text:?}");
+        };
+        check("", " ");
+        check("?!", " ");
+        check("blorp", " blorp ");
+        check("  a-b'c  ", " a b c ");
+        check("blorp2go", " blorp 2 go ");
+        check("blorp😂it", " blorp it ");
+        check("हिन्दी й", " हिन्दी й ");
+    }
+
+    #[test]
+    fn a_match_knows_its_place() {
+        let check = |patterns: &[&str], text: &str, expected: &[&str]| {
+            let patterns: Vec<_> =
+                patterns.iter().zip(0..).map(|(p, i)| ((*p).to_owned(), i)).collect();
+            let tape = Tape::new(&patterns).expect("patterns build");
+            let mut found = Vec::new();
+            tape.run(text, |entry, end| {
+                let letters = patterns[entry as usize].0.replace(' ', "").len();
+                found.push(&text[start(text, end, letters)..end]);
+            });
+            assert_eq!(found, expected, "{text:?}");
+        };
+        check(&[" blorp "], "a blorp, blorps; (blorp)", &["blorp", "blorp"]);
+        check(&[" blorp"], "blorps", &["blorp"]);
+        check(&["lor"], "blorp", &["lor"]);
+        check(&[" go blorp "], "go... «blorp»", &["go... «blorp"]);
+        check(&[" go blorp ", " blorp "], "go blorp", &["go blorp", "blorp"]);
+        check(&[" é "], "é.é", &["é", "é"]);
+    }
+}

@@ -1,0 +1,13 @@
+//! Drives console, API and admin over real ports: who may do what, and what is refused.
+
+#[path = "doors/house.rs"]
+mod house;
+
+#[path = "doors/console.rs"]
+mod console;
+
+#[path = "doors/guard.rs"]
+mod guard;
+
+#[path = "doors/programs.rs"]
+mod programs;

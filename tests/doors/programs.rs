@@ -1,0 +1,170 @@
+//! What programs and operators reach: verdicts, probes, figures, the control door.
+
+use serde_json::{Value, json};
+use tidegate::{
+    accounts::Role,
+    admin::NewUser,
+    commands::{
+        audit::{self, Chain},
+        user,
+    },
+    doors::control,
+};
+
+use crate::house::{Answer, House, PASSWORD, house, raw, request};
+
+async fn judge(house: &House, token: &str, body: &str) -> Answer {
+    let bearer = format!("Bearer {token}");
+    let headers = [
+        // Programs may come by any name: a token is no cookie that a browser would add.
+        ("host", "tidegate.internal"),
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/json"),
+    ];
+    raw(house.console, &request("POST", "/v1/judge", &headers, body)).await
+}
+
+#[tokio::test]
+async fn texts_are_judged_alone_and_together() {
+    let house = house(|_| {}).await;
+    let one = judge(&house, &house.token, r#"{"id":7,"text":"good evening","new_key":1}"#).await;
+    let answer = one.json();
+    assert_eq!(one.status, 200, "{answer}");
+    assert_eq!((&answer["id"], &answer["verdict"]), (&json!(7), &json!("pass")));
+    assert_eq!((&answer["findings"], &answer["scores"]), (&json!([]), &json!({})));
+    assert!(answer["elapsed_us"].is_number());
+
+    let body = json!({ "messages": [{ "id": "a", "text": "hi" }, { "id": "b" }, 5,
+        { "id": "c", "text": "see you", "user": "u", "channel": "c" }] });
+    let several = judge(&house, &house.token, &body.to_string()).await.json();
+    let lines = several["messages"].as_array().expect("one answer a message");
+    assert_eq!(lines.len(), 4);
+    assert_eq!((&lines[0]["id"], &lines[0]["verdict"]), (&json!("a"), &json!("pass")));
+    assert!(lines[1]["error"].is_string() && lines[1]["id"] == "b", "{several}");
+    assert!(lines[2]["error"].is_string());
+    assert_eq!(lines[3]["verdict"], "pass");
+}
+
+#[tokio::test]
+async fn only_a_text_with_a_user_is_remembered() {
+    let house = house(|_| {}).await;
+    // The default flood rule finds the same text too often from one sender, never from nobody.
+    let found = async |body: &str| {
+        let mut rules = Vec::new();
+        for _ in 0..8 {
+            let answer = judge(&house, &house.token, body).await.json();
+            let found = answer["findings"].as_array().expect("a list").clone();
+            rules.extend(found.into_iter().map(|finding| finding["rule"].clone()));
+        }
+        rules
+    };
+    assert_eq!(found(r#"{"text":"hello there"}"#).await, Vec::<Value>::new());
+    assert_ne!(found(r#"{"text":"hello there","user":"u9"}"#).await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn the_api_says_what_is_wrong() {
+    let house = house(|config| {
+        config.api.messages_max = 2;
+        config.limits.message_bytes_max = 100;
+    })
+    .await;
+    let long = json!({ "text": "a".repeat(101) }).to_string();
+    let many = json!({ "messages": [{}, {}, {}] }).to_string();
+    let huge = json!({ "text": "a".repeat(2 * 1024 * 1024) }).to_string();
+    let good = house.token.as_str();
+    let table = [
+        ("", r#"{"text":"hi"}"#, 401),
+        ("tg_guess", r#"{"text":"hi"}"#, 401),
+        (good, r#"{"text":"hi"}"#, 200),
+        (good, r#"{"txt":"hi"}"#, 400),
+        (good, "[]", 400),
+        (good, "{", 400),
+        (good, &long, 422),
+        (good, &many, 413),
+        (good, &huge, 413),
+    ];
+    for (token, body, expected) in table {
+        let answer = judge(&house, token, body).await;
+        assert_eq!(answer.status, expected, "{body:.60}");
+        if expected == 200 {
+            continue;
+        }
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+        assert_eq!(answer.json()["status"], expected);
+        assert_eq!(answer.header("www-authenticate").is_some(), expected == 401);
+    }
+    let get = raw(house.console, &request("GET", "/v1/judge", &[("host", "x")], "")).await;
+    assert_eq!(get.status, 405);
+}
+
+#[tokio::test]
+async fn probes_and_figures_answer_operators() {
+    let house = house(|_| {}).await;
+    let get = async |path| raw(house.admin, &request("GET", path, &[("host", "any")], "")).await;
+    assert_eq!(get("/live").await.status, 200);
+    let early = get("/ready").await;
+    assert_eq!((early.status, &early.json()["store"]), (503, &json!(true)));
+    house.doors.ready.set(true);
+    let ready = get("/ready").await;
+    assert_eq!((ready.status, &ready.json()["model"]), (200, &json!(false)));
+    assert_eq!(ready.json()["rules"].as_str().map(str::len), Some(12));
+    let metrics = get("/metrics").await;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    assert_eq!(metrics.header("content-type"), Some(kind));
+    assert!(metrics.body.ends_with("# EOF\n"), "{}", metrics.body);
+}
+
+#[tokio::test]
+async fn the_control_door_opens_with_its_token_alone() {
+    let house = house(|_| {}).await;
+    let token = control::address(&house.dir).expect("the file is there").token;
+    let new = json!({ "name": "cleo", "role": "viewer", "password": PASSWORD }).to_string();
+    for path in ["/control/user", "/control/token", "/control/audit"] {
+        let method = if path == "/control/audit" { "GET" } else { "POST" };
+        for bearer in ["", "Bearer guess", token.as_str()] {
+            let headers = [("host", "any"), ("authorization", bearer)];
+            let answer = raw(house.admin, &request(method, path, &headers, &new)).await;
+            assert_eq!(answer.status, 401, "{path} with {bearer:.12}");
+        }
+    }
+    assert_eq!(house.log_in("cleo", PASSWORD).await.status, 401, "nobody was added");
+}
+
+#[tokio::test]
+async fn commands_work_while_the_store_is_in_use() {
+    let house = house(|_| {}).await;
+    let new = |password: &str, replace| NewUser {
+        name: "cleo".into(),
+        role: Role::Viewer,
+        password: password.into(),
+        replace,
+    };
+    user::add(&house.dir, new(PASSWORD, false)).await.expect("it is added");
+    let cookie = house.cookie("cleo").await;
+    let again = user::add(&house.dir, new(PASSWORD, false)).await.expect_err("it is there");
+    assert!(again.to_string().contains("already"), "{again}");
+    let short = user::add(&house.dir, new("short", true)).await.expect_err("too short");
+    assert!(short.to_string().contains("12 characters"), "{short}");
+    user::add(&house.dir, new("another long password", true)).await.expect("it is replaced");
+    assert_eq!(house.page("GET", "/api/me", &cookie, "").await.status, 401, "sessions end");
+    assert_eq!(house.log_in("cleo", PASSWORD).await.status, 401);
+
+    let token = user::token(&house.dir, "overlay").await.expect("a token");
+    assert_eq!(judge(&house, &token, r#"{"text":"hi"}"#).await.status, 200);
+
+    let hold = house.hold("so blorp").await;
+    let ana = house.cookie("ana").await;
+    assert_eq!(house.act(&ana, &hold.id, "remove", "{}").await.status, 200);
+    match audit::verify(&house.dir).await.expect("the door answers") {
+        Chain::Whole { records } => assert!(records > 0, "the decision is on record"),
+        Chain::Broken(cause) => panic!("{cause}"),
+    }
+}
+
+#[tokio::test]
+async fn verifying_creates_nothing() {
+    let missing = std::env::temp_dir().join(format!("tidegate-none-{}", std::process::id()));
+    assert!(audit::verify(&missing).await.is_err());
+    assert!(!missing.exists());
+}

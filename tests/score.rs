@@ -1,0 +1,158 @@
+//! Tries the model stage with models that answer, fail, panic and block.
+
+use std::sync::{
+    Arc, Mutex,
+    mpsc::{Receiver, Sender, channel},
+};
+
+use tidegate::{
+    config::ScoreConfig,
+    message::Score,
+    metrics::Metrics,
+    score::{Model, Scorer},
+};
+
+type Answer = fn(&[&str]) -> Result<Vec<Vec<f32>>, String>;
+
+struct Plain {
+    heads: Vec<Arc<str>>,
+    answer: Answer,
+}
+
+impl Model for Plain {
+    fn heads(&self) -> &[Arc<str>] {
+        &self.heads
+    }
+
+    fn score(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
+        (self.answer)(texts)
+    }
+}
+
+fn start(answer: Answer) -> (Scorer, Arc<Metrics>) {
+    let model = Plain { heads: vec!["toxic".into(), "threat".into()], answer };
+    let metrics = Arc::new(Metrics::new());
+    (Scorer::start(Arc::new(model), &patient(), metrics.clone()), metrics)
+}
+
+/// No test waits for this deadline: it is there so that a stuck one ends.
+fn patient() -> ScoreConfig {
+    ScoreConfig { score_deadline_ms: 60_000, ..ScoreConfig::default() }
+}
+
+/// A row that tells the text it is for.
+fn row(text: &str) -> Vec<f32> {
+    vec![text.len() as f32 / 100.0, 0.25]
+}
+
+#[tokio::test]
+async fn answers_become_scores_and_failures_are_late() {
+    let late = Score::Late;
+    let five = Score::Known(vec![("toxic".into(), 0.05), ("threat".into(), 0.25)]);
+    let clamped = Score::Known(vec![("toxic".into(), 1.0), ("threat".into(), 0.0)]);
+    let cases: [(&str, Answer, Score); 7] = [
+        ("sound", |texts| Ok(texts.iter().map(|text| row(text)).collect()), five),
+        ("beyond 0 to 1", |_| Ok(vec![vec![3.0, -1.0]]), clamped),
+        ("failing", |_| Err("no".into()), late.clone()),
+        ("panicking", |_| panic!("a model's own panic, on purpose"), late.clone()),
+        ("too few rows", |_| Ok(vec![]), late.clone()),
+        ("too short a row", |_| Ok(vec![vec![0.5]]), late.clone()),
+        ("not a number", |_| Ok(vec![vec![f32::NAN, 0.5]]), late.clone()),
+    ];
+    for (what, answer, expected) in cases {
+        let (scorer, metrics) = start(answer);
+        // Twice: a failure must not end the thread.
+        for _ in 0..2 {
+            assert_eq!(scorer.score("blorp").await, expected, "{what}");
+        }
+        let label = if expected == late { "late" } else { "known" };
+        let line = format!("tidegate_scores_total{{result=\"{label}\"}} 2");
+        assert!(metrics.render().contains(&line), "{what}: {}", metrics.render());
+    }
+}
+
+#[tokio::test]
+async fn without_a_model_scores_are_skipped() {
+    let metrics = Arc::new(Metrics::new());
+    for scorer in [Scorer::none(), Scorer::open(&ScoreConfig::default(), metrics)] {
+        assert!(!scorer.available());
+        assert_eq!(scorer.score("blorp").await, Score::Skipped);
+    }
+}
+
+/// Says that it has a batch, and waits until it is let go.
+struct Blocked {
+    heads: Vec<Arc<str>>,
+    entered: Sender<usize>,
+    gate: Mutex<Receiver<()>>,
+}
+
+impl Model for Blocked {
+    fn heads(&self) -> &[Arc<str>] {
+        &self.heads
+    }
+
+    fn score(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
+        self.entered.send(texts.len()).map_err(|e| e.to_string())?;
+        self.gate.lock().unwrap().recv().map_err(|e| e.to_string())?;
+        Ok(texts.iter().map(|text| row(text)).collect())
+    }
+}
+
+fn blocked(config: &ScoreConfig) -> (Scorer, Arc<Metrics>, Receiver<usize>, Sender<()>) {
+    let (entered, seen) = channel();
+    let (open, gate) = channel();
+    let heads = vec!["toxic".into(), "threat".into()];
+    let model = Blocked { heads, entered, gate: Mutex::new(gate) };
+    let metrics = Arc::new(Metrics::new());
+    (Scorer::start(Arc::new(model), config, metrics.clone()), metrics, seen, open)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_is_batched_and_bounded() {
+    let config = ScoreConfig { queue_max: 3, batch_max: 2, ..patient() };
+    let (scorer, metrics, batches, open) = blocked(&config);
+    let ask = |text: &'static str| {
+        let scorer = scorer.clone();
+        async move { scorer.score(text).await }
+    };
+    // The first text is with the model, which blocks; three wait; the next finds no room.
+    let mut first = std::pin::pin!(ask("a"));
+    assert!(futures_util::poll!(first.as_mut()).is_pending());
+    assert_eq!(batches.recv().unwrap(), 1);
+    let mut waiting = [ask("ab"), ask("abc"), ask("abcd")].map(Box::pin);
+    for one in &mut waiting {
+        assert!(futures_util::poll!(one).is_pending());
+    }
+    assert_eq!(ask("abcde").await, Score::Late);
+    assert!(metrics.render().contains("discarded_total{reason=\"score_queue_full\"} 1"));
+    for _ in 0..3 {
+        open.send(()).unwrap();
+    }
+    let toxic = |score: Score| match score {
+        Score::Known(row) => row[0].1,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(toxic(first.await), 0.01);
+    let [two, three, four] = waiting;
+    let rest = [toxic(two.await), toxic(three.await), toxic(four.await)];
+    assert_eq!(rest, [0.02, 0.03, 0.04]);
+    assert_eq!([batches.recv().unwrap(), batches.recv().unwrap()], [2, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_makes_late_and_spares_the_model() {
+    let (scorer, metrics, batches, open) = blocked(&ScoreConfig::default());
+    let mut first = std::pin::pin!(scorer.score("a"));
+    assert!(futures_util::poll!(first.as_mut()).is_pending());
+    assert_eq!(batches.recv().unwrap(), 1);
+    // Time is paused: it jumps to the deadline as soon as nothing else is to be done.
+    assert_eq!(scorer.score("ab").await, Score::Late);
+    assert_eq!(first.await, Score::Late);
+    assert!(metrics.render().contains("tidegate_scores_total{result=\"late\"} 2"));
+    // The second text's asker has gone, so the model sees the third alone.
+    open.send(()).unwrap();
+    let mut third = std::pin::pin!(scorer.score("abc"));
+    assert!(futures_util::poll!(third.as_mut()).is_pending());
+    assert_eq!(batches.recv().unwrap(), 1);
+}
