@@ -166,3 +166,29 @@ fn write(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scripts rely on these names.
+    #[test]
+    fn the_line_for_programs_names_every_place() {
+        let text = |text: &str| text.to_owned();
+        let places = Places {
+            room: text("1"),
+            chat: text("2"),
+            upstream: text("3"),
+            console: text("4"),
+            api: text("5"),
+            admin: text("6"),
+            login: Login { name: text("7"), password: text("8") },
+            api_key: text("9"),
+        };
+        let line = concat!(
+            r#"{"room":"1","chat":"2","upstream":"3","console":"4","api":"5","admin":"6","#,
+            r#""login":{"name":"7","password":"8"},"api_key":"9"}"#,
+        );
+        assert_eq!(serde_json::to_string(&places).unwrap(), line);
+    }
+}

@@ -37,8 +37,7 @@ struct Line {
     after_ms: u64,
     user: String,
     text: String,
-    /// What becomes of it under the standard policy.
-    #[allow(dead_code)]
+    /// What becomes of it under the standard policy and the embedded lists.
     expect: Verdict,
 }
 
@@ -82,6 +81,11 @@ impl Cast {
             sleep(Duration::from_millis(line.after_ms)).await;
             let id = format!("play-{number}");
             let seen = self.speak(&id, &line).await?;
+            let verdict = seen.as_ref().map(|seen| seen.verdict);
+            if verdict != Some(line.expect) {
+                // Whoever edits the demo's settings may want just that.
+                tracing::warn!(id, ?verdict, expected = ?line.expect, "not as the play has it");
+            }
             say(&told(says, &line.user, seen));
         }
         Ok(())
@@ -230,7 +234,7 @@ mod tests {
     #[tokio::test]
     async fn the_cast_speaks_and_hears_itself() {
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let room = super::super::room::Room::open(address, "key".into()).await.unwrap();
+        let room = crate::demo::room::Room::open(address, "key".into()).await.unwrap();
         let (tell, seen) = mpsc::channel(ANSWERS_MAX);
         let (voices, ears) = (HashMap::new(), JoinSet::new());
         let mut cast = Cast { chat: room.address, voices, ears, tell, seen };

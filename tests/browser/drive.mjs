@@ -63,7 +63,9 @@ async function evening(screen) {
   });
 
   await part(`${screen.name}: a clean line arrives unchanged`, async () => {
-    for (const text of [...lines.clean, "<img src=x onerror=alert(1)> & <b>bold</b>"]) {
+    const markup = "<img src=x onerror=alert(1)> & <b>bold</b>";
+    // The room tells newcomers what was said before, so each screen has lines of its own.
+    for (const text of [...lines.clean, markup].map((line) => `${line}, ${screen.name}`)) {
       await ada.say(text);
       await bob.hears(text);
       check(`unchanged: ${text.slice(0, 24)} …`, true);
@@ -72,20 +74,22 @@ async function evening(screen) {
   });
 
   await part(`${screen.name}: a listed line is dropped with a notice`, async () => {
-    await ada.say(lines.dropped);
+    const text = `${lines.dropped}, ${screen.name}`;
+    await ada.say(text);
     check("its sender is told", (await ada.noticed("drop")).trim().length > 0);
     await mark();
-    same("nobody sees it", await bob.heard(lines.dropped), 0);
+    same("nobody sees it", await bob.heard(text), 0);
   });
 
   await part(`${screen.name}: a masked word arrives masked`, async () => {
-    await ada.say(lines.masked.text);
-    await bob.hears(lines.masked.shown);
-    same("the word itself does not", await bob.heard(lines.masked.text), 0);
+    const own = (line) => `${line}, ${screen.name}`;
+    await ada.say(own(lines.masked.text));
+    await bob.hears(own(lines.masked.shown));
+    check("all but the word arrives", true);
+    same("the word itself does not", await bob.heard(own(lines.masked.text)), 0);
   });
 
   await part(`${screen.name}: a held line arrives only after the release`, async () => {
-    // Each screen has a line of its own, for the room remembers what was released before.
     const text = `${lines.held}, ${screen.name} <b>x</b>`;
     await ada.say(text);
     check("its sender is told that it waits", (await ada.noticed("hold")).trim().length > 0);
