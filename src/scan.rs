@@ -64,8 +64,9 @@ struct Found {
     entry: u32,
 }
 
-/// Phrases of this many letters are looked for without their spaces too.
-const RUN_TOGETHER_LETTERS_MIN: usize = 8;
+/// Phrases of this many letters are looked for without their spaces too; shorter ones run
+/// together into family names.
+const RUN_TOGETHER_LETTERS_MIN: usize = 10;
 
 impl Scanner {
     /// # Errors

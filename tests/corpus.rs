@@ -168,7 +168,7 @@ fn invented(allow: &[&str]) -> Scanner {
         term("blorp", 3, MatchMode::Word),
         term("grémlo", 2, MatchMode::Prefix),
         term("zwix", 1, MatchMode::Substring),
-        term("go flim now", 4, MatchMode::Phrase),
+        term("go flimmer now", 4, MatchMode::Phrase),
         term("mluk", 1, MatchMode::Word),
     ];
     let allow = allow.iter().map(|a| (*a).to_owned()).collect();
@@ -208,8 +208,8 @@ fn a_hit_says_where_and_how() {
     check("gremlos", &[("gremlo", Plain)]);
     check("ungremlos", &[]);
     check("azwixa", &[("zwix", Plain)]);
-    check("go, flim... NOW", &[("go, flim... NOW", Plain)]);
-    check("go flim 3 now", &[]);
+    check("go, flimmer... NOW", &[("go, flimmer... NOW", Plain)]);
+    check("go flimmer 3 now", &[]);
     check("bl0rp", &[("bl0rp", Folded)]);
     check("blоrр", &[("blоrр", Folded)]);
     check("bl\u{200b}orp\u{301}", &[("bl\u{200b}orp\u{301}", Plain)]);
@@ -217,7 +217,7 @@ fn a_hit_says_where_and_how() {
     check("b l o r p", &[("b l o r p", Squeezed)]);
     check("b.l.0.r.p", &[("b.l.0.r.p", Squeezed)]);
     check("bl.orp", &[("bl.orp", Squeezed)]);
-    check("goflimnow", &[("goflimnow", Plain)]);
+    check("goflimmernow", &[("goflimmernow", Plain)]);
     check("bloorp", &[]);
     check("on blorp street", &[]);
     check("on blorp street, blorp", &[("blorp", Plain)]);
