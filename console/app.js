@@ -26,18 +26,24 @@ function enter(who) {
       queue.replace(data.holds, data.total);
       ended.replace(data.ended);
     },
-    added(data) { queue.added(data.hold); },
+    added(data) {
+      queue.added(data.hold);
+    },
     moved(data) {
       queue.moved(data.hold);
       ended.moved(data.hold);
     },
-    beat(data) { queue.ways(data.ways, data.total); },
+    beat(data) {
+      queue.ways(data.ways, data.total);
+    },
     linked(now) {
       if (now === linked) return;
       linked = now;
       link();
     },
-    ended() { leave('login'); },
+    ended() {
+      leave('login');
+    },
   });
 }
 
@@ -55,9 +61,11 @@ function leave(why = '') {
 // What is to be seen: the login or the desk.
 function face() {
   translate();
-  for (const tag of ['en', 'fr']) $(`language-${tag}`).setAttribute('aria-pressed', String(language() === tag));
+  for (const tag of ['en', 'fr'])
+    $(`language-${tag}`).setAttribute('aria-pressed', String(language() === tag));
   $('login').hidden = me !== null;
-  for (const id of ['desk', 'link', 'help-open', 'who', 'log-out', 'held-count']) $(id).hidden = me === null;
+  for (const id of ['desk', 'link', 'help-open', 'who', 'log-out', 'held-count'])
+    $(id).hidden = me === null;
   $('viewer-note').hidden = me === null || me.may_decide;
   if (me === null) document.title = 'Tidegate';
   else $('who').textContent = `${me.name} · ${say(me.role)}`;
@@ -86,25 +94,31 @@ async function more() {
 async function act(made, what, body = {}, byKey = false) {
   if (made.busy || made.over) return;
   made.busy = true;
+  // The stream may bring the decided record, which has no way any more, before the answer.
+  const { way } = made.hold;
   const answer = await call(`/api/holds/${encodeURIComponent(made.id)}/${what}`, body);
   made.busy = false;
   if (!answer.ok) return problem(answer);
-  const way = made.hold.way;
   const { hold } = answer.body;
   queue.moved(hold);
   ended.moved(hold);
   queue.decided(made, byKey);
-  if (what === 'release') return toast(say(way === 'orphan' ? 'done_release_orphan' : 'done_release'));
+  if (what === 'release')
+    return toast(say(way === 'orphan' ? 'done_release_orphan' : 'done_release'));
   const who = named(hold.sender.name || hold.sender.id);
-  const sentence = what === 'remove' ? say('done_remove')
-    : say('done_time_out', { who, time: length(body.seconds) });
-  return toast(sentence, { undo: { until_ms: hold.decided.undo_until_ms, run: () => undo(hold.id) } });
+  const sentence =
+    what === 'remove'
+      ? say('done_remove')
+      : say('done_time_out', { who, time: length(body.seconds) });
+  return toast(sentence, {
+    undo: { until_ms: hold.decided.undo_until_ms, run: () => undo(hold.id) },
+  });
 }
 
 async function undo(id) {
   const answer = await call(`/api/holds/${encodeURIComponent(id)}/undo`, {});
   if (!answer.ok) return problem(answer);
-  queue.moved(answer.body.hold);
+  queue.restored(answer.body.hold);
   ended.moved(answer.body.hold);
   return toast(say('done_undo'));
 }
@@ -113,12 +127,15 @@ function problem({ status, body }) {
   if (status === 401) return leave('login');
   if (body.error === 'already') {
     const state = outcome({ state: body.state, decided: { written: true } });
-    const sentence = body.by ? say('already', { state, by: body.by, at: clock(body.at_ms) })
+    const sentence = body.by
+      ? say('already', { state, by: body.by, at: clock(body.at_ms) })
       : say('already_clock', { state });
     return toast(sentence, { kind: 'problem' });
   }
   const name = `error_${body.error}`;
-  return toast(known(name) ? say(name) : say('error_other', { error: body.error }), { kind: 'problem' });
+  return toast(known(name) ? say(name) : say('error_other', { error: body.error }), {
+    kind: 'problem',
+  });
 }
 
 $('login-form').addEventListener('submit', async (event) => {
@@ -126,12 +143,16 @@ $('login-form').addEventListener('submit', async (event) => {
   const button = event.submitter ?? $('login-form').querySelector('button');
   button.disabled = true;
   $('login-error').textContent = '';
-  const answer = await call('/login', { name: $('login-name').value, password: $('login-password').value });
+  const answer = await call('/login', {
+    name: $('login-name').value,
+    password: $('login-password').value,
+  });
   button.disabled = false;
   $('login-password').value = '';
   if (answer.ok) return enter(answer.body);
   const name = `error_${answer.body.error}`;
-  $('login-error').textContent = known(name) ? say(name, { time: span(answer.wait) })
+  $('login-error').textContent = known(name)
+    ? say(name, { time: span(answer.wait) })
     : say('error_other', { error: answer.body.error });
   return $('login-password').focus();
 });

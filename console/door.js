@@ -7,9 +7,13 @@ const RETRY_MS = [500, 1000, 2000, 4000, 8000, 15_000];
 // How far the server's clock is ahead of this one.
 let ahead = 0;
 
-export function now() { return Date.now() + ahead; }
+export function now() {
+  return Date.now() + ahead;
+}
 
-function set(nowMs) { if (Number.isFinite(nowMs)) ahead = nowMs - Date.now(); }
+function set(nowMs) {
+  if (Number.isFinite(nowMs)) ahead = nowMs - Date.now();
+}
 
 // Resolves to {ok, status, body, wait}; never throws.
 export async function call(path, body) {

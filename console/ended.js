@@ -29,13 +29,21 @@ export function redraw() {
 
 function item(hold) {
   const who = hold.sender.name || hold.sender.id;
-  const short = hold.text.length > TEXT_MAX ? `${hold.text.slice(0, TEXT_MAX).toWellFormed()}…` : hold.text;
+  const short =
+    hold.text.length > TEXT_MAX ? `${hold.text.slice(0, TEXT_MAX).toWellFormed()}…` : hold.text;
   const by = hold.decided?.by;
-  const line = el('p', { className: 'ended-line' },
+  const line = el(
+    'p',
+    { className: 'ended-line' },
     el('span', { className: `outcome ${hold.state}`, textContent: outcome(hold) }),
-    el('span', { className: 'muted' }, by ? `${by} · ${clock(hold.decided.at_ms)}` : ''));
-  const said = el('p', { className: 'ended-said' },
-    who ? foreign(who) : el('em', {}, say('no_name')), ' ',
-    el('span', { className: 'muted' }, hold.text ? foreign(short) : say('erased')));
+    el('span', { className: 'muted' }, by ? `${by} · ${clock(hold.decided.at_ms)}` : ''),
+  );
+  const said = el(
+    'p',
+    { className: 'ended-said' },
+    who ? foreign(who) : el('em', {}, say('no_name')),
+    ' ',
+    el('span', { className: 'muted' }, hold.text ? foreign(short) : say('erased')),
+  );
   return el('li', {}, line, said);
 }

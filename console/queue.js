@@ -7,6 +7,8 @@ import { say } from './strings.js';
 const POINTER_REST_MS = 3000;
 // Below this many rows the next ones are asked for.
 const ROWS_FEW = 30;
+// As many as one answer of the server lists.
+const ROWS_MAX = 200;
 
 const list = document.getElementById('queue');
 const chip = document.getElementById('chip');
@@ -27,7 +29,8 @@ export function start(shared) {
   unseenRows = new Set();
 }
 
-const ordered = () => [...list.children].map((element) => rows.get(element.dataset.id)).filter(Boolean);
+const ordered = () =>
+  [...list.children].map((element) => rows.get(element.dataset.id)).filter(Boolean);
 const open = (made) => made && !made.over;
 const fresh = () => [...rows.values()].filter(open).length;
 
@@ -43,8 +46,21 @@ export function replace(holds, all) {
 }
 
 export function added(hold) {
-  if (!rows.has(hold.id)) total += 1;
-  put(hold, true);
+  const listed = open(rows.get(hold.id));
+  // Behind others that are not listed, or one too many for a page: only counted.
+  const room = fresh() < ROWS_MAX && total <= fresh();
+  if (!listed) total += 1;
+  if (listed || rows.has(hold.id) || room) put(hold, true);
+  count(total);
+}
+
+// This moderator took a decision back: the row returns to its place and is selected.
+export function restored(hold) {
+  if (!open(rows.get(hold.id))) total += 1;
+  put(hold, false);
+  const made = rows.get(hold.id);
+  place(made);
+  select(made);
   count(total);
 }
 
@@ -83,6 +99,12 @@ export function redraw() {
   count(total);
 }
 
+// Before the first that is younger: ids sort by time.
+function place(made) {
+  const later = ordered().find((other) => other.id > made.id);
+  list.insertBefore(made.element, later?.element ?? null);
+}
+
 function put(hold, announce) {
   const known = rows.get(hold.id);
   if (known) {
@@ -95,8 +117,8 @@ function put(hold, announce) {
   const made = row(hold, desk);
   rows.set(hold.id, made);
   // In its place by age while nobody is at work, else below everything.
-  const later = calm() ? ordered().find((other) => other.id > hold.id) : undefined;
-  list.insertBefore(made.element, later?.element ?? null);
+  if (calm()) place(made);
+  else list.append(made.element);
   if (announce && made.element.getBoundingClientRect().top > window.innerHeight) {
     unseenRows.add(hold.id);
   }
@@ -120,7 +142,8 @@ function sweep(decided = false) {
     selected && !decided ? at(selected.id) : -1,
   );
   all.forEach((made, index) => {
-    const kept = made === selected || index <= guard || made.element.contains(document.activeElement);
+    const kept =
+      made === selected || index <= guard || made.element.contains(document.activeElement);
     if (open(made) || kept) return;
     made.element.remove();
     rows.delete(made.id);
@@ -143,7 +166,8 @@ function show() {
   document.getElementById('empty').hidden = rows.size > 0;
   for (const id of unseenRows) {
     const made = rows.get(id);
-    if (!open(made) || made.element.getBoundingClientRect().top < window.innerHeight) unseenRows.delete(id);
+    if (!open(made) || made.element.getBoundingClientRect().top < window.innerHeight)
+      unseenRows.delete(id);
   }
   chip.hidden = unseenRows.size === 0;
   chip.textContent = say('chip', { n: unseenRows.size });
@@ -215,11 +239,15 @@ list.addEventListener('focusin', (event) => {
 list.addEventListener('pointermove', (event) => {
   pointer = { id: event.target.closest('.row')?.dataset.id ?? pointer.id, at: performance.now() };
 });
-list.addEventListener('pointerdown', () => { byKeys = false; });
+list.addEventListener('pointerdown', () => {
+  byKeys = false;
+});
 // A finger that was lifted may tap again in the same place.
 list.addEventListener('pointerleave', (event) => {
-  pointer = event.pointerType === 'touch' ? { ...pointer, at: performance.now() }
-    : { id: null, at: -Infinity };
+  pointer =
+    event.pointerType === 'touch'
+      ? { ...pointer, at: performance.now() }
+      : { id: null, at: -Infinity };
 });
 list.addEventListener('click', (event) => {
   const made = rows.get(event.target.closest('.row')?.dataset.id);
@@ -232,7 +260,13 @@ chip.addEventListener('click', () => {
   first?.element.scrollIntoView({ block: 'center' });
   show();
 });
-window.addEventListener('scroll', () => { if (unseenRows.size) show(); }, { passive: true });
+window.addEventListener(
+  'scroll',
+  () => {
+    if (unseenRows.size) show();
+  },
+  { passive: true },
+);
 
 setInterval(() => {
   if (!desk || document.hidden) return;

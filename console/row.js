@@ -37,23 +37,37 @@ function head({ hold }) {
     const [before, after] = say('in_channel').split('{channel}');
     line.append(el('span', { className: 'muted' }, before, foreign(hold.channel), after));
   }
-  if (hold.mode === 'egress') line.append(el('span', { className: 'tag', textContent: say('egress') }));
-  line.append(el('span', { className: 'times' }, el('span', { className: 'age muted' }),
-    el('span', { className: 'time-left' })));
+  if (hold.mode === 'egress')
+    line.append(el('span', { className: 'tag', textContent: say('egress') }));
+  line.append(
+    el(
+      'span',
+      { className: 'times' },
+      el('span', { className: 'age muted' }),
+      el('span', { className: 'time-left' }),
+    ),
+  );
   return line;
 }
 
 function body(hold) {
-  const marks = hold.findings.filter((f) => f.span && !f.shadow)
+  const marks = hold.findings
+    .filter((f) => f.span && !f.shadow)
     .map((f) => ({ ...f.span, severity: f.severity }));
   const text = hold.text ? foreign(hold.text, marks) : say('erased');
-  return el('p', { className: 'said', lang: hold.language, tabIndex: hold.text.length > 600 ? 0 : -1 }, text);
+  return el(
+    'p',
+    { className: 'said', lang: hold.language, tabIndex: hold.text.length > 600 ? 0 : -1 },
+    text,
+  );
 }
 
 function reasons(hold) {
   const line = el('div', { className: 'reasons' });
   const steps = el('span', {
-    className: 'severity', role: 'img', title: say('severity', { n: hold.severity }),
+    className: 'severity',
+    role: 'img',
+    title: say('severity', { n: hold.severity }),
     aria: { label: say('severity', { n: hold.severity }) },
   });
   for (let step = 1; step <= 4; step += 1) {
@@ -61,10 +75,16 @@ function reasons(hold) {
   }
   line.append(steps);
   for (const category of hold.categories) {
-    line.append(el('span', { className: 'tag', textContent: known(category) ? say(category) : category }));
+    line.append(
+      el('span', { className: 'tag', textContent: known(category) ? say(category) : category }),
+    );
   }
   for (const finding of hold.findings) {
-    const why = el('span', { className: finding.shadow ? 'why shadow' : 'why' }, foreign(finding.why));
+    const why = el(
+      'span',
+      { className: finding.shadow ? 'why shadow' : 'why' },
+      foreign(finding.why),
+    );
     if (finding.shadow) why.append(` (${say('shadow')})`);
     line.append(why);
   }
@@ -72,9 +92,19 @@ function reasons(hold) {
 }
 
 function actions(made, desk) {
-  const button = (name, key, kind, run) => el('button',
-    { type: 'button', className: kind, onclick: run, title: say(`key_${name}`), data: { act: name } },
-    el('span', {}, say(name)), el('kbd', { aria: { hidden: 'true' } }, key));
+  const button = (name, key, kind, run) =>
+    el(
+      'button',
+      {
+        type: 'button',
+        className: kind,
+        onclick: run,
+        title: say(`key_${name}`),
+        data: { act: name },
+      },
+      el('span', {}, say(name)),
+      el('kbd', { aria: { hidden: 'true' } }, key),
+    );
   const line = el('div', { className: 'actions' });
   line.append(
     button('release', 'R', 'release', () => desk.act(made, 'release')),
@@ -92,12 +122,22 @@ function actions(made, desk) {
 export function toggleMenu(made, desk) {
   if (made.menu) return closeMenu(made);
   if (made.over || !made.hold.can_time_out) return undefined;
-  made.menu = el('div', { className: 'menu', role: 'group', aria: { label: say('time_out_menu') } },
-    el('span', { className: 'muted', textContent: say('time_out_menu') }));
+  made.menu = el(
+    'div',
+    { className: 'menu', role: 'group', aria: { label: say('time_out_menu') } },
+    el('span', { className: 'muted', textContent: say('time_out_menu') }),
+  );
   desk.timeOuts.forEach((seconds, index) => {
     const choose = () => desk.act(made, 'time-out', { seconds });
-    made.menu.append(el('button', { type: 'button', onclick: choose }, length(seconds), ' ',
-      el('kbd', { aria: { hidden: 'true' } }, String(index + 1))));
+    made.menu.append(
+      el(
+        'button',
+        { type: 'button', onclick: choose },
+        length(seconds),
+        ' ',
+        el('kbd', { aria: { hidden: 'true' } }, String(index + 1)),
+      ),
+    );
   });
   made.element.querySelector('[data-act="time_out"]').setAttribute('aria-expanded', 'true');
   made.element.append(made.menu);

@@ -22,7 +22,10 @@ const TABLE = {
     fr: 'retirer et faire taire l’auteur un moment (puis 1 à 4)',
   },
   key_undo: { en: 'undo the last removal or time-out', fr: 'annuler le dernier retrait' },
-  key_escape: { en: 'leave a menu, or no message selected', fr: 'quitter un menu, ne rien choisir' },
+  key_escape: {
+    en: 'leave a menu, or no message selected',
+    fr: 'quitter un menu, ne rien choisir',
+  },
   help_final: {
     en: 'A release is immediate and final. Removing and timing out can be undone for a few seconds.',
     fr: 'Une publication est immédiate et définitive. Un retrait s’annule pendant quelques secondes.',
@@ -54,7 +57,8 @@ const TABLE = {
   erased: { en: '(text erased)', fr: '(texte effacé)' },
   marks: { en: '+{n} marks', fr: '+{n} signes' },
   way_connection: {
-    en: 'A release goes out at once', fr: 'Publié, il part aussitôt',
+    en: 'A release goes out at once',
+    fr: 'Publié, il part aussitôt',
   },
   way_service: {
     en: 'Sender gone: a release goes out over Tidegate’s own connection',
@@ -71,7 +75,8 @@ const TABLE = {
   },
   done_remove: { en: 'Removed.', fr: 'Retiré.' },
   done_time_out: {
-    en: 'Removed; {who} is silent for {time}.', fr: 'Retiré ; {who} se tait {time}.',
+    en: 'Removed; {who} is silent for {time}.',
+    fr: 'Retiré ; {who} se tait {time}.',
   },
   done_undo: { en: 'Undone: it is held again.', fr: 'Annulé : il est de nouveau retenu.' },
   already: { en: 'Already {state} by {by} at {at}.', fr: 'Déjà {state} par {by} à {at}.' },
@@ -85,24 +90,34 @@ const TABLE = {
   state_timed_out: { en: 'removed and timed out', fr: 'retiré, auteur réduit au silence' },
   state_expired: { en: 'expired', fr: 'expiré' },
   state_withdrawn: { en: 'withdrawn', fr: 'repris par l’auteur' },
-  state_orphaned: { en: 'released, but the sender never came back', fr: 'publié, auteur jamais revenu' },
+  state_orphaned: {
+    en: 'released, but the sender never came back',
+    fr: 'publié, auteur jamais revenu',
+  },
   seconds: { en: '{n} s', fr: '{n} s' },
   minutes: { en: '{n} min', fr: '{n} min' },
   hours: { en: '{n} h', fr: '{n} h' },
   error_refused: { en: 'Name or password is wrong.', fr: 'Nom ou mot de passe incorrect.' },
   error_locked: {
-    en: 'Too many attempts. Try again in {time}.', fr: 'Trop d’essais. Réessayez dans {time}.',
+    en: 'Too many attempts. Try again in {time}.',
+    fr: 'Trop d’essais. Réessayez dans {time}.',
   },
   error_busy: { en: 'Busy just now. Try again.', fr: 'Occupé. Réessayez.' },
   error_unreachable: { en: 'Tidegate does not answer.', fr: 'Tidegate ne répond pas.' },
   error_too_late: { en: 'Too late to undo.', fr: 'Trop tard pour annuler.' },
   error_unknown: { en: 'This message is no longer there.', fr: 'Ce message n’est plus là.' },
-  error_role: { en: 'Your role may look, not decide.', fr: 'Votre rôle permet de regarder seulement.' },
+  error_role: {
+    en: 'Your role may look, not decide.',
+    fr: 'Votre rôle permet de regarder seulement.',
+  },
   error_sender: {
     en: 'This sender cannot be told from others; remove the message instead.',
     fr: 'Cet auteur est anonyme ; retirez plutôt le message.',
   },
-  error_login: { en: 'Your session has ended. Log in again.', fr: 'Session terminée. Reconnectez-vous.' },
+  error_login: {
+    en: 'Your session has ended. Log in again.',
+    fr: 'Session terminée. Reconnectez-vous.',
+  },
   error_store: { en: 'The store does not answer.', fr: 'La base ne répond pas.' },
   error_other: { en: 'That did not work ({error}).', fr: 'Échec ({error}).' },
   threat: { en: 'threat', fr: 'menace' },
@@ -132,14 +147,24 @@ function chosen() {
 
 // A browser may refuse storage; the language is then the browser's own each time.
 function kept() {
-  try { return localStorage.getItem(KEPT); } catch { return null; }
+  try {
+    return localStorage.getItem(KEPT);
+  } catch {
+    return null;
+  }
 }
 
-export function language() { return spoken; }
+export function language() {
+  return spoken;
+}
 
 export function speak(next) {
   spoken = next;
-  try { localStorage.setItem(KEPT, next); } catch { /* as above */ }
+  try {
+    localStorage.setItem(KEPT, next);
+  } catch {
+    /* as above */
+  }
 }
 
 // The sentence with its {blanks} filled; the key itself if there is none.
@@ -148,7 +173,9 @@ export function say(key, blanks = {}) {
   return sentence.replace(/\{(\w+)\}/g, (whole, name) => blanks[name] ?? whole);
 }
 
-export function known(key) { return key in TABLE; }
+export function known(key) {
+  return key in TABLE;
+}
 
 // "45 s", "12 min", "3 h": what is needed to decide, no more.
 export function span(seconds) {

@@ -16,7 +16,8 @@ export function el(tag, properties = {}, ...children) {
   const { data, aria, ...plain } = properties;
   Object.assign(element, plain);
   Object.assign(element.dataset, data ?? {});
-  for (const [name, value] of Object.entries(aria ?? {})) element.setAttribute(`aria-${name}`, value);
+  for (const [name, value] of Object.entries(aria ?? {}))
+    element.setAttribute(`aria-${name}`, value);
   element.append(...children);
   return element;
 }
@@ -67,8 +68,10 @@ function seen(text) {
       return;
     }
     flushMarks();
-    const joins = character === JOINER
-      && PICTURE.test(characters[index - 1] ?? '') && PICTURE.test(characters[index + 1] ?? '');
+    const joins =
+      character === JOINER &&
+      PICTURE.test(characters[index - 1] ?? '') &&
+      PICTURE.test(characters[index + 1] ?? '');
     if (!UNSEEN.test(character) || joins) {
       plain += character;
       return;

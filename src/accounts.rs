@@ -149,12 +149,12 @@ impl Accounts {
         if !password::acceptable(password) {
             return Err(AccountError::Password);
         }
-        let password = self.inner.hasher.hash(password).await?;
-        let account = Account { role, password, created_ms: now_ms(), sessions: Vec::new() };
         let old = self.inner.store.load(Table::Accounts, &name).await?;
         if old.is_some() && !replace {
             return Err(AccountError::Exists(name));
         }
+        let password = self.inner.hasher.hash(password).await?;
+        let account = Account { role, password, created_ms: now_ms(), sessions: Vec::new() };
         let mut writes = vec![change(Table::Accounts, &name, old.clone(), Some(&account))];
         let ended = old.and_then(|old| parse::<Account>(&old)).map(|old| old.sessions);
         writes.extend(ended.unwrap_or_default().iter().map(|key| removal(Table::Sessions, key)));

@@ -4,15 +4,26 @@ use std::{
     io::{self, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use arc_swap::ArcSwap;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{Config, RouteConfig};
+use crate::{
+    config::{Config, RouteConfig},
+    history::History,
+    metrics::Metrics,
+    pipeline::Pipeline,
+    rules::Ruleset,
+    score::Scorer,
+};
 
 pub mod audit;
 pub mod config;
+pub mod eval;
 pub mod judge;
+mod run;
 mod running;
 pub mod user;
 
@@ -33,7 +44,7 @@ pub enum Command {
     /// Judge standard input line by line; one JSON object a line comes back
     Judge(judge::JudgeArgs),
     /// Measure detection on labelled rows
-    Eval(EvalArgs),
+    Eval(eval::EvalArgs),
     /// Check the log of what was decided
     Audit {
         #[command(subcommand)]
@@ -106,16 +117,6 @@ pub struct RunArgs {
     pub protocol: Option<String>,
     #[command(flatten)]
     pub ports: PortArgs,
-}
-
-#[derive(Debug, Args)]
-pub struct EvalArgs {
-    /// Labelled rows, one JSON object a line
-    pub file: PathBuf,
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    #[arg(long)]
-    pub no_model: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -197,14 +198,10 @@ pub fn complain(failure: &Failure) {
 /// Why it could not be done; the failure knows its exit code.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
-        Command::Demo(_) => not_built("demo"),
-        Command::Run(args) => {
-            // The settings are judged before any port is bound.
-            settings(&args)?;
-            not_built("run")
-        }
+        Command::Demo(args) => run::demo(&args),
+        Command::Run(args) => run::run(&args),
         Command::Judge(args) => judge::run(&args),
-        Command::Eval(_) => not_built("eval"),
+        Command::Eval(args) => eval::run(&args),
         Command::Audit { command } => audit::run(command),
         Command::Config { .. } => config::print_default(),
         Command::CheckConfig { file } => config::check(&file),
@@ -216,10 +213,6 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 fn wait_for<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map(|runtime| runtime.block_on(work)).map_err(|cause| Failure::No(cause.to_string()))
-}
-
-fn not_built(command: &str) -> Result<(), Failure> {
-    Err(Failure::No(format!("`{command}` is not built into this binary")))
 }
 
 /// The settings that `run` goes by: the file's, or a route made of the arguments, or none (the
@@ -251,4 +244,21 @@ pub fn settings(args: &RunArgs) -> Result<Config, Failure> {
 /// The settings of a file, or the defaults where none is named.
 fn settings_or_default(path: Option<&Path>) -> Result<Config, Failure> {
     path.map_or_else(|| Ok(Config::default()), config::load)
+}
+
+/// The pipeline of the commands that judge without a socket.
+fn pipeline(config: &Config, no_model: bool) -> Result<Pipeline, Failure> {
+    let rules = Ruleset::build(config).map_err(Failure::Config)?;
+    let scorer = match no_model {
+        true => Scorer::none(),
+        false => Scorer::open(&config.score, Arc::new(Metrics::new())),
+    };
+    let history = Arc::new(History::new(config.history.senders_max));
+    Ok(Pipeline { rules: Arc::new(ArcSwap::from_pointee(rules)), history, scorer })
+}
+
+/// A runtime for one message after the other.
+fn one_thread() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    runtime.map_err(|cause| Failure::No(cause.to_string()))
 }

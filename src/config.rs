@@ -424,6 +424,7 @@ pub struct JsonConfig {
     pub name: String,
     pub channel: String,
     pub id: String,
+    /// Read from the server alone (`egress`): what clients say they are is not believed.
     pub roles: String,
     /// A string that holds JSON of its own, in which the pointers above then apply. One of them that
     /// starts with `^` (`^/event`) stays outside: it starts from the frame, or from the line.

@@ -42,7 +42,7 @@ pub fn router(doors: Doors) -> Router {
     let console = Console {
         guard: Arc::new(Guard::new(&doors.config)),
         streams: Arc::new(Semaphore::new(doors.config.console.streams_max)),
-        ended: Ended::follow(doors.holds.subscribe()),
+        ended: Ended::follow(&doors.holds),
         doors,
     };
     page::routes()

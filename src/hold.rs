@@ -34,6 +34,9 @@ pub struct Hold {
     pub mode: Mode,
     pub channel: String,
     pub sender: Sender,
+    /// The platform's own id of the message, which notices about it quote.
+    #[serde(default)]
+    pub message_id: Option<String>,
     /// Keyed hash of the handshake's identity, where the route has one it trusts.
     pub identity: Option<String>,
     /// The live connection it came by; meaningless after a restart.

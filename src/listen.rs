@@ -113,7 +113,13 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
     let config = Arc::new(config);
 
     let store = store::open(&config.state_dir)?;
-    let audit = Audit::open(store.clone(), metrics.clone(), config.retention.clone()).await?;
+    let audit = Audit::open(
+        store.clone(),
+        metrics.clone(),
+        config.retention.text_days,
+        config.retention.record_days,
+    )
+    .await?;
     let holds = HoldQueue::open(
         store.clone(),
         audit.clone(),
@@ -170,14 +176,17 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
     let console_door = door("console", DOORS_MAX, acceptor, &closed);
     let admin_door = door("admin", DOORS_MAX, None, &closed);
     let pages = console::router(behind.clone()).merge(api::router(behind.clone()));
-    let tasks = vec![
+    let mut tasks = vec![
         tokio::spawn(chat_door.clone().serve(chat, move |peer, place, request| {
             session::answer(gate.clone(), peer, place, request)
         })),
         tokio::spawn(serve_router(console_door, doors, pages)),
         tokio::spawn(serve_router(admin_door, operators, admin::router(behind))),
-        tokio::spawn(rules::reload(config.clone(), file, pipeline.rules, metrics)),
     ];
+    if let Some(file) = file {
+        let (running, rules) = (Config::clone(&config), pipeline.rules);
+        tasks.push(tokio::spawn(rules::reload_on_change(file, running, rules, metrics)));
+    }
     ready.set(true);
     tracing::info!(chat = %listen.chat, console = %listen.console, admin = %listen.admin, "ready");
     Ok(Running {

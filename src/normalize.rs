@@ -51,7 +51,7 @@ mod tests {
         check("$plorp", "splorp");
         check("@blorp", "ablorp");
         check("sk!lp!", "skilp!");
-        check("s1op sh1p ki11 cu1", "slop ship kill cul");
+        check("s1op sh1p ki11 encu1e", "slop ship kill encule");
         check("blоrр", "blorp");
         check("g𝘳@𝘱", "grap");
         check("ʙʟᴏʀᴘ", "blorp");
@@ -71,6 +71,9 @@ mod tests {
         check("bl.orp it", "blorp it");
         check("b  l  o  r  p", "blorp");
         check("b.l.oo.r.p", "blorp");
+        check("a b l o r p", "ablorp blorp");
+        check("so b l o r p j'ai", "so blorp j'ai");
+        check("a b.l.o.r.p", "a blorp");
         check("bliirp", "blirp");
     }
 
@@ -83,7 +86,7 @@ mod tests {
             "hello there, how are you?",
             "meet at 20h30, table 12, 3.50 or $5",
             "c'est l'heure d'y aller, j'ai qu'une minute",
-            "1v1 me 100% at 10:45",
+            "1v1 me 100% at 10:45 on ps5",
             "привет, как дела",
             "great!! see https://example.org/a1b2c3?q=4 ok",
             "élève à l'école",

@@ -26,6 +26,8 @@ pub trait Protocol: Send {
     ///
     /// Only the judged leg yields chat: [`Leg::Client`] in `inline`, [`Leg::Server`] in `egress`.
     /// The other leg is read for state alone (a nick that changed, a channel that was joined).
+    /// Binary frames are the protocol's to judge; where they cannot be, it answers as the route's
+    /// `on_binary` says, with `NotChat` or `Unreadable`.
     fn read(&mut self, from: Leg, frame: &Frame, now_ms: u64) -> Reading;
 
     /// The frame with each unit kept, masked or removed, every other byte as it was.

@@ -4,12 +4,14 @@ use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use crate::message::{Canonical, Category, Hit, Severity, View, ViewKind};
 
+mod cover;
 mod embedded;
 mod joined;
 mod stretch;
 mod tape;
 pub mod wordlist;
 
+use cover::Cover;
 use tape::Tape;
 
 /// A term as a list spells it.
@@ -145,27 +147,23 @@ impl Scanner {
     fn settle(&self, found: Vec<Found>) -> Vec<Hit> {
         let (listed, allowed): (Vec<Found>, Vec<Found>) =
             found.into_iter().partition(|f| self.entries[f.entry as usize].what.is_some());
-        let covered = |hit: &Found| {
-            allowed.iter().any(|allow| {
-                allow.span.start <= hit.span.start
-                    && hit.span.end <= allow.span.end
-                    && allow.view <= hit.view
-            })
-        };
-        let mut hits: Vec<Hit> = Vec::new();
-        for one in listed.iter().filter(|hit| !covered(hit)) {
-            let Some(hit) = self.hit(one) else { continue };
-            let same = |h: &&mut Hit| h.span == hit.span && h.category == hit.category;
-            match hits.iter_mut().find(same) {
-                Some(known) if hit.severity > known.severity => {
-                    let view = known.view.min(hit.view);
-                    *known = Hit { view, ..hit };
-                }
-                Some(known) => known.view = known.view.min(hit.view),
-                None => hits.push(hit),
+        let cover = Cover::new(allowed.into_iter().map(|allow| (allow.view, allow.span)));
+        let mut hits: Vec<Hit> = listed
+            .iter()
+            .filter(|found| !cover.covers(found.view, &found.span))
+            .filter_map(|found| self.hit(found))
+            .collect();
+        hits.sort_by(|a, b| {
+            let place = |hit: &Hit| (hit.span.start, hit.span.end, hit.category);
+            place(a).cmp(&place(b)).then(b.severity.cmp(&a.severity)).then(a.view.cmp(&b.view))
+        });
+        hits.dedup_by(|next, kept| {
+            let same = next.span == kept.span && next.category == kept.category;
+            if same {
+                kept.view = kept.view.min(next.view);
             }
-        }
-        hits.sort_by_key(|hit| (hit.span.start, hit.span.end, hit.category));
+            same
+        });
         hits
     }
 

@@ -1,5 +1,7 @@
 //! Holds every store to one contract: conditions, atomicity, order, durability, refusal of damage.
 
+#![allow(clippy::unwrap_used, reason = "what fails in a test may panic, in its helpers too")]
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -55,13 +57,15 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
     expected.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect()
 }
 
+/// What is written, the key that conflicts, and what is there afterwards.
+type Step = (Vec<Write>, Option<&'static str>, &'static [(&'static str, &'static str)]);
+
 #[tokio::test]
 async fn conditions_decide_whole_write_sets() {
     for (name, open) in STORES {
         let dir = Dir::new();
         let store = open(&dir.0).unwrap();
-        // What is written, whether it conflicts, and what is there afterwards.
-        let steps: [(Vec<Write>, Option<&str>, &[(&str, &str)]); 9] = [
+        let steps: [Step; 9] = [
             (vec![write("a", Expect::Absent, Some("1"))], None, &[("a", "1")]),
             (vec![write("a", Expect::Absent, Some("2"))], Some("a"), &[("a", "1")]),
             (vec![write("a", exactly("0"), Some("2"))], Some("a"), &[("a", "1")]),
@@ -272,7 +276,7 @@ async fn flipped_bytes_are_harmless_or_refused() {
         let dir = Dir::new();
         let (file, bytes, written) = sample(*open, &dir).await;
         // Every byte of the header, then one in some that shares no factor with the page size.
-        let places = (0..320).chain((320..bytes.len()).step_by(bytes.len() / 200 | 1));
+        let places = (0..320).chain((320..bytes.len()).step_by((bytes.len() / 200) | 1));
         let mut refusals = 0;
         for place in places {
             let mut damaged = bytes.clone();

@@ -75,7 +75,9 @@ pub async fn erase(store: &dyn Store, whose: &Whose) -> Result<usize, StoreError
             let deletes: Vec<_> =
                 rows.into_iter().map(|(key, _)| delete(Table::Texts, key)).collect();
             let count = deletes.len();
-            store.commit(deletes).await?;
+            if count > 0 {
+                store.commit(deletes).await?;
+            }
             Ok(count)
         }
         Whose::Sender { route, sender_id } => {

@@ -31,6 +31,13 @@ pub struct Writer {
     head: Mark,
 }
 
+/// A batch with its places in the chain.
+struct Linked {
+    head: Mark,
+    records: Vec<Record>,
+    writes: Vec<Write>,
+}
+
 impl Writer {
     pub async fn open(
         store: Arc<dyn Store>,
@@ -95,7 +102,7 @@ impl Writer {
         }
         let mut wait = Duration::from_millis(200);
         for attempt in 1..=TRIES {
-            let (head, records, writes) = match self.linked(&batch) {
+            let Linked { head, records, writes } = match self.linked(&batch) {
                 Ok(linked) => linked,
                 Err(error) => {
                     tracing::error!(%error, "audit records cannot be written as JSON");
@@ -132,11 +139,7 @@ impl Writer {
     }
 
     /// The batch as it stands in the chain, and what is to be written for it.
-    #[allow(clippy::type_complexity)]
-    fn linked(
-        &self,
-        batch: &[(Record, Option<String>)],
-    ) -> Result<(Mark, Vec<Record>, Vec<Write>), serde_json::Error> {
+    fn linked(&self, batch: &[(Record, Option<String>)]) -> Result<Linked, serde_json::Error> {
         let put = |table, key, expect, value| Write { table, key, expect, value: Some(value) };
         let mut head = self.head.clone();
         let (mut records, mut writes) = (Vec::new(), Vec::new());
@@ -162,6 +165,6 @@ impl Writer {
             _ => Expect::Exactly(serde_json::to_vec(&self.head)?),
         };
         writes.push(put(Table::Meta, chain::HEAD.to_owned(), expect, serde_json::to_vec(&head)?));
-        Ok((head, records, writes))
+        Ok(Linked { head, records, writes })
     }
 }

@@ -7,7 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use arc_swap::ArcSwap;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -15,16 +14,12 @@ use serde_json::{Map, Value};
 use super::Failure;
 use crate::{
     config::Config,
-    history::History,
     message::{Finding, Judgement, Message, Score, Sender},
-    metrics::Metrics,
     pipeline::Pipeline,
-    rules::Ruleset,
-    score::Scorer,
 };
 
 /// Longer lines get an error: no chat frame may be that long, and memory is bounded.
-const LINE_BYTES_MAX: usize = 1024 * 1024;
+pub(super) const LINE_BYTES_MAX: usize = 1024 * 1024;
 /// The time between two lines that give none.
 const STEP_MS: u64 = 1_000;
 
@@ -113,7 +108,6 @@ struct Bad<'a> {
 
 impl Judge {
     fn open(config: &Config, args: &JudgeArgs) -> Result<Judge, Failure> {
-        let rules = Ruleset::build(config).map_err(Failure::Config)?;
         let route = match &args.route {
             Some(name) if config.route.iter().all(|route| route.name() != name) => {
                 return Err(Failure::Usage(format!("there is no route {name:?}")));
@@ -121,19 +115,9 @@ impl Judge {
             Some(name) => name.as_str(),
             None => config.route.first().map_or("", |route| route.name()),
         };
-        let metrics = Arc::new(Metrics::new());
-        let scorer = match args.no_model {
-            true => Scorer::none(),
-            false => Scorer::open(&config.score, metrics),
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         Ok(Judge {
-            pipeline: Pipeline {
-                rules: Arc::new(ArcSwap::from_pointee(rules)),
-                history: Arc::new(History::new(config.history.senders_max)),
-                scorer,
-            },
-            runtime: runtime.map_err(|cause| Failure::No(cause.to_string()))?,
+            pipeline: super::pipeline(config, args.no_model)?,
+            runtime: super::one_thread()?,
             route: route.into(),
             jsonl: args.jsonl,
             clock_ms: 0,
@@ -258,7 +242,7 @@ fn too_long() -> String {
 
 /// Reads one line without its end into `line`; `Some(false)` where it was too long and has been
 /// skipped, `None` at the end of the input.
-fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<bool>> {
+pub(super) fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<bool>> {
     line.clear();
     let mut whole = true;
     let mut any = false;
@@ -308,7 +292,7 @@ impl Summary {
         self.sum += took;
         let nanos = (took.as_nanos() as u64).max(1);
         let octave = nanos.ilog2();
-        let within = u128::from(nanos - (1 << octave)) * u128::from(STEPS) >> octave;
+        let within = (u128::from(nanos - (1 << octave)) * u128::from(STEPS)) >> octave;
         self.counts[(octave * STEPS) as usize + within as usize] += 1;
     }
 

@@ -5,9 +5,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::broadcast::error::RecvError;
 
-use crate::hold::{Change, Hold, State};
+use crate::hold::{Change, Hold, HoldQueue, State};
 
 /// What fits a page; the audit log has all of them.
 const ENDED_MAX: usize = 50;
@@ -18,9 +18,14 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Follows the queue's changes until the queue is gone.
-    pub fn follow(mut changes: Receiver<Change>) -> Ended {
+    /// Starts with what the queue remembers and follows its changes until it is gone.
+    ///
+    /// The queue counts a removal as ended only when it can no longer be undone; the page shows
+    /// it at once.
+    pub fn follow(holds: &HoldQueue) -> Ended {
+        let mut changes = holds.subscribe();
         let ended = Ended::default();
+        holds.recent(ENDED_MAX).into_iter().rev().for_each(|hold| ended.note(hold));
         let kept = ended.clone();
         tokio::spawn(async move {
             loop {

@@ -140,7 +140,9 @@ async fn courier(ledger: Arc<Ledger>, route: String) {
         match ledger.claim(&next.id).await {
             Ok(Some(hold)) => {
                 let ok = carry(&ledger, &hold).await;
-                ledger.written(&hold.id, ok).await;
+                // The next need not wait for this note; the order is that of the writes.
+                let ledger = ledger.clone();
+                tokio::spawn(async move { ledger.written(&hold.id, ok).await });
             }
             Ok(None) => {}
             Err(error) => tracing::error!(%error, id = next.id, "a release was not claimed"),

@@ -102,7 +102,7 @@ impl Ledger {
     }
 
     async fn reload(&self) -> Result<(), StoreError> {
-        let orphan_ms = self.clock.now_ms() + self.config.reconnect_ms;
+        let orphan_ms = self.clock.now_ms().saturating_add(self.config.reconnect_ms);
         let mut after = String::new();
         loop {
             let page = self.store.scan(Table::Holds, &after, PAGE).await?;
@@ -138,9 +138,11 @@ impl Ledger {
         // A task of its own, so that a caller that goes away leaves no half a hold.
         let added = tokio::spawn(async move {
             let hold = row.hold.clone();
-            let added = ledger.insert(row).await;
-            ledger.book().unreserve(&hold);
-            added.map(|()| hold)
+            if let Err(error) = ledger.insert(row).await {
+                ledger.book().unreserve(&hold);
+                return Err(error);
+            }
+            Ok(hold)
         });
         added.await.unwrap_or_else(|lost| Err(stopped(lost))).map_err(HoldError::Store)
     }
@@ -245,13 +247,17 @@ impl Ledger {
 
     fn orphan_ms(&self, row: &Row) -> u64 {
         let decided_ms = row.hold.decided.as_ref().map_or(0, |decided| decided.at_ms);
-        decided_ms + self.config.reconnect_ms
+        decided_ms.saturating_add(self.config.reconnect_ms)
     }
 
     /// Brings the mirror up to a committed record and tells the listeners, in one order for both.
     fn mirror(&self, row: Row, bytes: Vec<u8>, orphan_ms: u64, change: Change) {
         let mut book = self.book();
         let due = book.next_due();
+        if let Change::Added(hold) = &change {
+            // In one go with taking its place, so that it is never counted twice.
+            book.unreserve(hold);
+        }
         if book.put(row, bytes, orphan_ms) {
             // Nobody listening is no failure.
             let _ = self.changes.send(change);

@@ -85,7 +85,7 @@ impl Row {
             (State::Denied, Step::Undo) if open && now_ms < undo_until(&hold) => {
                 let decided_ms = hold.decided.take().map_or(now_ms, |decided| decided.at_ms);
                 let left_ms = hold.expires_ms.saturating_sub(decided_ms);
-                hold.expires_ms = now_ms + left_ms.max(UNDO_LEAVES_MS);
+                hold.expires_ms = now_ms.saturating_add(left_ms.max(UNDO_LEAVES_MS));
                 hold.state = State::Held;
             }
             (State::Denied, Step::Finish { early }) if open => {
@@ -114,7 +114,7 @@ impl Row {
 }
 
 fn decided(by: &str, at_ms: u64, undo_ms: u64, time_out_s: Option<u64>) -> Decided {
-    let undo_until_ms = at_ms + undo_ms;
+    let undo_until_ms = at_ms.saturating_add(undo_ms);
     Decided { by: by.to_owned(), at_ms, undo_until_ms, time_out_s, written: None }
 }
 
@@ -172,6 +172,7 @@ mod tests {
             mode: Mode::Inline,
             channel: "c".into(),
             sender: Sender::default(),
+            message_id: None,
             identity: None,
             live: 1,
             language: Language::En,

@@ -41,6 +41,8 @@ impl Token<'_> {
         let latin = text.bytes().filter(u8::is_ascii_alphabetic).count();
         let digits = text.bytes().filter(u8::is_ascii_digit).count();
         let letters = latin + text.chars().filter(|c| lookalike(*c).is_some()).count();
+        // One digit behind a name counts it: ps5, mp3.
+        let counted = digits == 1 && ends_in_digit(text);
         let address = text.contains("://") || text.starts_with("www.");
         Token {
             text,
@@ -49,6 +51,7 @@ impl Token<'_> {
             shapes: latin > 0 || !foreign,
             // Numbers with a unit or a name in front (20h30, 1v1, a55) stay numbers.
             digits: !address
+                && !counted
                 && letters > 0
                 && (digits <= letters || (letters >= 2 && text.trim_end().len() >= 5)),
             symbols: !address && letters > 0,
@@ -71,6 +74,10 @@ impl Token<'_> {
             before = letter.unwrap_or(c);
         }
     }
+}
+
+fn ends_in_digit(text: &str) -> bool {
+    text.chars().rev().find(|c| c.is_alphanumeric()).is_some_and(|c| c.is_ascii_digit())
 }
 
 fn digit(before: char, c: char, after: char) -> Option<char> {

@@ -33,7 +33,29 @@ pub(super) fn squeezed(base: &View) -> Option<View> {
         at = piece.span.end;
     }
     copy(base, at..base.text.len(), &mut view);
+    spell_again(base, &pieces, &mut view);
     (view.text != base.text).then_some(view)
+}
+
+/// Adds spelt words once more without their first letter where that may be a word of its own:
+/// `a b l o r p`.
+fn spell_again(base: &View, pieces: &[Piece], view: &mut View) {
+    for (index, first) in pieces.iter().enumerate() {
+        let rest = pieces[index + 1..].iter().take_while(|piece| piece.joined && piece.single);
+        let is_word = first.single && !first.joined && is_word(&base.text[first.span.clone()]);
+        if !is_word || rest.clone().count() < SPELT_LETTERS_MIN {
+            continue;
+        }
+        push(view, ' ', base.origin[first.span.start]);
+        for (nth, piece) in rest.enumerate() {
+            collapse(base, piece.span.clone(), nth > 0, view);
+        }
+    }
+}
+
+/// Whether a letter is a word in French, English or chat.
+fn is_word(letter: &str) -> bool {
+    matches!(letter, "a" | "i" | "o" | "u" | "y")
 }
 
 /// A quick look for what `squeezed` undoes: a long repeat, an unusual double, a separator
@@ -109,6 +131,10 @@ fn pieces(text: &str) -> Vec<Piece> {
                 piece.single &= text[piece.span.clone()].starts_with(c);
                 piece.span.end = end;
             }
+            // Before an apostrophe stands a word of one letter: `d'abord`.
+            None if letter && text[end..].starts_with('\'') => {
+                pieces.push(Piece { span: at..end, single: false, joined: false });
+            }
             None if letter => pieces.push(Piece { span: at..end, single: true, joined: false }),
             None => {}
         }
@@ -141,7 +167,7 @@ fn continues(text: &str, pieces: &[Piece]) -> bool {
     let even = &text[first.span.end..second.span.start];
     let gap = &text[before.span.end..last.span.start];
     let short = gap.chars().count() <= GAP_CHARS_MAX;
-    first.single && last.single && short && gap.len() == even.len() && !has_number(gap)
+    first.single && last.single && short && gap == even && !has_number(gap)
 }
 
 fn has_number(gap: &str) -> bool {
@@ -150,19 +176,23 @@ fn has_number(gap: &str) -> bool {
 
 /// Joins the parts of one token that signs break: `bl.orp`.
 fn join_broken(text: &str, pieces: &mut [Piece]) {
+    let mut token = 0..0;
+    let mut address = false;
     for index in 1..pieces.len() {
-        let gap = &text[pieces[index - 1].span.end..pieces[index].span.start];
-        let short = !gap.is_empty() && gap.len() <= GAP_CHARS_MAX;
-        if short && gap.chars().all(is_joiner) && !in_address(text, pieces[index].span.start) {
-            pieces[index].joined = true;
+        let (from, to) = (pieces[index - 1].span.end, pieces[index].span.start);
+        let gap = &text[from..to];
+        if gap.is_empty() || gap.len() > GAP_CHARS_MAX || !gap.chars().all(is_joiner) {
+            continue;
         }
+        // Each token is looked at once, however many pieces it has.
+        if !token.contains(&from) {
+            let start = text[token.end..from].rfind(' ').map_or(token.end, |at| token.end + at + 1);
+            let end = text[from..].find(' ').map_or(text.len(), |at| from + at);
+            token = start..end;
+            address = text[start..end].contains("://") || text[start..end].starts_with("www.");
+        }
+        pieces[index].joined |= !address;
     }
-}
-
-fn in_address(text: &str, at: usize) -> bool {
-    let start = text[..at].rfind(' ').map_or(0, |space| space + 1);
-    let token = text[start..].split(' ').next().unwrap_or("");
-    token.contains("://") || token.starts_with("www.")
 }
 
 fn copy(base: &View, span: Range<usize>, view: &mut View) {

@@ -236,7 +236,9 @@ impl Irc {
             }
         }
         if alone {
-            let judged = |line: &Line| said.iter().any(|said| said.line.whole == line.whole);
+            let judged = |line: &Line| {
+                said.binary_search_by_key(&line.whole.start, |said| said.line.whole.start).is_ok()
+            };
             edits.extend(lines(bytes).filter(|l| !judged(l)).map(|line| Edit::cut(line.whole)));
         }
         splice(frame, edits)

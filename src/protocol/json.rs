@@ -174,9 +174,10 @@ impl Json {
 
     fn unit(&self, frame: &str, line: &Line, index: usize, now_ms: u64) -> Unit {
         let found = &line.found[index];
-        let whole = match line.array {
+        let whole = match line.items.is_some() {
             true => {
-                let cut = cuts(line.text(frame).as_bytes(), &[found.element.clone()], b',');
+                let cut =
+                    cuts(line.text(frame).as_bytes(), std::slice::from_ref(&found.element), b',');
                 line.in_frame(cut[0].clone())
             }
             false => cuts(frame.as_bytes(), std::slice::from_ref(&line.at), b'\n')[0].clone(),
@@ -214,23 +215,26 @@ impl Json {
             let (fates, after) = rest.split_at(line.found.len());
             rest = after;
             if fates.iter().all(|fate| *fate == Fate::Remove)
-                && (alone || (!line.array && !fates.is_empty()))
+                && (alone || (line.items.is_none() && !fates.is_empty()))
             {
                 removed_lines.push(line.at.clone());
                 continue;
             }
-            let mut removed = Vec::new();
+            let mut kept = Vec::new();
             for (found, fate) in line.found.iter().zip(fates) {
-                match fate {
-                    Fate::Keep => {}
-                    Fate::Remove => removed.push(found.element.clone()),
-                    Fate::Mask(spans) => {
-                        edits.extend(
-                            self.compiled.shape.spelled(text, line, found).ok()?.stars(spans),
-                        );
-                    }
+                if *fate != Fate::Remove {
+                    kept.push(&found.element);
+                }
+                if let Fate::Mask(spans) = fate {
+                    let spelled = self.compiled.shape.spelled(text, line, found).ok()?;
+                    edits.extend(spelled.stars(spans));
                 }
             }
+            let mut removed = line.items.clone().unwrap_or_default();
+            removed.retain(|item| {
+                let chat = line.found.iter().any(|found| found.element == *item);
+                (alone || chat) && !kept.contains(&item)
+            });
             let removed = cuts(line.text(text).as_bytes(), &removed, b',');
             edits.extend(removed.into_iter().map(|cut| Edit::cut(line.in_frame(cut))));
         }

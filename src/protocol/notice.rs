@@ -59,7 +59,7 @@ impl Notice {
             }
             (NoticeKind::TimedOut, En) => "You are timed out; your message was not sent.",
             (NoticeKind::TimedOut, Fr) => {
-                "Vous ne pouvez pas écrire pour le moment\u{a0}; votre message n’a pas été envoyé."
+                "Vous ne pouvez pas écrire pour le moment. Votre message n’a pas été envoyé."
             }
         }
     }

@@ -52,12 +52,15 @@ impl Spelled {
         }
     }
 
-    /// One star for each character that `spans` touch, where the frame spells it.
+    /// One star for each character that the sorted, disjoint `spans` touch, where the frame
+    /// spells it.
     pub fn stars(&self, spans: &[Range<usize>]) -> Vec<Edit> {
         let mut edits = Vec::new();
+        let mut spans = spans.iter().peekable();
         for (at, letter) in self.text.char_indices() {
+            while spans.next_if(|span| span.end <= at).is_some() {}
             let end = at + letter.len_utf8();
-            if spans.iter().any(|span| span.start < end && at < span.end) {
+            if spans.peek().is_some_and(|span| span.start < end) {
                 edits.push(Edit::star(self.place(at..end)));
             }
         }
@@ -156,14 +159,16 @@ fn unicode_escape(raw: &str) -> Result<(char, usize), Reason> {
 
 /// The length of the HTML tag or comment that `text` starts with.
 fn tag(text: &str) -> Option<usize> {
-    let bytes = text.as_bytes();
-    if bytes[0] != b'<'
-        || !bytes.get(1).is_some_and(|b| b"/!?".contains(b) || b.is_ascii_alphabetic())
-    {
+    // Room for a link of the length that browsers allow. It bounds the work on a text that only
+    // opens tags.
+    const LONGEST: usize = 2048;
+    let bytes = &text.as_bytes()[..text.len().min(LONGEST)];
+    let named = |b: &u8| b"/!?".contains(b) || b.is_ascii_alphabetic();
+    if bytes.first() != Some(&b'<') || !bytes.get(1).is_some_and(named) {
         return None;
     }
-    if text.starts_with("<!--") {
-        return text.find("-->").map(|at| at + 3);
+    if bytes.starts_with(b"<!--") {
+        return bytes.windows(3).position(|three| three == b"-->").map(|at| at + 3);
     }
     let mut quote = None;
     for (at, &b) in bytes.iter().enumerate() {
@@ -263,7 +268,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn strings_read_like_the_json_library_reads_them(text in "\\PC{0,12}(\\\\u[0-9a-fd]{4}){0,3}") {
+        fn strings_read_like_the_json_library_reads_them(
+            text in "\\PC{0,12}(\\\\u[0-9a-fd]{4}){0,3}",
+        ) {
             let quoted = format!("\"{text}\"");
             if let Ok(raw) = serde_json::from_str::<&serde_json::value::RawValue>(&quoted) {
                 let theirs = serde_json::from_str::<String>(raw.get()).ok();

@@ -124,6 +124,7 @@ async fn hold(
         mode: route.config.mode,
         channel: message.channel.clone(),
         sender: message.sender.clone(),
+        message_id: message.id.clone(),
         identity: by.identity.clone(),
         live: by.live,
         language: route.config.language,
@@ -207,7 +208,7 @@ pub fn notice_of(gate: &Gate, hold: &Hold, kind: NoticeKind) -> (Message, Option
         route: hold.route.as_str().into(),
         channel: hold.channel.clone(),
         sender: hold.sender.clone(),
-        id: None,
+        id: hold.message_id.clone(),
         text: String::new(),
         at_ms: hold.held_ms,
     };

@@ -94,7 +94,7 @@ impl<'a> Line<'a> {
     pub fn tag(&self, name: &str) -> Option<&'a str> {
         let tags = std::str::from_utf8(&self.frame[self.tags.clone()]).ok()?;
         let pairs = tags.split(';').map(|tag| tag.split_once('=').unwrap_or((tag, "")));
-        pairs.filter(|(key, _)| *key == name).map(|(_, value)| value).last()
+        pairs.filter(|(key, _)| *key == name).map(|(_, value)| value).next_back()
     }
 
     /// What this line says to people, if it does.

@@ -37,8 +37,8 @@ pub struct Line {
     pub at: Range<usize>,
     /// The decoded inner JSON, where the messages stand in one.
     inner: Option<Spelled>,
-    /// The messages are items of an array and can be removed one by one.
-    pub array: bool,
+    /// The items of the array in which the messages stand and can be removed one by one.
+    pub items: Option<Vec<Range<usize>>>,
     pub found: Vec<Found>,
 }
 
@@ -137,14 +137,14 @@ impl Shape {
 
     fn read_line(&self, frame: &str, at: Range<usize>) -> Result<Line, Reason> {
         let outer = Node::parse(&frame[at.clone()])?;
-        let mut line = Line { at, inner: None, array: self.messages.is_some(), found: Vec::new() };
+        let mut line = Line { at, inner: None, items: None, found: Vec::new() };
         // A kind outside is asked first: what is not chat may have anything inside.
         let outside = self.kind.as_ref().filter(|kind| kind.outer);
         if outside.is_some() && !self.is_kind(&outer, &outer)? {
             return Ok(line);
         }
         let Some(pointer) = &self.inner else {
-            line.found = self.messages_in(&outer, &outer, frame)?;
+            self.messages_in(&outer, &outer, frame, &mut line)?;
             return Ok(line);
         };
         let Some(raw) = outer.find(pointer)? else { return Ok(line) };
@@ -156,32 +156,39 @@ impl Shape {
         let string = place(frame, raw);
         let content = string.start + 1..string.end - 1;
         let inner = Spelled::json(&frame[content.clone()], content.start)?;
-        line.found = self.messages_in(&outer, &Node::parse(&inner.text)?, &inner.text)?;
+        self.messages_in(&outer, &Node::parse(&inner.text)?, &inner.text, &mut line)?;
         line.inner = Some(inner);
         Ok(line)
     }
 
-    /// The messages in `node`, which is part of `text`.
-    fn messages_in(&self, outer: &Node, node: &Node, text: &str) -> Result<Vec<Found>, Reason> {
+    /// Notes in `line` the messages in `node`, which is part of `text`.
+    fn messages_in(
+        &self,
+        outer: &Node,
+        node: &Node,
+        text: &str,
+        line: &mut Line,
+    ) -> Result<(), Reason> {
         let Some(pointer) = &self.messages else {
-            return Ok(self.message(outer, node, text)?.into_iter().collect());
+            line.found.extend(self.message(outer, node, text)?);
+            return Ok(());
         };
-        let Some(raw) = node.find(pointer)? else { return Ok(Vec::new()) };
+        let Some(raw) = node.find(pointer)? else { return Ok(()) };
         match raw.as_bytes().first() {
             Some(b'[') => {}
             Some(b'{' | b'"') => return Err("messages that are not an array"),
-            _ => return Ok(Vec::new()),
+            _ => return Ok(()),
         }
         let array = Node::part(raw)?;
         let items = array.items().unwrap_or_default();
         if items.len() > MESSAGES_MAX {
             return Err("too many messages in one frame");
         }
-        let mut found = Vec::new();
         for item in items {
-            found.extend(self.message(outer, &Node::part(item)?, text)?);
+            line.found.extend(self.message(outer, &Node::part(item)?, text)?);
         }
-        Ok(found)
+        line.items = Some(items.iter().map(|item| place(text, item)).collect());
+        Ok(())
     }
 
     /// The message that `node` is, if it is chat.
