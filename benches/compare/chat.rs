@@ -42,7 +42,7 @@ const SAYINGS: [&str; 40] = [
     "on se retrouve samedi soir",
     "wait for the second wave",
     "clip it",
-    "number 7 is carrying the team",
+    "number seven is carrying the team",
     "ça c'est du beau jeu 👏",
     "sound is gone on my side",
     "he knows exactly where to stand",
@@ -54,8 +54,13 @@ const SAYINGS: [&str; 40] = [
 pub struct Dice(u64);
 
 impl Dice {
-    pub fn new(seed: u64) -> Dice {
-        Dice(seed)
+    /// `part` says who rolls: two that rolled alike would repeat each other's messages, which is
+    /// what the pace rule drops.
+    pub fn new(part: &str, seed: u64) -> Dice {
+        let part = part.bytes().fold(seed, |sum, byte| sum.rotate_left(9) ^ u64::from(byte));
+        let mut dice = Dice(part);
+        dice.0 = dice.roll() ^ seed;
+        dice
     }
 
     pub fn roll(&mut self) -> u64 {
@@ -87,9 +92,9 @@ pub fn message(id: u64, dice: &mut Dice) -> String {
         line.push_str(saying);
         line.push_str(". ");
     }
-    // A number for the rest: no two texts alike, and the length exact.
+    // Dots for the rest. Digits would do as well, but read as letters they say listed things.
     while line.len() < end {
-        line.push(char::from(b'0' + dice.below(10) as u8));
+        line.push('.');
     }
     line.push_str("\"}");
     line

@@ -14,7 +14,7 @@ pub fn check(address: &str, listed: Option<&str>) -> Outcome<()> {
     runtime()?.block_on(async {
         let mut stream = wire::connect(address).await?;
         let mut inbox = Inbox::default();
-        let mut dice = Dice::new(1);
+        let mut dice = Dice::new("check", 1);
         for id in 0..200 {
             let message = chat::message(id, &mut dice);
             returns(&mut stream, &mut inbox, wire::TEXT, message.as_bytes()).await?;

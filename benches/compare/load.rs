@@ -78,7 +78,7 @@ fn finish(result: &Result) -> Outcome<()> {
 async fn closed(address: &str, connections: u64, phase: Duration, seed: u64) -> Outcome<()> {
     let mut seats = Vec::new();
     for number in 0..connections {
-        let dice = Dice::new(seed ^ (number << 32));
+        let dice = Dice::new("closed", seed ^ (number << 32));
         let stream = wire::connect(address).await?;
         seats.push(Seat { stream, inbox: wire::Inbox::default(), dice, said: 0 });
     }
@@ -159,11 +159,12 @@ async fn open(address: &str, connections: u64, plan: Plan) -> Outcome<()> {
         stream.writable().await.map_err(|e| e.to_string())?;
         streams.push(Arc::new(stream));
     }
-    let mut dice = Dice::new(plan.seed);
-    let frames: Vec<Vec<u8>> = (0..plan.total)
-        .map(|id| {
+    let mut dice = Dice::new("open", plan.seed);
+    let messages: Vec<String> = (0..plan.total).map(|id| chat::message(id, &mut dice)).collect();
+    let frames: Vec<Vec<u8>> = messages
+        .iter()
+        .map(|message| {
             let mut frame = Vec::new();
-            let message = chat::message(id, &mut dice);
             wire::write_frame(wire::TEXT, message.as_bytes(), dice.roll() as u32, &mut frame);
             frame
         })
@@ -188,8 +189,9 @@ async fn open(address: &str, connections: u64, plan: Plan) -> Outcome<()> {
     while missing() > 0 && Instant::now() < end {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    if missing() > 0 {
-        return Err(format!("{} of {} messages never came back", missing(), plan.total));
+    if let Some(first) = arrivals.iter().position(|at| at.get().is_none()) {
+        let (count, message) = (missing(), &messages[first]);
+        return Err(format!("{count} of {} messages never came back: {message}", plan.total));
     }
     let taken = |id: u64| arrivals[id as usize].get().map(|at| at.saturating_sub(plan.due(id)));
     let mut taken: Vec<Duration> = (0..plan.total).filter_map(taken).collect();
@@ -289,7 +291,7 @@ async fn idle(address: &str, connections: u64) -> Outcome<()> {
     let mut kept = Vec::new();
     while open < connections || !joined.is_empty() {
         while open < connections && (joined.len() as u64) < AT_ONCE {
-            let (address, dice) = (address.to_owned(), Dice::new(open));
+            let (address, dice) = (address.to_owned(), Dice::new("idle", open));
             open += 1;
             joined.spawn_local(async move {
                 let stream = wire::connect(&address).await?;

@@ -25,16 +25,28 @@ struct Column {
     title: &'static str,
     value: fn(&Sample) -> Option<f64>,
     decimals: usize,
+    /// It is what is left of one figure less another.
+    difference: bool,
 }
 
 const COLUMNS: [Column; 7] = [
-    Column { title: "CPU s / 100k, saturated", value: |s| s.full_cpu, decimals: 2 },
-    Column { title: "CPU s / 100k, paced", value: |s| s.paced_cpu, decimals: 2 },
-    Column { title: "p50 ms", value: |s| Some(s.p50_ms), decimals: 2 },
-    Column { title: "p99 ms", value: |s| Some(s.p99_ms), decimals: 2 },
-    Column { title: "added p99 ms", value: |s| s.added_p99_ms, decimals: 2 },
-    Column { title: "p99.9 ms", value: |s| Some(s.p999_ms), decimals: 2 },
-    Column { title: "idle KiB / connection", value: |s| s.idle_kib, decimals: 1 },
+    Column {
+        title: "CPU s / 100k, saturated",
+        value: |s| s.full_cpu,
+        decimals: 2,
+        difference: false,
+    },
+    Column { title: "CPU s / 100k, paced", value: |s| s.paced_cpu, decimals: 2, difference: false },
+    Column { title: "p50 ms", value: |s| Some(s.p50_ms), decimals: 2, difference: false },
+    Column { title: "p99 ms", value: |s| Some(s.p99_ms), decimals: 2, difference: false },
+    Column { title: "added p99 ms", value: |s| s.added_p99_ms, decimals: 2, difference: true },
+    Column { title: "p99.9 ms", value: |s| Some(s.p999_ms), decimals: 2, difference: false },
+    Column {
+        title: "idle KiB / connection",
+        value: |s| s.idle_kib,
+        decimals: 1,
+        difference: false,
+    },
 ];
 
 /// What one sample says, for whoever waits.
@@ -110,15 +122,24 @@ fn cell(column: &Column, taken: &[Sample], base: Option<&[Sample]>) -> String {
     if let (Some(low), Some(high), true) = (values.first(), values.last(), values.len() > 1) {
         cell.push_str(&format!(" [{low:.decimals$} to {high:.decimals$}]"));
     }
-    let pairs = taken.iter().zip(base.unwrap_or_default());
-    let ratio = |(own, other): (&Sample, &Sample)| {
-        let (own, other) = ((column.value)(own)?, (column.value)(other)?);
-        (other > 0.0).then(|| own / other)
-    };
-    if let Some(ratio) = median(&mut pairs.filter_map(ratio).collect::<Vec<_>>()) {
+    if let Some(ratio) = ratio(column, middle, taken, base.unwrap_or_default()) {
         cell.push_str(&format!(" ({ratio:.2}×)"));
     }
     cell
+}
+
+/// The median of the ratios within each round. A difference can be near 0 in a round, and a ratio
+/// to that says nothing: there it is the ratio of the medians.
+fn ratio(column: &Column, middle: f64, taken: &[Sample], base: &[Sample]) -> Option<f64> {
+    let over = |own: f64, other: f64| (other > 0.0).then(|| own / other);
+    if column.difference {
+        let mut others: Vec<f64> = base.iter().filter_map(column.value).collect();
+        return over(middle, median(&mut others)?);
+    }
+    let pairs = taken.iter().zip(base);
+    let ratios =
+        pairs.filter_map(|(own, other)| over((column.value)(own)?, (column.value)(other)?));
+    median(&mut ratios.collect::<Vec<_>>())
 }
 
 /// The middle one, sorting; of two, their mean.

@@ -38,7 +38,7 @@ impl Started {
             .args(arguments)
             .current_dir(folder)
             .env("TOKIO_WORKER_THREADS", "1")
-            .env_remove("RUST_LOG")
+            .env_remove("TIDEGATE_LOG")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(errors)

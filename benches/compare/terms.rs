@@ -14,7 +14,7 @@ const ENDS: [&str; 8] = ["", "", "", "n", "r", "s", "l", "ck"];
 /// Words that look like words, so that the automata walk as deep as on a real list, of which
 /// none stands in what the senders say.
 pub fn invent(count: usize) -> Vec<String> {
-    let mut dice = Dice::new(7);
+    let mut dice = Dice::new("terms", 7);
     let mut pick = |from: &[&'static str]| from[dice.below(from.len() as u64) as usize];
     let mut terms = BTreeSet::new();
     while terms.len() < count {
