@@ -15,6 +15,7 @@ use tokio::{
     time::{Instant, Sleep},
 };
 use tokio_rustls::rustls::ClientConfig;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use crate::{
     audit::Audit,
@@ -27,6 +28,7 @@ use crate::{
     store::StoreError,
 };
 
+mod codec;
 mod end;
 mod handshake;
 mod headers;
@@ -42,7 +44,7 @@ mod wire;
 use end::End;
 pub use handshake::{Place, answer};
 pub use http::{Body, say};
-use leg::{Heard, Leg};
+use leg::{Heard, Last, Leg};
 pub use once::Once;
 pub use route::{Peer, Route};
 pub use service::service;
@@ -89,6 +91,8 @@ pub struct Session {
     claims: FuturesUnordered<BoxFuture<'static, Claim>>,
     /// Claimed releases that were written and not yet flushed.
     unflushed: Vec<String>,
+    /// Who closed first and in which words, until the other side has answered.
+    closing: Option<(protocol::Leg, Option<CloseFrame>, Instant)>,
     drained: BoxFuture<'static, ()>,
     timer: Pin<Box<Sleep>>,
     /// Which leg is listened to first, in turn.
@@ -134,6 +138,7 @@ impl Session {
             held: Vec::new(),
             claims: FuturesUnordered::new(),
             unflushed: Vec::new(),
+            closing: None,
             turn: false,
         }
     }
@@ -144,6 +149,11 @@ impl Session {
         metrics.connections.inc();
         let end = loop {
             let event = poll_fn(|cx| self.poll_event(cx)).await;
+            if let Event::Heard(_, Heard::Last(_)) = event {
+                // A message that is being judged or written to the hold queue is not forgotten
+                // because its sender leaves right after it.
+                let _ = tokio::time::timeout(CLOSING, self.finish()).await;
+            }
             if let Some(end) = self.meet(event) {
                 break end;
             }
@@ -205,8 +215,7 @@ impl Session {
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        let limits = &self.gate.config.limits;
-        let next = self.client.next_check(limits).min(self.server.next_check(limits));
+        let next = self.next_check();
         // Moving a timer costs more than letting it ring once in vain: it is only ever pulled in.
         if next < self.timer.deadline() {
             self.timer.as_mut().reset(next);
@@ -220,7 +229,7 @@ impl Session {
     fn meet(&mut self, event: Event) -> Option<End> {
         match event {
             Event::Heard(from, Heard::Frame(frame)) => return self.frame(from, frame),
-            Event::Heard(from, Heard::Last(last)) => return Some(End::heard(from, last)),
+            Event::Heard(from, Heard::Last(last)) => return self.heard_last(from, last),
             Event::Settled(settled) => return self.settled(settled),
             Event::Order(order) => return self.order(order),
             Event::Claimed((hold, claimed)) => return self.claimed(&hold, claimed),
@@ -250,6 +259,33 @@ impl Session {
             Reading::Chat(units) => return self.chat(frame, units),
             Reading::Unreadable(why) if judged && self.unreadable(why) => None,
             Reading::NotChat | Reading::Unreadable(_) => self.forward(from, frame),
+        }
+    }
+
+    /// Passes a close on and leaves the answer to the other side, so that what that side still
+    /// has to say arrives, and its own code and reason do.
+    fn heard_last(&mut self, from: protocol::Leg, last: Last) -> Option<End> {
+        match (last, self.closing.take()) {
+            (Last::Close(frame), None) => {
+                self.other(from).close(frame.as_ref());
+                self.closing = Some((from, frame, Instant::now() + CLOSING));
+                None
+            }
+            (Last::Close(frame), Some((first, _, _))) => Some(End::closed(first, frame)),
+            // It took the close for the end and went.
+            (Last::Lost, Some((first, frame, _))) => Some(End::closed(first, frame)),
+            (Last::Lost, None) => Some(End::lost(from)),
+            (Last::Broke(code, why), _) => {
+                self.gate.metrics.discard("broken_frame");
+                Some(End::broke(from, code, why))
+            }
+        }
+    }
+
+    fn other(&mut self, leg: protocol::Leg) -> &mut Leg {
+        match leg {
+            protocol::Leg::Client => &mut self.server,
+            protocol::Leg::Server => &mut self.client,
         }
     }
 
@@ -355,7 +391,7 @@ impl Session {
             return None;
         }
         for frame in self.protocol.notice(about, notice) {
-            if !self.client.write(frame) {
+            if !self.client.write(&frame) {
                 return Some(End::stalled(protocol::Leg::Client));
             }
         }
@@ -363,13 +399,13 @@ impl Session {
     }
 
     fn forward(&mut self, from: protocol::Leg, frame: Frame) -> Option<End> {
-        let (to, name) = match from {
-            protocol::Leg::Client => (&mut self.server, protocol::Leg::Server),
-            protocol::Leg::Server => (&mut self.client, protocol::Leg::Client),
+        let stalled = match from {
+            protocol::Leg::Client => protocol::Leg::Server,
+            protocol::Leg::Server => protocol::Leg::Client,
         };
-        match to.write(frame) {
+        match self.other(from).write(&frame) {
             true => None,
-            false => Some(End::stalled(name)),
+            false => Some(End::stalled(stalled)),
         }
     }
 
@@ -432,15 +468,22 @@ impl Session {
                 return Some(End::trouble(name, trouble));
             }
         }
-        let next = self.client.next_check(limits).min(self.server.next_check(limits));
+        if let Some((first, frame, _)) = self.closing.take_if(|(_, _, until)| *until <= now) {
+            return Some(End::closed(first, frame));
+        }
+        let next = self.next_check();
         self.timer.as_mut().reset(next);
         None
     }
 
+    fn next_check(&self) -> Instant {
+        let limits = &self.gate.config.limits;
+        let legs = self.client.next_check(limits).min(self.server.next_check(limits));
+        self.closing.as_ref().map_or(legs, |(_, _, until)| legs.min(*until))
+    }
+
     /// Finishes what was begun, closes both legs and waits a little for their answers.
     async fn part(mut self, end: End) {
-        // A message that is being judged or written to the hold queue is not forgotten because
-        // its sender leaves right after it.
         let _ = tokio::time::timeout(CLOSING, self.finish()).await;
         end.tell(&mut self.client, &mut self.server);
         let closed = poll_fn(|cx| self.poll_parted(cx));
@@ -475,9 +518,9 @@ impl Session {
         let limits = &self.gate.config.limits;
         for leg in [&mut self.client, &mut self.server] {
             while leg.poll_hear(cx, limits).is_ready() {}
-            leg.poll_flush(cx);
         }
-        match self.client.ended() && self.server.ended() {
+        let flushed = self.client.poll_flush(cx) & self.server.poll_flush(cx);
+        match flushed && self.client.ended() && self.server.ended() {
             true => Poll::Ready(()),
             false => Poll::Pending,
         }

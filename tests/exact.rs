@@ -223,6 +223,22 @@ fn messages(act: &Act) -> Vec<Message> {
     }
 }
 
+/// Where two pairs of accounts part, in few words.
+fn difference(direct: &(Vec<Heard>, Vec<Heard>), through: &(Vec<Heard>, Vec<Heard>)) -> String {
+    let short = |heard: Option<&Heard>| {
+        let text = format!("{heard:?}");
+        text.chars().take(120).collect::<String>()
+    };
+    for (who, a, b) in [("client", &direct.0, &through.0), ("server", &direct.1, &through.1)] {
+        let at = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+        if at < a.len().max(b.len()) {
+            let (direct, through) = (short(a.get(at)), short(b.get(at)));
+            return format!("the {who}'s {at}th of {}: {direct}, not {through}", a.len());
+        }
+    }
+    "none".to_owned()
+}
+
 /// Runs scripts directly and through Tidegate, and compares what both sides heard.
 async fn compare(protocol: &str, seeds: std::ops::Range<u64>) {
     let (reports, mut reported) = mpsc::channel(16);
@@ -246,7 +262,7 @@ async fn compare(protocol: &str, seeds: std::ops::Range<u64>) {
             let server = timeout(PATIENCE, reported.recv()).await.expect("in time");
             sides.push((client, server.expect("a report")));
         }
-        assert_eq!(sides[0], sides[1], "seed {seed}: {script:?}");
+        assert!(sides[0] == sides[1], "seed {seed}: {}", difference(&sides[0], &sides[1]));
     }
     running.stop().await;
 }

@@ -2,7 +2,7 @@
 
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 
-use super::leg::{Last, Leg, Trouble};
+use super::leg::{Leg, Trouble};
 use crate::protocol;
 
 /// What each side is told.
@@ -13,21 +13,25 @@ pub struct End {
 }
 
 enum Farewell {
-    /// The codec has answered this peer's own close, or the peer is gone.
-    Answered,
+    /// There is nothing to say, or nobody to say it to.
+    Nothing,
     Close(Option<CloseFrame>),
 }
 
 impl End {
-    /// The last word of one leg, as the other is to hear it.
-    pub fn heard(from: protocol::Leg, last: Last) -> End {
-        match last {
-            Last::Close(frame) => {
-                End::of(from, Farewell::Answered, Farewell::Close(frame), "closed")
-            }
-            Last::Lost => End::of(from, Farewell::Answered, gone(from), "lost"),
-            Last::Broke(code, why) => End::of(from, say(code, why), gone(from), why),
-        }
+    /// Both sides have closed, or one did and the other never answered: `frame` answers for it.
+    pub fn closed(first: protocol::Leg, frame: Option<CloseFrame>) -> End {
+        End::of(first, Farewell::Close(frame), Farewell::Nothing, "closed")
+    }
+
+    /// The transport to one side is gone without a word.
+    pub fn lost(who: protocol::Leg) -> End {
+        End::of(who, Farewell::Nothing, gone(who), "lost")
+    }
+
+    /// One side broke a rule.
+    pub fn broke(who: protocol::Leg, code: CloseCode, why: &'static str) -> End {
+        End::of(who, say(code, why), gone(who), why)
     }
 
     pub fn restart() -> End {
@@ -54,7 +58,7 @@ impl End {
             (Trouble::Dawdling, _) => {
                 (say(CloseCode::Policy, "a message was never finished"), "dawdling")
             }
-            (Trouble::Dead, _) => (Farewell::Answered, "dead"),
+            (Trouble::Dead, _) => (Farewell::Nothing, "dead"),
         };
         End::of(who, own, gone(who), reason)
     }
@@ -69,8 +73,8 @@ impl End {
     pub fn tell(self, client: &mut Leg, server: &mut Leg) {
         for (leg, farewell) in [(client, self.client), (server, self.server)] {
             match farewell {
-                Farewell::Answered => leg.answered(),
-                Farewell::Close(frame) => leg.close(frame),
+                Farewell::Nothing => {}
+                Farewell::Close(frame) => leg.close(frame.as_ref()),
             }
         }
     }

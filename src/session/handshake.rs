@@ -147,8 +147,8 @@ async fn open(
         let legs = (upstream::unwrap_upgraded(client), upstream::unwrap_upgraded(server));
         let (Some(client), Some(server)) = legs else { return };
         let limits = &gate.config.limits;
-        let client = Leg::to_client(client.0, client.1, limits).await;
-        let server = Leg::to_server(server.0, server.1, limits).await;
+        let client = Leg::to_client(client.0, &client.1, limits);
+        let server = Leg::to_server(server.0, &server.1, limits);
         let protocol = route.dialect.open(seat);
         Session::new(gate, route, client, server, protocol, live).relay(place).await;
     });

@@ -1,47 +1,49 @@
 //! Reads and writes one side's frames, and knows when that side is flooding, stalled or dead.
 
 use std::{
+    cell::RefCell,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
-use bytes::Bytes;
-use futures_util::{Sink, Stream};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     time::Instant,
 };
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        Error, Message,
-        error::{CapacityError, ProtocolError},
-        protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
-    },
-};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, frame::coding::CloseCode};
 
-use super::wire::Wire;
+use super::{
+    codec::{Codec, Item},
+    wire::Wire,
+};
 use crate::{config::LimitsConfig, protocol::Frame};
+
+/// What one read takes at most; it is shared by all connections of a thread.
+const READ_BYTES: usize = 16 * 1024;
+
+thread_local! {
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
+}
 
 /// One WebSocket connection of the pair.
 pub struct Leg {
-    ws: Box<WebSocketStream<Wire>>,
-    /// Bytes given to the codec since it was last seen empty: an upper bound of what waits.
-    backlog: usize,
-    /// Something was written that has not been flushed.
+    wire: Wire,
+    codec: Codec,
+    /// More than this waiting means that the session writes without looking.
+    backlog_hard_max: usize,
     unflushed: bool,
-    /// The transport's count of written bytes, and since when it stands still.
-    stalled: Option<(u64, Instant)>,
-    /// The transport's count of read bytes up to which they made whole messages.
-    mark: u64,
+    /// Since when the peer takes nothing of what waits for it.
+    stalled: Option<Instant>,
     /// Since when bytes are there that make no whole message.
     partial: Option<Instant>,
     heard: Instant,
     pinged: bool,
     /// Pings in the present second.
     pings: (u32, Instant),
+    /// We have sent our close frame.
     closing: bool,
+    /// The peer has said its last word, or broke a rule.
     ended: bool,
 }
 
@@ -74,35 +76,25 @@ pub enum Trouble {
 
 impl Leg {
     /// The leg to a client: Tidegate is the server of it.
-    pub async fn to_client(wire: Wire, read: Bytes, limits: &LimitsConfig) -> Leg {
-        Leg::new(wire, read, Role::Server, limits).await
+    pub fn to_client(wire: Wire, read: &[u8], limits: &LimitsConfig) -> Leg {
+        Leg::new(wire, read, Role::Server, limits)
     }
 
     /// The leg to the upstream: Tidegate is the client of it.
-    pub async fn to_server(wire: Wire, read: Bytes, limits: &LimitsConfig) -> Leg {
-        Leg::new(wire, read, Role::Client, limits).await
+    pub fn to_server(wire: Wire, read: &[u8], limits: &LimitsConfig) -> Leg {
+        Leg::new(wire, read, Role::Client, limits)
     }
 
-    async fn new(wire: Wire, read: Bytes, role: Role, limits: &LimitsConfig) -> Leg {
-        let largest = limits.message_bytes_max;
-        let config = WebSocketConfig::default()
-            // Allocated at once for every connection: most of them are quiet.
-            .read_buffer_size(2 * 1024)
-            .write_buffer_size(4 * 1024)
+    fn new(wire: Wire, read: &[u8], role: Role, limits: &LimitsConfig) -> Leg {
+        let now = Instant::now();
+        Leg {
+            wire,
+            codec: Codec::new(role, read, limits.message_bytes_max, limits.fragments_max),
             // The other leg is not read beyond the backlog; the message that crosses it, notices
             // and releases come on top.
-            .max_write_buffer_size(limits.backlog_bytes_max + 4 * largest + 64 * 1024)
-            .max_message_size(Some(largest))
-            .max_frame_size(Some(largest));
-        let now = Instant::now();
-        let mark = wire.bytes_read;
-        let ws = WebSocketStream::from_partially_read(wire, read.to_vec(), role, Some(config));
-        Leg {
-            ws: Box::new(ws.await),
-            backlog: 0,
+            backlog_hard_max: limits.backlog_bytes_max + 4 * limits.message_bytes_max + 64 * 1024,
             unflushed: false,
             stalled: None,
-            mark,
             partial: None,
             heard: now,
             pinged: false,
@@ -112,9 +104,9 @@ impl Leg {
         }
     }
 
-    /// Bytes that may still wait for the peer to take them.
+    /// Bytes that wait for the peer to take them.
     pub fn backlog(&self) -> usize {
-        self.backlog
+        self.codec.waiting()
     }
 
     /// Nothing more will be heard from this leg.
@@ -122,71 +114,68 @@ impl Leg {
         self.ended
     }
 
-    /// The next frame or the end of the leg; control frames are dealt with here.
+    /// The next frame or the end of the leg; pings and pongs are dealt with here.
     pub fn poll_hear(&mut self, cx: &mut Context<'_>, limits: &LimitsConfig) -> Poll<Heard> {
-        loop {
-            if self.ended {
-                return Poll::Pending;
-            }
-            let message = match Pin::new(&mut *self.ws).poll_next(cx) {
-                Poll::Pending => return self.partly_heard(limits),
-                Poll::Ready(Some(Ok(message))) => message,
-                Poll::Ready(Some(Err(cause))) => {
-                    self.ended = true;
-                    return Poll::Ready(Heard::Last(broken(&cause)));
-                }
-                Poll::Ready(None) => {
-                    self.ended = true;
-                    return Poll::Ready(Heard::Last(Last::Lost));
-                }
+        while !self.ended {
+            let item = match self.codec.next() {
+                Ok(Some(item)) => item,
+                Ok(None) => match self.poll_read(cx) {
+                    Poll::Ready(true) => continue,
+                    Poll::Ready(false) => return Poll::Ready(self.last(Last::Lost)),
+                    Poll::Pending => {
+                        if self.codec.unfinished() && self.partial.is_none() {
+                            self.partial = Some(Instant::now());
+                        }
+                        return Poll::Pending;
+                    }
+                },
+                Err(fault) => return Poll::Ready(self.last(Last::Broke(fault.code, fault.why))),
             };
             let now = Instant::now();
             self.heard = now;
             self.pinged = false;
-            match message {
-                Message::Text(text) => return Poll::Ready(self.whole(Frame::Text(text))),
-                Message::Binary(bytes) => return Poll::Ready(self.whole(Frame::Binary(bytes))),
-                Message::Close(frame) => return Poll::Ready(Heard::Last(Last::Close(frame))),
-                Message::Ping(payload) => {
-                    self.control(payload.len());
-                    // The codec has queued the pong.
-                    self.unflushed = true;
+            match item {
+                Item::Message(frame) => {
+                    self.partial = None;
+                    return Poll::Ready(Heard::Frame(frame));
+                }
+                Item::Close(frame) => return Poll::Ready(self.last(Last::Close(frame))),
+                Item::Ping(payload) => {
                     if self.floods(now, limits) {
-                        let why = "too many pings";
-                        return Poll::Ready(Heard::Last(Last::Broke(CloseCode::Policy, why)));
+                        let flood = Last::Broke(CloseCode::Policy, "too many pings");
+                        return Poll::Ready(self.last(flood));
+                    }
+                    if !self.closing {
+                        self.codec.write_pong(&payload);
+                        self.unflushed = true;
                     }
                 }
-                Message::Pong(payload) => self.control(payload.len()),
-                Message::Frame(_) => {}
+                Item::Pong => {}
             }
         }
-    }
-
-    fn whole(&mut self, frame: Frame) -> Heard {
-        self.mark = self.ws.get_ref().bytes_read;
-        self.partial = None;
-        Heard::Frame(frame)
-    }
-
-    /// A control frame within a fragmented message does not make the message any younger.
-    fn control(&mut self, payload: usize) {
-        // Six bytes at most beside the payload: two of header and four of mask.
-        self.mark = (self.mark + payload as u64 + 6).min(self.ws.get_ref().bytes_read);
-    }
-
-    /// Nothing whole is there: notes since when bytes came that are no message yet.
-    fn partly_heard(&mut self, limits: &LimitsConfig) -> Poll<Heard> {
-        let unfinished = self.ws.get_ref().bytes_read.saturating_sub(self.mark);
-        if unfinished > 0 && self.partial.is_none() {
-            self.partial = Some(Instant::now());
-        }
-        // Fourteen bytes are the longest frame header: even empty fragments come to an end.
-        let bound = limits.message_bytes_max + 14 * limits.fragments_max;
-        if unfinished > bound as u64 {
-            let why = "too many fragments";
-            return Poll::Ready(Heard::Last(Last::Broke(CloseCode::Size, why)));
-        }
         Poll::Pending
+    }
+
+    fn last(&mut self, last: Last) -> Heard {
+        self.ended = true;
+        self.partial = None;
+        Heard::Last(last)
+    }
+
+    /// Feeds the codec; false at the end of the transport.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        BUFFER.with_borrow_mut(|buffer| {
+            let mut buffer = ReadBuf::new(buffer);
+            match Pin::new(&mut self.wire).poll_read(cx, &mut buffer) {
+                Poll::Pending => Poll::Pending,
+                // A transport that fails is one that ended.
+                Poll::Ready(Err(_)) => Poll::Ready(false),
+                Poll::Ready(Ok(())) => {
+                    self.codec.feed(buffer.filled());
+                    Poll::Ready(!buffer.filled().is_empty())
+                }
+            }
+        })
     }
 
     fn floods(&mut self, now: Instant, limits: &LimitsConfig) -> bool {
@@ -197,37 +186,24 @@ impl Leg {
         self.pings.0 > limits.pings_per_second
     }
 
-    /// Gives a frame to the codec; `false` where the peer can take no more.
+    /// Puts a frame behind what already waits; `false` where that is more than there may be.
     #[must_use]
-    pub fn write(&mut self, frame: Frame) -> bool {
-        if self.closing || self.ended {
+    pub fn write(&mut self, frame: &Frame) -> bool {
+        if self.closing {
             return true;
         }
-        self.backlog += frame.bytes().len() + 14;
+        self.codec.write_message(frame);
         self.unflushed = true;
-        let message = match frame {
-            Frame::Text(text) => Message::Text(text),
-            Frame::Binary(bytes) => Message::Binary(bytes),
-        };
-        // A transport that failed says so when it is read; only a full buffer matters here.
-        let sent = Pin::new(&mut *self.ws).start_send(message);
-        !matches!(sent, Err(Error::WriteBufferFull(_)))
-    }
-
-    /// The codec has answered the peer's close frame: there is nothing more to write.
-    pub fn answered(&mut self) {
-        self.closing = true;
-        self.unflushed = true;
+        self.codec.waiting() <= self.backlog_hard_max
     }
 
     /// Sends a close frame once; `None` closes without a code, as the peer's peer did.
-    pub fn close(&mut self, frame: Option<CloseFrame>) {
-        if self.closing {
-            return;
+    pub fn close(&mut self, frame: Option<&CloseFrame>) {
+        if !self.closing {
+            self.closing = true;
+            self.codec.write_close(frame);
+            self.unflushed = true;
         }
-        self.closing = true;
-        self.unflushed = true;
-        let _ = Pin::new(&mut *self.ws).start_send(Message::Close(frame));
     }
 
     /// Drives what was written to the transport; `true` when all of it is there.
@@ -235,32 +211,34 @@ impl Leg {
         if !self.unflushed {
             return true;
         }
-        match Pin::new(&mut *self.ws).poll_flush(cx) {
-            // An error ends the leg when it is read; nothing more can be written then.
-            Poll::Ready(_) => {
-                self.unflushed = false;
-                self.backlog = 0;
-                self.stalled = None;
-                true
-            }
-            Poll::Pending => {
-                let written = self.ws.get_ref().bytes_written;
-                if self.stalled.is_none_or(|(before, _)| before != written) {
-                    self.stalled = Some((written, Instant::now()));
+        while self.codec.waiting() > 0 {
+            match Pin::new(&mut self.wire).poll_write(cx, self.codec.outbox()) {
+                Poll::Ready(Ok(count @ 1..)) => {
+                    self.codec.written(count);
+                    self.stalled = None;
                 }
-                false
+                // It cannot be written to any more; reading it says why it ends.
+                Poll::Ready(_) => self.codec.written(self.codec.waiting()),
+                Poll::Pending => {
+                    self.stalled.get_or_insert_with(Instant::now);
+                    return false;
+                }
             }
         }
+        // TLS keeps a buffer of its own.
+        self.unflushed = Pin::new(&mut self.wire).poll_flush(cx).is_pending();
+        self.stalled = None;
+        !self.unflushed
     }
 
     /// What time has to say: pings a quiet peer, names a dead, stalled or dawdling one.
     pub fn check(&mut self, now: Instant, limits: &LimitsConfig) -> Option<Trouble> {
         let passed = |since: Instant, ms: u64| now >= since + Duration::from_millis(ms);
+        if self.stalled.is_some_and(|since| passed(since, limits.stall_ms)) {
+            return Some(Trouble::Stalled);
+        }
         if self.ended {
             return None;
-        }
-        if self.stalled.is_some_and(|(_, since)| passed(since, limits.stall_ms)) {
-            return Some(Trouble::Stalled);
         }
         if self.partial.is_some_and(|since| passed(since, limits.partial_ms)) {
             return Some(Trouble::Dawdling);
@@ -271,7 +249,7 @@ impl Leg {
         if !self.pinged && !self.closing && passed(self.heard, limits.ping_ms) {
             self.pinged = true;
             self.unflushed = true;
-            let _ = Pin::new(&mut *self.ws).start_send(Message::Ping(Bytes::new()));
+            self.codec.write_ping();
         }
         None
     }
@@ -280,8 +258,8 @@ impl Leg {
     pub fn next_check(&self, limits: &LimitsConfig) -> Instant {
         let quiet = if self.pinged { limits.dead_ms } else { limits.ping_ms };
         let after = |since: Instant, ms: u64| since + Duration::from_millis(ms);
-        let mut next = after(self.heard, quiet);
-        if let Some((_, since)) = self.stalled {
+        let mut next = after(self.heard, if self.ended { limits.dead_ms } else { quiet });
+        if let Some(since) = self.stalled {
             next = next.min(after(since, limits.stall_ms));
         }
         if let Some(since) = self.partial {
@@ -293,12 +271,11 @@ impl Leg {
     /// Ends the transport after the close frames, reading on a little: closing a socket with
     /// unread bytes resets it, and the peer would never see why it was closed.
     pub async fn linger(mut self, limit: Duration) {
-        let wire = self.ws.get_mut();
         let drained = async {
-            let _ = wire.shutdown().await;
+            let _ = self.wire.shutdown().await;
             let mut sink = [0; 2048];
             let mut left = 256 * 1024_usize;
-            while let Ok(read @ 1..) = wire.read(&mut sink).await {
+            while let Ok(read @ 1..) = self.wire.read(&mut sink).await {
                 left = left.saturating_sub(read);
                 if left == 0 {
                     break;
@@ -306,18 +283,5 @@ impl Leg {
             }
         };
         let _ = tokio::time::timeout(limit, drained).await;
-    }
-}
-
-/// The close code for what the peer did wrong, or the plain loss of its transport.
-fn broken(cause: &Error) -> Last {
-    match cause {
-        Error::Utf8(_) => Last::Broke(CloseCode::Invalid, "invalid UTF-8"),
-        Error::Capacity(CapacityError::MessageTooLong { .. }) => {
-            Last::Broke(CloseCode::Size, "message too big")
-        }
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Last::Lost,
-        Error::Protocol(_) => Last::Broke(CloseCode::Protocol, "protocol error"),
-        _ => Last::Lost,
     }
 }

@@ -1,9 +1,9 @@
-//! Carries bytes over plain TCP or TLS, and counts them.
+//! Carries bytes over plain TCP or TLS.
 
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use tokio::{
@@ -13,16 +13,7 @@ use tokio::{
 use tokio_rustls::TlsStream;
 
 /// One leg's transport.
-///
-/// The counts let a session see what its WebSocket codec does not tell: that a peer sends bytes
-/// without ever finishing a message, or takes none of what waits for it.
-pub struct Wire {
-    io: Io,
-    pub bytes_read: u64,
-    pub bytes_written: u64,
-}
-
-enum Io {
+pub enum Wire {
     Plain(TcpStream),
     // Boxed: a TLS state is a hundred times the size of a socket.
     Tls(Box<TlsStream<TcpStream>>),
@@ -30,11 +21,11 @@ enum Io {
 
 impl Wire {
     pub fn plain(stream: TcpStream) -> Wire {
-        Wire { io: Io::Plain(stream), bytes_read: 0, bytes_written: 0 }
+        Wire::Plain(stream)
     }
 
     pub fn tls(stream: impl Into<TlsStream<TcpStream>>) -> Wire {
-        Wire { io: Io::Tls(Box::new(stream.into())), bytes_read: 0, bytes_written: 0 }
+        Wire::Tls(Box::new(stream.into()))
     }
 }
 
@@ -44,13 +35,10 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        ready!(match &mut self.io {
-            Io::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Io::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        })?;
-        self.bytes_read += (buf.filled().len() - before) as u64;
-        Poll::Ready(Ok(()))
+        match &mut *self {
+            Wire::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Wire::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
     }
 }
 
@@ -60,25 +48,23 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(match &mut self.io {
-            Io::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Io::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-        })?;
-        self.bytes_written += written as u64;
-        Poll::Ready(Ok(written))
+        match &mut *self {
+            Wire::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
+            Wire::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.io {
-            Io::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Io::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        match &mut *self {
+            Wire::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Wire::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.io {
-            Io::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Io::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        match &mut *self {
+            Wire::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Wire::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }
