@@ -51,7 +51,7 @@ mod tests {
         check("$plorp", "splorp");
         check("@blorp", "ablorp");
         check("sk!lp!", "skilp!");
-        check("s1op sh1p ki11 encu1e", "slop ship kill encule");
+        check("s1op sh1p ki11 blo1e", "slop ship kill blole");
         check("blоrр", "blorp");
         check("g𝘳@𝘱", "grap");
         check("ʙʟᴏʀᴘ", "blorp");

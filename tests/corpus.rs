@@ -244,7 +244,9 @@ fn a_word_may_be_split_over_messages() {
 
 proptest! {
     #[test]
-    fn views_and_hits_lie_in_the_text(text in "(\\PC|[a-z ]|[\u{0}-\u{500}]|\u{301}|\u{200d}){0,60}") {
+    fn views_and_hits_lie_in_the_text(
+        text in "(\\PC|[a-z ]|[\u{0}-\u{500}]|\u{301}|\u{200d}){0,60}",
+    ) {
         let canonical = normalize(&text);
         check_spans(&text, &canonical, &invented(&[]).scan(&canonical, &[]));
     }

@@ -19,14 +19,14 @@ const SINGLE_PIECES_MIN: usize = 3;
 
 /// Short words that stand alone in chat, English and French.
 const WORDS: &str = "a ah ai ans as at au aw ban be bed big bon boo box boy but by bye cap car ce \
-    ces che chat cod con cou cul cut da dad day de des did dig do doe dog du eh elle en end er es \
+    ces che chat cod cou cut da dad day de des did dig do doe dog du eh elle en end er es \
     est et eu ew fan fat few fin fit for from full fun get gg gl go god gone good got gros gun ha \
     had has hat he hein her hey hi hit ho hop hot how hum i ici if ii il in ing is it ja je jeu \
     job joe ka ki kick kid kill king ko la lad lag las last le les let lit lo lock lol long lot \
     lu ma mad maid male man map mat me mec men mes mine mo mon my na nah nan ne net new ni nice \
     no non nope not nt nul of off oh oi ok old om on one oof op or os ou out own pa pan par pas \
     pay pen per pet pi pin pit play plus po pop pot pre pro pu put quoi ra rat raid re rip ris \
-    rock run sa sad say se sec sent ses set shit si sit so son sous sub sur ta tard te tes the \
+    rock run sa sad say se sec sent ses set si sit so son sous sub sur ta tard te tes the \
     ti tir to toi ton too top tu um un une up us ut va vu wa was we wet what who why win wo \
     word wow ya yay ye yep yes yo you";
 
