@@ -284,7 +284,8 @@ fn close(payload: &[u8]) -> Result<Option<CloseFrame>, Fault> {
         [_] => return Err(Fault::protocol("half a close code")),
         [high, low, reason @ ..] => (CloseCode::from(u16::from_be_bytes([*high, *low])), reason),
     };
-    if !code.is_allowed() {
+    // 1014 is registered (bad gateway) and unknown to the library.
+    if !code.is_allowed() && u16::from(code) != 1014 {
         return Err(Fault::protocol("a close code that must not be sent"));
     }
     let reason = std::str::from_utf8(reason).map_err(|_| Fault::text())?;
@@ -330,6 +331,23 @@ mod tests {
 
     fn codec(role: Role) -> Codec {
         Codec::new(role, &[], 1000, 8)
+    }
+
+    #[test]
+    fn close_codes_are_checked() {
+        let check = |payload: &[u8], expected: Result<Option<u16>, CloseCode>| {
+            let read = close(payload).map(|frame| frame.map(|frame| u16::from(frame.code)));
+            assert_eq!(read.map_err(|fault| fault.code), expected, "{payload:?}");
+        };
+        check(&[], Ok(None));
+        for code in [1000_u16, 1003, 1007, 1014, 3000, 4999] {
+            check(&code.to_be_bytes(), Ok(Some(code)));
+        }
+        for code in [0_u16, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535] {
+            check(&code.to_be_bytes(), Err(CloseCode::Protocol));
+        }
+        check(&[3], Err(CloseCode::Protocol));
+        check(&[3, 232, 0xff], Err(CloseCode::Invalid));
     }
 
     proptest! {
