@@ -3,7 +3,7 @@
 /// The length of every message, as JSON.
 pub const MESSAGE_BYTES: usize = 200;
 
-/// Far more senders than messages in a flood window, so that the pace rule stays out of the way.
+/// A crowd that Tidegate remembers whole, as `history.senders_max` has it by default.
 const SENDERS: u64 = 50_000;
 
 /// What people type: mostly short ASCII, some accents, some emoji.
@@ -51,21 +51,26 @@ const SAYINGS: [&str; 40] = [
 ];
 
 /// The same numbers every time for the same seed (splitmix64).
-pub struct Dice(u64);
+pub struct Dice {
+    state: u64,
+    /// Whose turn it is first: senders take turns, so that nobody speaks much more than others.
+    first: u64,
+}
 
 impl Dice {
     /// `part` says who rolls: two that rolled alike would repeat each other's messages, which is
     /// what the pace rule drops.
     pub fn new(part: &str, seed: u64) -> Dice {
         let part = part.bytes().fold(seed, |sum, byte| sum.rotate_left(9) ^ u64::from(byte));
-        let mut dice = Dice(part);
-        dice.0 = dice.roll() ^ seed;
+        let mut dice = Dice { state: part, first: 0 };
+        dice.state = dice.roll() ^ seed;
+        dice.first = dice.below(SENDERS);
         dice
     }
 
     pub fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
@@ -78,7 +83,7 @@ impl Dice {
 
 /// One message; `id` is readable with [`id_of`].
 pub fn message(id: u64, dice: &mut Dice) -> String {
-    let sender = dice.below(SENDERS);
+    let sender = (dice.first + id) % SENDERS;
     let mut line = format!(
         r#"{{"type":"chat","id":"{id:012}","channel":"main","user":"u{sender:05}","text":""#
     );

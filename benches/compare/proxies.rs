@@ -201,7 +201,8 @@ backend server
     )
 }
 
-/// Judged by the embedded lists, the invented terms and the pace rule; no model.
+/// Judged by the embedded lists, the invented terms and the pace rule; no model. The pace is one
+/// that the load does not reach: it is counted all the same.
 fn tidegate(address: &str, setting: &Setting) -> Outcome<String> {
     let Setting { folder, upstream, wordlists, .. } = setting;
     let (console, admin) = (free_address()?, free_address()?);
@@ -224,7 +225,12 @@ path = \"/\"
 upstream = \"ws://{upstream}\"
 protocol = \"generic\"
 mode = \"inline\"
-policy = \"standard\"
+policy = \"bench\"
+[policy.bench]
+preset = \"standard\"
+[policy.bench.flood]
+messages_max = 100
+repeats_max = 100
 "
     ))
 }
