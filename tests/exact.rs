@@ -249,7 +249,7 @@ async fn compare(protocol: &str, seeds: std::ops::Range<u64>) {
         // Free text on a JSON route is not chat; that it may be dropped is tested elsewhere.
         route.on_unreadable = tidegate::config::Unjudged::Pass;
     });
-    let flood = FloodConfig { messages_max: 1_000_000, repeats_max: 1_000_000, window_ms: 1_000 };
+    let flood = FloodConfig { messages_max: 100, repeats_max: 100, window_ms: 100 };
     let policy = PolicyConfig { flood: Some(flood), ..PolicyConfig::default() };
     config.policy.insert("standard".to_owned(), policy);
     config.limits.pings_per_second = 1_000_000;

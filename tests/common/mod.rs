@@ -86,7 +86,7 @@ pub async fn try_connect(
     path: &str,
     headers: &[(&str, &str)],
 ) -> Result<Client, StatusCode> {
-    let stream = TcpStream::connect(to).await.expect("a listening port");
+    let Ok(stream) = TcpStream::connect(to).await else { return Err(StatusCode::BAD_GATEWAY) };
     let mut request = Request::builder()
         .uri(format!("ws://{to}{path}"))
         .header(header::HOST, to.to_string())
@@ -101,6 +101,8 @@ pub async fn try_connect(
     match timeout(PATIENCE, tokio_tungstenite::client_async(request, stream)).await {
         Ok(Ok((client, _))) => Ok(client),
         Ok(Err(tokio_tungstenite::tungstenite::Error::Http(answer))) => Err(answer.status()),
+        // The process died meanwhile.
+        Ok(Err(tokio_tungstenite::tungstenite::Error::Io(_))) => Err(StatusCode::BAD_GATEWAY),
         Ok(Err(cause)) => panic!("no handshake: {cause}"),
         Err(_) => panic!("the handshake took too long"),
     }
@@ -169,9 +171,8 @@ async fn seat(stream: TcpStream, all: broadcast::Sender<String>, hear: mpsc::Sen
             },
             said = listen.recv() => {
                 let Ok(said) = said else { continue };
-                if sink.send(Message::text(said)).await.is_err() {
-                    return;
-                }
+                // Whoever is gone may have said something before: that is still to be read.
+                let _ = sink.send(Message::text(said)).await;
             }
         }
     }
@@ -182,16 +183,24 @@ pub async fn http(
     to: SocketAddr,
     request: Request<Full<Bytes>>,
 ) -> (StatusCode, hyper::HeaderMap, Bytes) {
+    try_http(to, request).await.expect("an answer in time")
+}
+
+/// The same of a process that may die meanwhile.
+pub async fn try_http(
+    to: SocketAddr,
+    request: Request<Full<Bytes>>,
+) -> Option<(StatusCode, hyper::HeaderMap, Bytes)> {
     let asked = async {
-        let stream = TcpStream::connect(to).await.expect("a listening port");
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP");
+        let stream = TcpStream::connect(to).await.ok()?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
         tokio::spawn(connection);
-        let answer = sender.send_request(request).await.expect("an answer");
+        let answer = sender.send_request(request).await.ok()?;
         let (parts, body) = answer.into_parts();
-        let body = body.collect().await.expect("a body").to_bytes();
-        (parts.status, parts.headers, body)
+        let body = body.collect().await.ok()?.to_bytes();
+        Some((parts.status, parts.headers, body))
     };
-    timeout(PATIENCE, asked).await.expect("an answer in time")
+    timeout(PATIENCE, asked).await.ok()?
 }
 
 /// The gate in this process.
