@@ -19,7 +19,7 @@ use common::{
     console::{Moderator, PASSWORD},
     say,
 };
-use futures_util::{FutureExt, SinkExt, StreamExt};
+use futures_util::{SinkExt, StreamExt};
 use hyper::StatusCode;
 use serde_json::Value;
 use tidegate::{
@@ -219,7 +219,7 @@ async fn nothing_promised_is_lost_and_nothing_is_released_twice() {
     }
     let stored = records(&folder).await;
     let mut in_room: HashMap<String, u32> = HashMap::new();
-    while let Some(Some(text)) = room.heard.recv().now_or_never() {
+    while let Ok(text) = room.heard.try_recv() {
         let said: Value = serde_json::from_str(&text).expect("JSON");
         *in_room.entry(said["id"].as_str().expect("an id").to_owned()).or_default() += 1;
     }
