@@ -16,9 +16,6 @@ pub use read::{Problem, line_of, read_bounded};
 /// What a policy can be built on.
 pub const PRESETS: [&str; 4] = ["off", "relaxed", "standard", "strict"];
 
-/// The protocols that read `[route.json]`.
-const JSON_PROTOCOLS: [&str; 3] = ["json", "generic", "owncast"];
-
 /// Every setting with its default and its reason; it loads unchanged.
 pub const DEFAULT_FILE: &str = include_str!("config/default.toml");
 

@@ -18,13 +18,13 @@ use tokio::{
     task::JoinHandle,
     time::timeout,
 };
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, rustls::ClientConfig};
 
 use crate::{
     accounts::Accounts,
     admin, api,
     audit::Audit,
-    config::{Config, ListenConfig},
+    config::{Config, ListenConfig, RetentionConfig},
     console,
     doors::{Control, Doors, Ready},
     history::History,
@@ -42,8 +42,6 @@ mod tls;
 
 use accept::Door;
 
-/// Senders that are remembered at once; one costs about half a kilobyte.
-const SENDERS_MAX: usize = 100_000;
 /// Messages that egress viewers may still be waiting for, over all channels.
 const ONCE_MAX: usize = 10_000;
 /// Connections to console and API, and to the admin port.
@@ -88,6 +86,9 @@ pub struct Running {
 pub async fn run(config: Config, file: Option<PathBuf>) -> Result<(), StartError> {
     let mut terminated = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
+    // The reloader listens to this signal as well; without a file there is nothing to reload, and
+    // the signal must not end the process.
+    let _hangup = signal(SignalKind::hangup()).map_err(StartError::Signals)?;
     let running = start(config, file).await?;
     tokio::select! {
         _ = terminated.recv() => {}
@@ -103,29 +104,70 @@ pub async fn run(config: Config, file: Option<PathBuf>) -> Result<(), StartError
 /// # Errors
 /// Whatever keeps it from starting; nothing is left running then.
 pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running, StartError> {
-    let metrics = Arc::new(Metrics::new());
     let rules = Ruleset::build(&config).map_err(StartError::Config)?;
-    let wrong = |cause| StartError::Config(vec![cause]);
     let routes = compile(&config)?;
-    let connector = tls::connector().map_err(wrong)?;
+    let wrong = |cause| StartError::Config(vec![cause]);
+    let tls = tls::connector().map_err(wrong)?;
     let acceptor = acceptor(&config.listen).map_err(wrong)?;
 
-    let chat = bind(config.listen.chat).await?;
-    let doors = bind(config.listen.console).await?;
-    let operators = bind(config.listen.admin).await?;
-    config.listen.chat = address(&chat)?;
-    config.listen.console = address(&doors)?;
-    config.listen.admin = address(&operators)?;
-    let config = Arc::new(config);
+    let chat = bind(&mut config.listen.chat).await?;
+    let pages = bind(&mut config.listen.console).await?;
+    let operators = bind(&mut config.listen.admin).await?;
 
+    let (draining, drained) = watch::channel(false);
+    let (closing, closed) = watch::channel(false);
+    let (gate, behind) = assemble(config, rules, routes, tls, drained.clone()).await?;
+    let listen = &behind.config.listen;
+    let door = |name, max, tls: Option<TlsAcceptor>, stop: watch::Receiver<bool>| {
+        Door::new(name, listen, max, tls, behind.metrics.clone(), stop)
+    };
+    let chat_door = door("chat", listen.connections_max, acceptor.clone(), drained);
+    let console_door = door("console", DOORS_MAX, acceptor, closed.clone());
+    let admin_door = door("admin", DOORS_MAX, None, closed);
+    let console = console::router(behind.clone()).merge(api::router(behind.clone()));
+    let mut tasks = vec![
+        tokio::spawn(chat_door.clone().serve(chat, move |peer, place, request| {
+            session::answer(gate.clone(), peer, place, request)
+        })),
+        tokio::spawn(serve_router(console_door, pages, console)),
+        tokio::spawn(serve_router(admin_door, operators, admin::router(behind.clone()))),
+    ];
+    if let Some(file) = file {
+        let (running, rules) = (Config::clone(&behind.config), behind.pipeline.rules.clone());
+        let reload = rules::reload_on_change(file, running, rules, behind.metrics.clone());
+        tasks.push(tokio::spawn(reload));
+    }
+    behind.ready.set(true);
+    tracing::info!(chat = %listen.chat, console = %listen.console, admin = %listen.admin, "ready");
+    Ok(Running {
+        chat: listen.chat,
+        console: listen.console,
+        admin: listen.admin,
+        accounts: behind.accounts,
+        grace: Duration::from_millis(listen.grace_ms),
+        draining,
+        closing,
+        ready: behind.ready,
+        chat_door,
+        audit: behind.audit,
+        store: Arc::downgrade(&behind.store),
+        tasks,
+    })
+}
+
+/// Opens the store and puts together what sessions share and what stands behind the doors.
+async fn assemble(
+    config: Config,
+    rules: Ruleset,
+    routes: Vec<Arc<Route>>,
+    tls: Arc<ClientConfig>,
+    draining: watch::Receiver<bool>,
+) -> Result<(Arc<Gate>, Doors), StartError> {
+    let config = Arc::new(config);
+    let metrics = Arc::new(Metrics::new());
     let store = store::open(&config.state_dir)?;
-    let audit = Audit::open(
-        store.clone(),
-        metrics.clone(),
-        config.retention.text_days,
-        config.retention.record_days,
-    )
-    .await?;
+    let RetentionConfig { text_days, record_days } = config.retention;
+    let audit = Audit::open(store.clone(), metrics.clone(), text_days, record_days).await?;
     let holds = HoldQueue::open(
         store.clone(),
         audit.clone(),
@@ -135,22 +177,18 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
     )
     .await?;
     for route in &routes {
-        if let Some(service) = session::service(route, &connector) {
+        if let Some(service) = session::service(route, &tls) {
             holds.serve(&route.name, service);
         }
     }
     let pipeline = Pipeline {
         rules: Arc::new(ArcSwap::from_pointee(rules)),
-        history: Arc::new(History::new(SENDERS_MAX)),
-        scorer: Scorer::none(),
+        history: Arc::new(History::new(config.history.senders_max)),
+        scorer: Scorer::open(&config.score, metrics.clone()),
     };
-    let (draining, drained) = watch::channel(false);
-    let (closing, closed) = watch::channel(false);
-    let accounts = Accounts::open(store.clone(), &config.console);
     let control = Control::create(&config.state_dir, config.listen.admin).map_err(|cause| {
         StartError::State { place: config.state_dir.display().to_string(), cause }
     })?;
-    let ready = Ready::default();
     let gate = Arc::new(Gate {
         config: config.clone(),
         routes,
@@ -158,58 +196,15 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
         holds: holds.clone(),
         audit: audit.clone(),
         metrics: metrics.clone(),
-        tls: connector,
+        tls,
         secret: secret(&*store).await?,
         once: Once::new(ONCE_MAX),
-        draining: drained.clone(),
-    });
-    let weak = Arc::downgrade(&store);
-    let behind = Doors {
-        config: config.clone(),
-        store,
-        holds,
-        audit: audit.clone(),
-        pipeline: pipeline.clone(),
-        accounts: accounts.clone(),
-        metrics: metrics.clone(),
-        ready: ready.clone(),
-        control,
-    };
-    let listen = &config.listen;
-    let door = |name, max, tls: Option<TlsAcceptor>, stop: &watch::Receiver<bool>| {
-        Door::new(name, listen, max, tls, metrics.clone(), stop.clone())
-    };
-    let chat_door = door("chat", listen.connections_max, acceptor.clone(), &drained);
-    let console_door = door("console", DOORS_MAX, acceptor, &closed);
-    let admin_door = door("admin", DOORS_MAX, None, &closed);
-    let pages = console::router(behind.clone()).merge(api::router(behind.clone()));
-    let mut tasks = vec![
-        tokio::spawn(chat_door.clone().serve(chat, move |peer, place, request| {
-            session::answer(gate.clone(), peer, place, request)
-        })),
-        tokio::spawn(serve_router(console_door, doors, pages)),
-        tokio::spawn(serve_router(admin_door, operators, admin::router(behind))),
-    ];
-    if let Some(file) = file {
-        let (running, rules) = (Config::clone(&config), pipeline.rules);
-        tasks.push(tokio::spawn(rules::reload_on_change(file, running, rules, metrics)));
-    }
-    ready.set(true);
-    tracing::info!(chat = %listen.chat, console = %listen.console, admin = %listen.admin, "ready");
-    Ok(Running {
-        chat: listen.chat,
-        console: listen.console,
-        admin: listen.admin,
-        accounts,
-        grace: Duration::from_millis(listen.grace_ms),
         draining,
-        closing,
-        ready,
-        chat_door,
-        audit,
-        store: weak,
-        tasks,
-    })
+    });
+    let accounts = Accounts::open(store.clone(), &config.console);
+    let ready = Ready::default();
+    let doors = Doors { config, store, holds, audit, pipeline, accounts, metrics, ready, control };
+    Ok((gate, doors))
 }
 
 impl Running {
@@ -260,13 +255,12 @@ fn acceptor(listen: &ListenConfig) -> Result<Option<TlsAcceptor>, String> {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|cause| StartError::Bind { address, cause })
-}
-
-fn address(listener: &TcpListener) -> Result<SocketAddr, StartError> {
-    let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-    listener.local_addr().map_err(|cause| StartError::Bind { address: unknown, cause })
+/// Listens on an address and fills in the port where it was left open.
+async fn bind(address: &mut SocketAddr) -> Result<TcpListener, StartError> {
+    let failed = |cause| StartError::Bind { address: *address, cause };
+    let listener = TcpListener::bind(*address).await.map_err(failed)?;
+    *address = listener.local_addr().map_err(failed)?;
+    Ok(listener)
 }
 
 /// What identities are hashed with: made at the first start, then always the same.

@@ -6,7 +6,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
@@ -35,6 +34,7 @@ mod headers;
 mod http;
 mod leg;
 mod once;
+mod parting;
 mod route;
 mod service;
 mod settle;
@@ -46,13 +46,11 @@ pub use handshake::{Place, answer};
 pub use http::{Body, say};
 use leg::{Heard, Last, Leg};
 pub use once::Once;
+use parting::{CLOSING, drained};
 pub use route::{Peer, Route};
 pub use service::service;
 use settle::{Settled, settle};
 pub use wire::Wire;
-
-/// How long a closing handshake may take before the transport is cut.
-const CLOSING: Duration = Duration::from_secs(3);
 
 /// Everything that sessions share.
 pub struct Gate {
@@ -481,60 +479,6 @@ impl Session {
         let legs = self.client.next_check(limits).min(self.server.next_check(limits));
         self.closing.as_ref().map_or(legs, |(_, _, until)| legs.min(*until))
     }
-
-    /// Finishes what was begun, closes both legs and waits a little for their answers.
-    async fn part(mut self, end: End) {
-        let _ = tokio::time::timeout(CLOSING, self.finish()).await;
-        end.tell(&mut self.client, &mut self.server);
-        let closed = poll_fn(|cx| self.poll_parted(cx));
-        let _ = tokio::time::timeout(CLOSING, closed).await;
-        let flushed = poll_fn(|cx| Poll::Ready(self.server.poll_flush(cx))).await;
-        let written = std::mem::take(&mut self.unflushed);
-        for id in written {
-            self.gate.holds.written(&id, flushed).await;
-        }
-        let rest = Duration::from_secs(1);
-        tokio::join!(self.client.linger(rest), self.server.linger(rest));
-    }
-
-    async fn finish(&mut self) {
-        loop {
-            if let Some(settling) = self.settling.take() {
-                let settled = settling.await;
-                self.settled(settled);
-            } else if let Some((frame, units)) = self.waiting.pop_front() {
-                // What waited behind a held message is held as well: its sender will not be
-                // here when that one is decided.
-                self.judge(frame, units, true);
-            } else if let Some((hold, claimed)) = self.claims.next().await {
-                self.claimed(&hold, claimed);
-            } else {
-                return;
-            }
-        }
-    }
-
-    fn poll_parted(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let limits = &self.gate.config.limits;
-        for leg in [&mut self.client, &mut self.server] {
-            while leg.poll_hear(cx, limits).is_ready() {}
-        }
-        let flushed = self.client.poll_flush(cx) & self.server.poll_flush(cx);
-        match flushed && self.client.ended() && self.server.ended() {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        }
-    }
-}
-
-/// Ready at a random moment of the drain window once draining has begun.
-async fn drained(mut draining: watch::Receiver<bool>, window_ms: u64) {
-    // A sender that is gone is a process that ends: that is draining too.
-    let _ = draining.wait_for(|draining| *draining).await;
-    let mut random = [0; 8];
-    let _ = getrandom::fill(&mut random);
-    let delay = u64::from_le_bytes(random) % window_ms.max(1);
-    tokio::time::sleep(Duration::from_millis(delay)).await;
 }
 
 /// The leg whose chat is judged.

@@ -1,5 +1,4 @@
-//! Sends what no honest peer sends: the answer is the right status or close code, and an honest
-//! connection beside it notices nothing.
+//! Sends what no honest peer sends, beside an honest connection that must notice nothing.
 
 mod common;
 

@@ -7,7 +7,7 @@ use std::{
 
 use hyper::http::{HeaderName, HeaderValue, Uri};
 
-use super::{Config, JSON_PROTOCOLS, Mode, PRESETS, PolicyConfig, RouteConfig, ServiceConfig};
+use super::{Config, Mode, PRESETS, PolicyConfig, RouteConfig, ServiceConfig};
 use crate::message::Category;
 
 /// A settings file beyond these is a mistake, and each is walked at every start and reload.
@@ -187,10 +187,6 @@ fn one_route(route: &RouteConfig, key: &dyn Fn(&str) -> String, found: &mut Foun
         (None, _) => {}
     }
     let Some(json) = &route.json else { return };
-    if !JSON_PROTOCOLS.contains(&route.protocol.as_str()) {
-        let cause = format!("has no use with protocol {:?}", route.protocol);
-        found.add(key("json"), cause);
-    }
     if route.mode == Mode::Inline && !json.roles.is_empty() {
         let cause = "inline, the client writes its own frames: roles there prove nothing";
         found.add(key("json.roles"), cause);

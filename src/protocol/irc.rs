@@ -19,6 +19,10 @@ use line::{Line, Speech, lines};
 mod framing;
 mod known;
 mod line;
+mod twitch;
+
+/// The one vendor whose dialect is spoken beside the standard's.
+use twitch as vendor;
 
 /// Messages in one frame; a frame that has more is a flood or an attack on memory.
 const MESSAGES_MAX: usize = 1024;
@@ -90,9 +94,9 @@ impl Protocol for Irc {
         let label = label.filter(|_| first);
         let mut tags = Vec::new();
         tags.extend(label.map(|label| format!("label={label}")));
-        let line = match self.known.twitch && !self.known.server.is_empty() {
+        let line = match self.known.vendor && !self.known.server.is_empty() {
             true => {
-                tags.extend(twitch_id(notice.kind).map(|id| format!("msg-id={id}")));
+                tags.extend(vendor::notice_id(notice.kind).map(|id| format!("msg-id={id}")));
                 format!(":{} NOTICE {} :{text}", self.known.server, about.channel)
             }
             false => {
@@ -114,16 +118,6 @@ impl Protocol for Irc {
             true => Frame::Binary(line.into_bytes().into()),
             false => Frame::Text(line.into()),
         }]
-    }
-}
-
-/// Twitch's own codes for what Tidegate does as well.
-fn twitch_id(kind: NoticeKind) -> Option<&'static str> {
-    match kind {
-        NoticeKind::Dropped | NoticeKind::Denied => Some("msg_rejected_mandatory"),
-        NoticeKind::Held => Some("msg_rejected"),
-        NoticeKind::TimedOut => Some("msg_timedout"),
-        NoticeKind::Released | NoticeKind::Expired => None,
     }
 }
 

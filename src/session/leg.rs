@@ -41,6 +41,8 @@ pub struct Leg {
     pinged: bool,
     /// Pings in the present second.
     pings: (u32, Instant),
+    /// A write failed: what was given to the transport may or may not have arrived.
+    broken: bool,
     /// We have sent our close frame.
     closing: bool,
     /// The peer has said its last word, or broke a rule.
@@ -99,6 +101,7 @@ impl Leg {
             heard: now,
             pinged: false,
             pings: (0, now),
+            broken: false,
             closing: false,
             ended: false,
         }
@@ -109,9 +112,9 @@ impl Leg {
         self.codec.waiting()
     }
 
-    /// Nothing more will be heard from this leg.
-    pub fn ended(&self) -> bool {
-        self.ended
+    /// Nothing more will be heard from this leg, and nothing more can be said to it.
+    pub fn done(&self) -> bool {
+        self.ended && (!self.unflushed || self.broken)
     }
 
     /// The next frame or the end of the leg; pings and pongs are dealt with here.
@@ -208,8 +211,8 @@ impl Leg {
 
     /// Drives what was written to the transport; `true` when all of it is there.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> bool {
-        if !self.unflushed {
-            return true;
+        if self.broken || !self.unflushed {
+            return !self.broken;
         }
         while self.codec.waiting() > 0 {
             match Pin::new(&mut self.wire).poll_write(cx, self.codec.outbox()) {
@@ -218,7 +221,11 @@ impl Leg {
                     self.stalled = None;
                 }
                 // It cannot be written to any more; reading it says why it ends.
-                Poll::Ready(_) => self.codec.written(self.codec.waiting()),
+                Poll::Ready(_) => {
+                    self.codec.written(self.codec.waiting());
+                    self.broken = true;
+                    return false;
+                }
                 Poll::Pending => {
                     self.stalled.get_or_insert_with(Instant::now);
                     return false;

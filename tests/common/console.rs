@@ -1,4 +1,4 @@
-//! A moderator at the console's HTTP door.
+//! Plays a moderator at the console's HTTP door.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! The queue: who decides first, what is told to whom, what can be undone.
+//! Tries the queue: who decides first, what is told to whom, what can be undone.
 
 use serde_json::{Value, json};
 use tidegate::message::{Canonical, Message, Sender, now_ms};

@@ -1,4 +1,4 @@
-//! Who gets in: roles, origins, hosts, sessions, lockout, sizes.
+//! Tries who gets in: roles, origins, hosts, sessions, lockout, sizes.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! What programs and operators reach: verdicts, probes, figures, the control door.
+//! Tries what programs and operators reach: verdicts, probes, figures, the control door.
 
 use serde_json::{Value, json};
 use tidegate::{

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::line::Line;
+use super::{line::Line, vendor};
 use crate::message::{Role, Sender};
 
 /// Longer nicks are not taken note of; no server allows them.
@@ -13,9 +13,6 @@ const CHANNELS_MAX: usize = 256;
 
 /// A line's length, CRLF included, where the server says nothing else (RFC 1459).
 const LINE_MAX: usize = 512;
-
-/// Twitch allows 500 characters of any length; this holds them and what stands around them.
-const LINE_MAX_TWITCH: usize = 2560;
 
 /// The most that a server is believed to allow.
 const LINE_MAX_EVER: usize = 16 * 1024;
@@ -33,7 +30,7 @@ pub struct Known {
     /// The server's name, from its welcome.
     pub server: String,
     /// The client asked for Twitch's capabilities, so it reads notices as Twitch writes them.
-    pub twitch: bool,
+    pub vendor: bool,
     /// The longest line that the server does not cut.
     pub line_max: usize,
 }
@@ -47,7 +44,7 @@ impl Default for Known {
             display_name: String::new(),
             roles: BTreeMap::new(),
             server: String::new(),
-            twitch: false,
+            vendor: false,
             line_max: LINE_MAX,
         }
     }
@@ -75,7 +72,7 @@ impl Known {
                 self.nick = wish;
             }
         } else if line.is("CAP") && line.param(0).eq_ignore_ascii_case("REQ") {
-            self.twitch |= line.param(1).contains("twitch.tv/");
+            self.vendor |= vendor::named(&line.param(1));
         }
     }
 
@@ -96,8 +93,8 @@ impl Known {
                 .find_map(|at| line.param(at).strip_prefix("LINELEN=")?.parse().ok());
             self.line_max = length.unwrap_or(self.line_max).clamp(LINE_MAX, LINE_MAX_EVER);
         } else if line.is("CAP") && line.param(1).eq_ignore_ascii_case("ACK") {
-            if line.param(2).contains("twitch.tv/") {
-                self.line_max = self.line_max.max(LINE_MAX_TWITCH);
+            if vendor::named(&line.param(2)) {
+                self.line_max = self.line_max.max(vendor::LINE_MAX);
             }
         } else if line.is("GLOBALUSERSTATE") {
             self.user_id = line.tag("user-id").unwrap_or_default().chars().take(64).collect();
@@ -219,7 +216,7 @@ mod tests {
             ('<', "@display-name=An\\sa;user-id=77 :tmi.twitch.tv GLOBALUSERSTATE\r\n"),
             ('<', "@badges=moderator/1;mod=1 :tmi.twitch.tv USERSTATE #Room\r\n"),
         ]);
-        assert!(known.twitch && known.line_max == LINE_MAX_TWITCH);
+        assert!(known.twitch && known.line_max == vendor::LINE_MAX);
         let sender = known.sender("#room");
         assert_eq!((sender.id.as_str(), sender.name.as_str()), ("77", "An a"));
         assert_eq!(sender.roles, [Role::Moderator]);
