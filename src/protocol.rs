@@ -151,8 +151,5 @@ pub fn dialect(route: &RouteConfig) -> Result<Arc<dyn Dialect>, String> {
         let name = &route.protocol;
         return Err(format!("protocol {name:?} is not one of {}", names.join(", ")));
     };
-    if route.json.is_some() && route.protocol != "json" {
-        return Err(format!("json has no use with protocol {:?}; use \"json\"", route.protocol));
-    }
     compile(route)
 }

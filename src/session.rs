@@ -142,7 +142,7 @@ impl Session {
     }
 
     /// Runs until either side or the operator ends it; `place` is given back then.
-    pub async fn relay(mut self, place: Place) {
+    pub async fn relay(mut self: Box<Self>, place: Place) {
         let metrics = self.gate.metrics.clone();
         metrics.connections.inc();
         let end = loop {
@@ -150,36 +150,41 @@ impl Session {
             if let Event::Heard(_, Heard::Last(_)) = event {
                 // A message that is being judged or written to the hold queue is not forgotten
                 // because its sender leaves right after it.
-                let _ = tokio::time::timeout(CLOSING, self.finish()).await;
+                let _ = tokio::time::timeout(CLOSING, Box::pin(self.finish())).await;
             }
             if let Some(end) = self.meet(event) {
                 break end;
             }
         };
         tracing::debug!(route = %self.route.name, reason = end.reason, "session ends");
-        self.part(end).await;
+        // Boxed: what an end needs is not carried through the session's life.
+        Box::pin(self.part(end)).await;
         metrics.connections.dec();
         drop(place);
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        if self.drained.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Event::Drain);
-        }
-        if let Poll::Ready(Some(order)) = self.berth.orders.poll_recv(cx) {
-            return Poll::Ready(Event::Order(order));
-        }
-        if let Poll::Ready(Some(claim)) = self.claims.poll_next_unpin(cx) {
-            return Poll::Ready(Event::Claimed(claim));
-        }
         if let Some(settling) = &mut self.settling
             && let Poll::Ready(settled) = settling.as_mut().poll(cx)
         {
             self.settling = None;
             return Poll::Ready(Event::Settled(settled));
         }
+        // The legs come first, for they nearly always woke us; the runtime's budget sees to it
+        // that a peer that never pauses does not keep the rest waiting.
         if let Poll::Ready(event) = self.poll_legs(cx) {
             return Poll::Ready(event);
+        }
+        if let Poll::Ready(Some(order)) = self.berth.orders.poll_recv(cx) {
+            return Poll::Ready(Event::Order(order));
+        }
+        if !self.claims.is_empty()
+            && let Poll::Ready(Some(claim)) = self.claims.poll_next_unpin(cx)
+        {
+            return Poll::Ready(Event::Claimed(claim));
+        }
+        if self.drained.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Event::Drain);
         }
         // Nothing more to read now: what was written goes out in as few writes as possible.
         let flushed = self.server.poll_flush(cx);
@@ -254,7 +259,7 @@ impl Session {
         };
         let judged = judged_leg(self.route.config.mode) == from;
         match self.protocol.read(from, &frame, now_ms()) {
-            Reading::Chat(units) => return self.chat(frame, units),
+            Reading::Chat(units) => self.chat(frame, units),
             Reading::Unreadable(why) if judged && self.unreadable(why) => None,
             Reading::NotChat | Reading::Unreadable(_) => self.forward(from, frame),
         }

@@ -109,7 +109,7 @@ async fn send(chat: SocketAddr, round: u64, sender: usize, promises: Shared<Prom
             let notice: Value = serde_json::from_str(&text).expect("JSON");
             if notice["type"] == "notice" && notice["verdict"] == "hold" {
                 let id = notice["id"].as_str().expect("an id").to_owned();
-                let mut promises = promises.lock().unwrap();
+                let mut promises = promises.lock().expect("no panic");
                 *promises.held.entry(id).or_default() += 1;
                 promises.this_round += 1;
             }
@@ -154,7 +154,7 @@ async fn live_and_die(
         Some(moderator) => moderator.clone(),
         None => moderator.insert(Moderator::log_in(ports[1], "ana").await).clone(),
     };
-    promises.lock().unwrap().this_round = 0;
+    promises.lock().expect("no panic").this_round = 0;
     let senders: Vec<_> = (0..SENDERS)
         .map(|sender| tokio::spawn(send(ports[0], round, sender, promises.clone())))
         .collect();
@@ -168,7 +168,7 @@ async fn live_and_die(
     // From "before the first promise" to "after nearly all": another moment each round.
     let moment = (round as usize * 7) % (SENDERS * LINES - 5);
     let wait = async {
-        while promises.lock().unwrap().this_round < moment {
+        while promises.lock().expect("no panic").this_round < moment {
             tokio::task::yield_now().await;
         }
     };
@@ -223,7 +223,7 @@ async fn nothing_promised_is_lost_and_nothing_is_released_twice() {
         let said: Value = serde_json::from_str(&text).expect("JSON");
         *in_room.entry(said["id"].as_str().expect("an id").to_owned()).or_default() += 1;
     }
-    let told = promises.lock().unwrap().held.clone();
+    let told = promises.lock().expect("no panic").held.clone();
     println!(
         "{ROUNDS} kills: {} promises, {} records, {asked} releases asked for, {} in the room",
         told.len(),

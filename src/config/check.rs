@@ -15,6 +15,9 @@ const ROUTES_MAX: usize = 1_000;
 const POLICIES_MAX: usize = 1_000;
 const USERS_MAX: usize = 10_000;
 
+/// The protocols that read no `[route.json]`.
+const PLAIN_PROTOCOLS: [&str; 2] = ["text", "irc"];
+
 /// Names stand in metrics, logs and the console.
 const NAME_BYTES_MAX: usize = 64;
 
@@ -187,6 +190,10 @@ fn one_route(route: &RouteConfig, key: &dyn Fn(&str) -> String, found: &mut Foun
         (None, _) => {}
     }
     let Some(json) = &route.json else { return };
+    if PLAIN_PROTOCOLS.contains(&route.protocol.as_str()) {
+        let cause = format!("has no use with protocol {:?}", route.protocol);
+        found.add(key("json"), cause);
+    }
     if route.mode == Mode::Inline && !json.roles.is_empty() {
         let cause = "inline, the client writes its own frames: roles there prove nothing";
         found.add(key("json.roles"), cause);

@@ -6,6 +6,7 @@ use hyper::{
     Request, Response, StatusCode,
     body::Incoming,
     header::{self, HeaderValue},
+    upgrade::Upgraded,
 };
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -139,20 +140,32 @@ async fn open(
     tokio::spawn(async move {
         // Both upgrades are under way; a client that never takes its 101 must not stay for ever.
         let both = async { tokio::try_join!(client, server) };
-        let (client, server) = match tokio::time::timeout(limit, both).await {
-            Ok(Ok(both)) => both,
+        let opened = match Box::pin(tokio::time::timeout(limit, both)).await {
+            Ok(Ok((client, server))) => begin(gate, route, client, server, seat, live),
             _ => return gate.metrics.refuse("upgrade_unfinished"),
         };
-        // What the upgrade was taken from is an error only if somebody changes the transport.
-        let legs = (upstream::unwrap_upgraded(client), upstream::unwrap_upgraded(server));
-        let (Some(client), Some(server)) = legs else { return };
-        let limits = &gate.config.limits;
-        let client = Leg::to_client(client.0, &client.1, limits);
-        let server = Leg::to_server(server.0, &server.1, limits);
-        let protocol = route.dialect.open(seat);
-        Session::new(gate, route, client, server, protocol, live).relay(place).await;
+        // An upgrade from something else than our own transport: nobody makes one.
+        let Some(session) = opened else { return };
+        session.relay(place).await;
     });
     reply
+}
+
+/// Boxed, so that a quiet connection's task is no larger than its session.
+fn begin(
+    gate: Arc<Gate>,
+    route: Arc<Route>,
+    client: Upgraded,
+    server: Upgraded,
+    seat: Seat,
+    live: Live,
+) -> Option<Box<Session>> {
+    let (client, server) = (upstream::unwrap_upgraded(client)?, upstream::unwrap_upgraded(server)?);
+    let limits = &gate.config.limits;
+    let client = Leg::to_client(client.0, &client.1, limits);
+    let server = Leg::to_server(server.0, &server.1, limits);
+    let protocol = route.dialect.open(seat);
+    Some(Box::new(Session::new(gate, route, client, server, protocol, live)))
 }
 
 fn refuse_upstream(gate: &Gate, cause: &upstream::UpstreamError) -> Response<Body> {

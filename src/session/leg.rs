@@ -280,7 +280,7 @@ impl Leg {
     pub async fn linger(mut self, limit: Duration) {
         let drained = async {
             let _ = self.wire.shutdown().await;
-            let mut sink = [0; 2048];
+            let mut sink = vec![0; 2048];
             let mut left = 256 * 1024_usize;
             while let Ok(read @ 1..) = self.wire.read(&mut sink).await {
                 left = left.saturating_sub(read);

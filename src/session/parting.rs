@@ -16,7 +16,7 @@ pub const CLOSING: Duration = Duration::from_secs(3);
 
 impl Session {
     /// Finishes what was begun, closes both legs and waits a little for their answers.
-    pub(super) async fn part(mut self, end: End) {
+    pub(super) async fn part(mut self: Box<Self>, end: End) {
         let _ = tokio::time::timeout(CLOSING, self.finish()).await;
         end.tell(&mut self.client, &mut self.server);
         let closed = poll_fn(|cx| self.poll_parted(cx));
@@ -27,7 +27,8 @@ impl Session {
             self.gate.holds.written(&id, flushed).await;
         }
         let rest = Duration::from_secs(1);
-        tokio::join!(self.client.linger(rest), self.server.linger(rest));
+        let Session { client, server, .. } = *self;
+        tokio::join!(client.linger(rest), server.linger(rest));
     }
 
     pub(super) async fn finish(&mut self) {

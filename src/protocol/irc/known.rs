@@ -216,7 +216,7 @@ mod tests {
             ('<', "@display-name=An\\sa;user-id=77 :tmi.twitch.tv GLOBALUSERSTATE\r\n"),
             ('<', "@badges=moderator/1;mod=1 :tmi.twitch.tv USERSTATE #Room\r\n"),
         ]);
-        assert!(known.twitch && known.line_max == vendor::LINE_MAX);
+        assert!(known.vendor && known.line_max == vendor::LINE_MAX);
         let sender = known.sender("#room");
         assert_eq!((sender.id.as_str(), sender.name.as_str()), ("77", "An a"));
         assert_eq!(sender.roles, [Role::Moderator]);
