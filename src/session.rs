@@ -1,14 +1,14 @@
 //! Relays one client and one server, and lets nothing unjudged across.
 
 use std::{
-    collections::VecDeque,
-    future::{Future, poll_fn},
+    collections::{HashSet, VecDeque},
+    future::poll_fn,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use futures_util::{future::BoxFuture, stream::FuturesOrdered};
 use tokio::{
     sync::watch,
     time::{Instant, Sleep},
@@ -19,22 +19,24 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use crate::{
     audit::Audit,
     config::{Config, Mode, Unjudged, WhileHeld},
-    hold::{Berth, Hold, HoldQueue, Live, Order, State},
+    hold::{Berth, Hold, HoldQueue, Live},
     message::{Fate, now_ms},
     metrics::Metrics,
     pipeline::Pipeline,
-    protocol::{self, Frame, NoticeKind, Protocol, Reading, Unit},
+    protocol::{self, Frame, Notice, NoticeKind, Protocol, Reading, Unit},
     store::StoreError,
 };
 
 mod codec;
 mod end;
+mod events;
 mod handshake;
 mod headers;
 mod http;
 mod leg;
 mod once;
 mod parting;
+mod release;
 mod route;
 mod service;
 mod settle;
@@ -42,6 +44,7 @@ mod upstream;
 mod wire;
 
 use end::End;
+use events::Event;
 pub use handshake::{Place, answer};
 pub use http::{Body, say};
 use leg::{Heard, Last, Leg};
@@ -86,7 +89,8 @@ pub struct Session {
     waiting: VecDeque<(Frame, Vec<Unit>)>,
     /// Channels in which messages of this connection are held, once for each.
     held: Vec<String>,
-    claims: FuturesUnordered<BoxFuture<'static, Claim>>,
+    /// In the order of the orders: releases go out as they were held.
+    claims: FuturesOrdered<BoxFuture<'static, Claim>>,
     /// Claimed releases that were written and not yet flushed.
     unflushed: Vec<String>,
     /// Who closed first and in which words, until the other side has answered.
@@ -95,20 +99,16 @@ pub struct Session {
     timer: Pin<Box<Sleep>>,
     /// Which leg is listened to first, in turn.
     turn: bool,
+    /// Frames heard since everything else had its turn.
+    burst: usize,
+    /// Egress: channels that this viewer received messages of.
+    channels: HashSet<String>,
 }
+
+/// Channels that one viewer is remembered to follow.
+const CHANNELS_MAX: usize = 256;
 
 type Claim = (Arc<Hold>, Result<bool, StoreError>);
-
-/// What a session waits for.
-enum Event {
-    Heard(protocol::Leg, Heard),
-    Settled(Settled),
-    Order(Order),
-    Claimed(Claim),
-    Flushed,
-    Check,
-    Drain,
-}
 
 impl Session {
     pub fn new(
@@ -120,7 +120,8 @@ impl Session {
         live: Live,
     ) -> Session {
         let limits = &gate.config.limits;
-        let first_check = client.next_check(limits).min(server.next_check(limits));
+        let now = Instant::now();
+        let first_check = client.next_check(now, limits).min(server.next_check(now, limits));
         Session {
             identity: live.identity.clone(),
             berth: gate.holds.register(live),
@@ -134,10 +135,12 @@ impl Session {
             settling: None,
             waiting: VecDeque::new(),
             held: Vec::new(),
-            claims: FuturesUnordered::new(),
+            claims: FuturesOrdered::new(),
             unflushed: Vec::new(),
             closing: None,
             turn: false,
+            burst: 0,
+            channels: HashSet::new(),
         }
     }
 
@@ -161,72 +164,6 @@ impl Session {
         Box::pin(self.part(end)).await;
         metrics.connections.dec();
         drop(place);
-    }
-
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        if let Some(settling) = &mut self.settling
-            && let Poll::Ready(settled) = settling.as_mut().poll(cx)
-        {
-            self.settling = None;
-            return Poll::Ready(Event::Settled(settled));
-        }
-        // The legs come first, for they nearly always woke us; the runtime's budget sees to it
-        // that a peer that never pauses does not keep the rest waiting.
-        if let Poll::Ready(event) = self.poll_legs(cx) {
-            return Poll::Ready(event);
-        }
-        if let Poll::Ready(Some(order)) = self.berth.orders.poll_recv(cx) {
-            return Poll::Ready(Event::Order(order));
-        }
-        if !self.claims.is_empty()
-            && let Poll::Ready(Some(claim)) = self.claims.poll_next_unpin(cx)
-        {
-            return Poll::Ready(Event::Claimed(claim));
-        }
-        if self.drained.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Event::Drain);
-        }
-        // Nothing more to read now: what was written goes out in as few writes as possible.
-        let flushed = self.server.poll_flush(cx);
-        self.client.poll_flush(cx);
-        if flushed && !self.unflushed.is_empty() {
-            return Poll::Ready(Event::Flushed);
-        }
-        self.poll_timer(cx)
-    }
-
-    /// Listens to both legs; a leg is not read while the other has too much to take already.
-    fn poll_legs(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        let limits = &self.gate.config.limits;
-        let room = |leg: &Leg| leg.backlog() < limits.backlog_bytes_max;
-        let queue = self.waiting.len() < limits.waiting_max;
-        self.turn = !self.turn;
-        for client_first in [self.turn, !self.turn] {
-            let (from, leg, open) = match client_first {
-                true => (protocol::Leg::Client, &mut self.client, room(&self.server)),
-                false => (protocol::Leg::Server, &mut self.server, room(&self.client)),
-            };
-            let judged = judged_leg(self.route.config.mode) == from;
-            if !open || (judged && !queue) {
-                continue;
-            }
-            if let Poll::Ready(heard) = leg.poll_hear(cx, limits) {
-                return Poll::Ready(Event::Heard(from, heard));
-            }
-        }
-        Poll::Pending
-    }
-
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        let next = self.next_check();
-        // Moving a timer costs more than letting it ring once in vain: it is only ever pulled in.
-        if next < self.timer.deadline() {
-            self.timer.as_mut().reset(next);
-        }
-        match self.timer.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Event::Check),
-            Poll::Pending => Poll::Pending,
-        }
     }
 
     fn meet(&mut self, event: Event) -> Option<End> {
@@ -261,6 +198,11 @@ impl Session {
         match self.protocol.read(from, &frame, now_ms()) {
             Reading::Chat(units) => self.chat(frame, units),
             Reading::Unreadable(why) if judged && self.unreadable(why) => None,
+            // It keeps its place behind a message that is being settled.
+            Reading::NotChat | Reading::Unreadable(_) if judged && self.settling.is_some() => {
+                self.waiting.push_back((frame, Vec::new()));
+                None
+            }
             Reading::NotChat | Reading::Unreadable(_) => self.forward(from, frame),
         }
     }
@@ -302,11 +244,45 @@ impl Session {
 
     /// Judges a chat frame now, or puts it in line.
     fn chat(&mut self, frame: Frame, units: Vec<Unit>) -> Option<End> {
-        if self.settling.is_some() || !self.waiting.is_empty() || self.must_wait(&units) {
-            self.waiting.push_back((frame, units));
-            return None;
+        if self.route.config.mode == Mode::Egress {
+            self.note_channels(&units);
         }
-        self.judge(frame, units, false)
+        let behind = !self.waiting.is_empty() || self.must_wait(&units);
+        match (self.settling.is_some(), behind) {
+            (false, false) => self.judge(frame, units, false),
+            (false, true) if self.waiting.len() >= self.gate.config.limits.waiting_max => {
+                self.turn_away(&units)
+            }
+            _ => {
+                self.waiting.push_back((frame, units));
+                None
+            }
+        }
+    }
+
+    fn note_channels(&mut self, units: &[Unit]) {
+        for unit in units {
+            let channel = &unit.message.channel;
+            if self.channels.len() < CHANNELS_MAX && !self.channels.contains(channel) {
+                self.channels.insert(channel.clone());
+            }
+        }
+    }
+
+    /// Drops what comes when too much waits behind a held message, and says so.
+    fn turn_away(&mut self, units: &[Unit]) -> Option<End> {
+        for unit in units {
+            self.gate.metrics.discard("waiting_full");
+            let notice = Notice {
+                kind: NoticeKind::Dropped,
+                language: self.route.config.language,
+                rule: "while_held".to_owned(),
+            };
+            if let Some(end) = self.tell(&unit.message, &notice) {
+                return Some(end);
+            }
+        }
+        None
     }
 
     /// Whether policy lets these wait until the sender's held message has met its end.
@@ -320,7 +296,11 @@ impl Session {
     }
 
     fn judge(&mut self, frame: Frame, units: Vec<Unit>, leaving: bool) -> Option<End> {
-        let holds_on = leaving || self.while_held() == WhileHeld::Hold;
+        let holds_on = match self.while_held() {
+            WhileHeld::Pass => false,
+            WhileHeld::Wait => leaving,
+            WhileHeld::Hold => true,
+        };
         let channels =
             if holds_on && !self.held.is_empty() { self.held.clone() } else { Vec::new() };
         let alone = (0..units.len()).map(|index| self.alone(&frame, &units, index)).collect();
@@ -376,17 +356,25 @@ impl Session {
         self.go_on()
     }
 
-    /// Judges what waited, as far as nothing holds it up any more.
+    /// Goes on with what waited, as far as nothing holds it up any more: chat in its order, and
+    /// what is not chat past a held message.
     fn go_on(&mut self) -> Option<End> {
-        if self.settling.is_some() {
-            return None;
+        while self.settling.is_none() {
+            let (_, first) = self.waiting.front()?;
+            let next = match !first.is_empty() && self.must_wait(first) {
+                true => self.waiting.iter().position(|(_, units)| units.is_empty())?,
+                false => 0,
+            };
+            let (frame, units) = self.waiting.remove(next)?;
+            let end = match units.is_empty() {
+                true => self.forward(judged_leg(self.route.config.mode), frame),
+                false => self.judge(frame, units, false),
+            };
+            if end.is_some() {
+                return end;
+            }
         }
-        let free = self.waiting.front().is_some_and(|(_, units)| !self.must_wait(units));
-        if !free {
-            return None;
-        }
-        let (frame, units) = self.waiting.pop_front()?;
-        self.judge(frame, units, false)
+        None
     }
 
     fn tell(&mut self, about: &crate::message::Message, notice: &protocol::Notice) -> Option<End> {
@@ -410,79 +398,6 @@ impl Session {
             true => None,
             false => Some(End::stalled(stalled)),
         }
-    }
-
-    fn order(&mut self, order: Order) -> Option<End> {
-        match order {
-            Order::Release(hold) => {
-                let holds = self.gate.holds.clone();
-                self.claims.push(Box::pin(async move {
-                    let claimed = holds.claim(&hold.id).await;
-                    (hold, claimed)
-                }));
-                None
-            }
-            Order::Show(hold) => self.forward(protocol::Leg::Server, hold.frame.frame()),
-            Order::Ended(hold) => self.ended(&hold),
-        }
-    }
-
-    /// Writes a release that is ours to write, and only then.
-    fn claimed(&mut self, hold: &Arc<Hold>, claimed: Result<bool, StoreError>) -> Option<End> {
-        match claimed {
-            Ok(true) => {
-                self.unflushed.push(hold.id.clone());
-                self.forward(protocol::Leg::Client, hold.frame.frame()).or_else(|| self.ended(hold))
-            }
-            Ok(false) => None,
-            Err(cause) => {
-                tracing::error!(%cause, hold = %hold.id, "a release could not be claimed");
-                self.gate.metrics.discard("claim_failed");
-                None
-            }
-        }
-    }
-
-    /// Tells the sender how a held message ended, and lets go what waited behind it.
-    fn ended(&mut self, hold: &Hold) -> Option<End> {
-        if let Some(at) = self.held.iter().position(|channel| *channel == hold.channel) {
-            self.held.swap_remove(at);
-        }
-        let timed_out = hold.decided.as_ref().is_some_and(|d| d.time_out_s.is_some());
-        let kind = match hold.state {
-            State::Denied if timed_out => NoticeKind::TimedOut,
-            State::Denied => NoticeKind::Denied,
-            State::Expired => NoticeKind::Expired,
-            State::Approved | State::Released => NoticeKind::Released,
-            State::Held | State::Withdrawn | State::Orphaned => return self.go_on(),
-        };
-        let (message, notice) = settle::notice_of(&self.gate, hold, kind);
-        let told = notice.and_then(|notice| self.tell(&message, &notice));
-        told.or_else(|| self.go_on())
-    }
-
-    fn check(&mut self) -> Option<End> {
-        let limits = &self.gate.config.limits;
-        let now = Instant::now();
-        for (name, leg) in
-            [(protocol::Leg::Client, &mut self.client), (protocol::Leg::Server, &mut self.server)]
-        {
-            if let Some(trouble) = leg.check(now, limits) {
-                return Some(End::trouble(name, trouble));
-            }
-        }
-        if let Some((first, frame, _)) = self.closing.take_if(|(_, _, until)| *until <= now) {
-            return Some(End::closed(first, frame));
-        }
-        let next = self.next_check();
-        self.timer.as_mut().reset(next);
-        None
-    }
-
-    fn next_check(&self) -> Instant {
-        let limits = &self.gate.config.limits;
-        let legs = self.client.next_check(limits).min(self.server.next_check(limits));
-        self.closing.as_ref().map_or(legs, |(_, _, until)| legs.min(*until))
     }
 }
 

@@ -53,14 +53,30 @@ async fn of_two_deciders_one_wins_and_the_other_is_told_who() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_connection_does_not_fill_the_queue_under_many_names() {
+    let dir = Dir::new();
+    let bounds = HoldConfig { held_max: 50, held_per_sender_max: 2, ..config() };
+    let life = live(&dir, bounds).await;
+    for number in 0..5 {
+        life.held(1, &format!("name {number}")).await;
+    }
+    let more = life.queue.hold(life.message(1, "another name")).await;
+    assert!(matches!(more, Err(HoldError::Full(5))), "{more:?}");
+    life.held(2, "another name").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn bounds_count_what_is_open_and_nothing_else() {
     let dir = Dir::new();
     let bounds = HoldConfig { held_max: 3, held_per_sender_max: 2, ..config() };
     let life = live(&dir, bounds).await;
-    let full = async |sender: &str| match life.queue.hold(life.message(1, sender)).await {
-        Ok(_) => None,
-        Err(HoldError::Full(bound)) => Some(bound),
-        Err(other) => panic!("{other}"),
+    let full = async |sender: &str| {
+        let live = if sender == "ben" { 1 } else { 2 };
+        match life.queue.hold(life.message(live, sender)).await {
+            Ok(_) => None,
+            Err(HoldError::Full(bound)) => Some(bound),
+            Err(other) => panic!("{other}"),
+        }
     };
     let first = life.held(1, "ben").await;
     // Refused for its id, it takes no room.
@@ -153,7 +169,7 @@ async fn a_failed_service_write_is_noted_and_not_repeated() {
 #[tokio::test(start_paused = true)]
 async fn a_session_that_reads_no_orders_counts_as_gone() {
     let dir = Dir::new();
-    let life = live(&dir, config()).await;
+    let life = live(&dir, HoldConfig { held_max: 1_000, ..config() }).await;
     let mut stuck = life.session("ben");
     let written = life.service(Ok(()));
     let mut held = Vec::new();

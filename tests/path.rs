@@ -232,3 +232,99 @@ async fn egress_judges_once_and_releases_to_who_is_there() {
     }
     stage.running.stop().await;
 }
+
+#[tokio::test]
+async fn releases_that_waited_for_their_sender_go_out_in_the_order_held() {
+    let mut stage = Stage::set(|_| {}).await;
+    let mut client = connect(stage.chat(), "/ws?user=ana").await;
+    let ids: Vec<String> = (0..8).map(|n| format!("held-{n}")).collect();
+    for id in &ids {
+        let notice = told(&mut client, id, &format!("i will snarfle, {id}")).await;
+        assert_eq!(notice["verdict"], "hold");
+    }
+    drop(client);
+    stage = stage.restart().await;
+    let ana = stage.moderator("ana").await;
+    for row in ana.queue().await.iter().rev() {
+        let id = row["id"].as_str().expect("an id");
+        assert_eq!(ana.act(id, "release").await.0, StatusCode::OK);
+    }
+    let _again = connect(stage.chat(), "/ws?user=ana").await;
+    for id in &ids {
+        assert_eq!(stage.hears().await["id"], id.as_str());
+    }
+    stage.running.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_too_much_to_wait_is_turned_away_and_the_rest_goes_on() {
+    let while_held = Some(WhileHeld::Wait);
+    let policy = PolicyConfig { while_held, ..PolicyConfig::default() };
+    let mut stage = Stage::set(|config| {
+        config.policy.insert("standard".to_owned(), policy);
+        config.limits.waiting_max = 2;
+    })
+    .await;
+    let mut client = connect(stage.chat(), "/ws?user=ana").await;
+    told(&mut client, "1", "i will snarfle").await;
+    say(&mut client, "2", "one").await;
+    say(&mut client, "3", "two").await;
+    assert_eq!(told(&mut client, "4", "three").await["verdict"], "drop");
+    let typing = r#"{"type":"typing"}"#;
+    futures_util::SinkExt::send(&mut client, typing.into()).await.expect("an open connection");
+    assert_eq!(stage.hears().await["type"], "typing", "what is not chat passes");
+    let ana = stage.moderator("ana").await;
+    let id = only_row(&ana.queue().await);
+    assert_eq!(ana.act(&id, "release").await.0, StatusCode::OK);
+    for expected in ["1", "2", "3"] {
+        assert_eq!(stage.hears().await["id"], expected);
+    }
+    stage.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_viewer_of_no_channel_yet_is_shown_no_release() {
+    let stage = Stage::set(|config| config.route[0].mode = Mode::Egress).await;
+    let mut there = connect(stage.chat(), "/ws").await;
+    let mut outside = connect(stage.room.address, "/ws").await;
+    say(&mut outside, "0", "hello").await;
+    assert_eq!(next_json(&mut there).await["id"], "0");
+    say(&mut outside, "1", "i will snarfle").await;
+    say(&mut outside, "2", "a line behind it").await;
+    assert_eq!(next_json(&mut there).await["id"], "2", "the first is held");
+    let mut late = connect(stage.chat(), "/ws").await;
+    let ana = stage.moderator("ana").await;
+    let id = only_row(&ana.queue().await);
+    assert_eq!(ana.act(&id, "release").await.0, StatusCode::OK);
+    assert_eq!(next_json(&mut there).await["id"], "1");
+    say(&mut outside, "3", "good night").await;
+    assert_eq!(next_json(&mut late).await["id"], "3");
+    stage.running.stop().await;
+}
+
+/// A server that says much at once to a client that says nothing.
+#[tokio::test]
+async fn a_burst_larger_than_the_backlog_arrives() {
+    const FRAMES: usize = 600;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let upstream = listener.local_addr().expect("its address");
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.expect("a connection");
+        let mut ws = tokio_tungstenite::accept_async(stream).await.expect("a handshake");
+        for n in 0..FRAMES {
+            let frame = format!("{n} {}", "x".repeat(1000));
+            let feed = futures_util::SinkExt::feed(&mut ws, frame.into()).await;
+            feed.expect("an open connection");
+        }
+        futures_util::SinkExt::flush(&mut ws).await.expect("an open connection");
+        std::future::pending::<()>().await;
+    });
+    let folder = Folder::new("burst");
+    let running = gate(config(&folder, upstream, |_| {})).await;
+    let mut client = connect(running.chat, "/ws").await;
+    for n in 0..FRAMES {
+        let frame = common::next(&mut client).await.into_text().expect("text");
+        assert!(frame.starts_with(&format!("{n} ")), "frame {n}");
+    }
+    running.stop().await;
+}

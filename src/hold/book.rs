@@ -57,11 +57,21 @@ pub struct Book {
 
 /// Who counts as one sender: the id, else the connection.
 fn sender(hold: &Hold) -> (String, String) {
-    let id = match hold.sender.id.as_str() {
-        "" => format!("\0{}", hold.live),
-        id => id.to_owned(),
-    };
-    (hold.route.clone(), id)
+    match hold.sender.id.as_str() {
+        "" => connection(hold),
+        id => (hold.route.clone(), id.to_owned()),
+    }
+}
+
+/// The connection, apart from every id: inline, a client may write another id in every message.
+fn connection(hold: &Hold) -> (String, String) {
+    (hold.route.clone(), format!("\0{}", hold.live))
+}
+
+/// The counts that a record is part of; a sender without an id is counted once.
+fn counted(hold: &Hold) -> impl Iterator<Item = (String, String)> {
+    let named = !hold.sender.id.is_empty();
+    named.then(|| sender(hold)).into_iter().chain([connection(hold)])
 }
 
 impl Book {
@@ -70,11 +80,14 @@ impl Book {
         if self.open.len() + self.reserved >= max {
             return Err(max);
         }
-        let theirs = self.by_sender.entry(sender(hold)).or_default();
-        if *theirs >= sender_max {
-            return Err(sender_max);
+        // A bridge speaks for many senders on one connection, but not for the whole queue.
+        let connection_max = sender_max.max(max / 10);
+        for (who, most) in [(sender(hold), sender_max), (connection(hold), connection_max)] {
+            if self.by_sender.get(&who).is_some_and(|count| *count >= most) {
+                return Err(most);
+            }
         }
-        *theirs += 1;
+        self.one_more(hold);
         self.reserved += 1;
         Ok(())
     }
@@ -85,12 +98,19 @@ impl Book {
         self.one_less(hold);
     }
 
+    fn one_more(&mut self, hold: &Hold) {
+        for who in counted(hold) {
+            *self.by_sender.entry(who).or_default() += 1;
+        }
+    }
+
     fn one_less(&mut self, hold: &Hold) {
-        let key = sender(hold);
-        if let Some(count) = self.by_sender.get_mut(&key) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_sender.remove(&key);
+        for who in counted(hold) {
+            if let Some(count) = self.by_sender.get_mut(&who) {
+                *count -= 1;
+                if *count == 0 {
+                    self.by_sender.remove(&who);
+                }
             }
         }
     }
@@ -116,7 +136,7 @@ impl Book {
         if row.ended_ms.is_none() {
             self.open.insert(place.clone());
             self.by_live.entry(hold.live).or_default().push(id.clone());
-            *self.by_sender.entry(sender(&hold)).or_default() += 1;
+            self.one_more(&hold);
         } else if !had_ended {
             self.ended.push_back(id.clone());
         }

@@ -109,7 +109,10 @@ impl Ledger {
             let Some((last, _)) = page.last() else { break };
             after = last.clone();
             for (id, bytes) in page {
-                self.book().put(read(&id, &bytes)?, bytes, orphan_ms);
+                let mut row = read(&id, &bytes)?;
+                // The connections of an earlier start are gone, whatever number a new one gets.
+                Arc::make_mut(&mut row.hold).live = 0;
+                self.book().put(row, bytes, orphan_ms);
             }
         }
         self.metrics.held.set(self.book().held() as i64);

@@ -38,6 +38,8 @@ pub struct Leg {
     /// Since when bytes are there that make no whole message.
     partial: Option<Instant>,
     heard: Instant,
+    /// It is not read at present, for the other side's sake: its silence means nothing.
+    suspended: bool,
     pinged: bool,
     /// Pings in the present second.
     pings: (u32, Instant),
@@ -99,6 +101,7 @@ impl Leg {
             stalled: None,
             partial: None,
             heard: now,
+            suspended: false,
             pinged: false,
             pings: (0, now),
             broken: false,
@@ -112,6 +115,20 @@ impl Leg {
         self.codec.waiting()
     }
 
+    /// Notes that the leg is not read for now.
+    pub fn suspend(&mut self) {
+        self.suspended = true;
+    }
+
+    pub fn suspended(&self) -> bool {
+        self.suspended
+    }
+
+    /// We have sent our close frame: nothing more can be said.
+    pub fn closing(&self) -> bool {
+        self.closing
+    }
+
     /// Nothing more will be heard from this leg, and nothing more can be said to it.
     pub fn done(&self) -> bool {
         self.ended && (!self.unflushed || self.broken)
@@ -119,6 +136,12 @@ impl Leg {
 
     /// The next frame or the end of the leg; pings and pongs are dealt with here.
     pub fn poll_hear(&mut self, cx: &mut Context<'_>, limits: &LimitsConfig) -> Poll<Heard> {
+        if self.suspended {
+            // Its time counts again from now.
+            self.suspended = false;
+            self.heard = Instant::now();
+            self.partial = None;
+        }
         while !self.ended {
             let item = match self.codec.next() {
                 Ok(Some(item)) => item,
@@ -126,9 +149,10 @@ impl Leg {
                     Poll::Ready(true) => continue,
                     Poll::Ready(false) => return Poll::Ready(self.last(Last::Lost)),
                     Poll::Pending => {
-                        if self.codec.unfinished() && self.partial.is_none() {
-                            self.partial = Some(Instant::now());
-                        }
+                        self.partial = match self.codec.unfinished() {
+                            true => self.partial.or_else(|| Some(Instant::now())),
+                            false => None,
+                        };
                         return Poll::Pending;
                     }
                 },
@@ -244,7 +268,7 @@ impl Leg {
         if self.stalled.is_some_and(|since| passed(since, limits.stall_ms)) {
             return Some(Trouble::Stalled);
         }
-        if self.ended {
+        if self.ended || self.suspended {
             return None;
         }
         if self.partial.is_some_and(|since| passed(since, limits.partial_ms)) {
@@ -262,17 +286,17 @@ impl Leg {
     }
 
     /// When `check` has something to say at the earliest.
-    pub fn next_check(&self, limits: &LimitsConfig) -> Instant {
-        let quiet = if self.pinged { limits.dead_ms } else { limits.ping_ms };
+    pub fn next_check(&self, now: Instant, limits: &LimitsConfig) -> Instant {
         let after = |since: Instant, ms: u64| since + Duration::from_millis(ms);
-        let mut next = after(self.heard, if self.ended { limits.dead_ms } else { quiet });
-        if let Some(since) = self.stalled {
-            next = next.min(after(since, limits.stall_ms));
-        }
-        if let Some(since) = self.partial {
-            next = next.min(after(since, limits.partial_ms));
-        }
-        next
+        let stalled = self.stalled.map(|since| after(since, limits.stall_ms));
+        let quiet = match (self.ended || self.suspended, self.pinged || self.closing) {
+            (true, _) => after(now, limits.ping_ms),
+            (false, true) => after(self.heard, limits.dead_ms),
+            (false, false) => after(self.heard, limits.ping_ms),
+        };
+        let unfinished = self.partial.filter(|_| !self.ended && !self.suspended);
+        let unfinished = unfinished.map(|since| after(since, limits.partial_ms));
+        [stalled, unfinished].into_iter().flatten().fold(quiet, Instant::min)
     }
 
     /// Ends the transport after the close frames, reading on a little: closing a socket with

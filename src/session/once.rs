@@ -74,10 +74,8 @@ fn key(message: &Message) -> u128 {
         salt.hash(&mut hash);
         message.route.hash(&mut hash);
         message.channel.hash(&mut hash);
-        match &message.id {
-            Some(id) => (true, id).hash(&mut hash),
-            None => (false, &message.sender.id, &message.text).hash(&mut hash),
-        }
+        // With its text: an id is often the sender's own choice, and an edit keeps it.
+        (&message.id, &message.sender.id, &message.text).hash(&mut hash);
         hash.finish()
     };
     u128::from(half(0)) << 64 | u128::from(half(1))
@@ -109,6 +107,8 @@ mod tests {
             let said = message(id, text);
             assert_eq!(once.settle(&said, remove()).await, Fate::Remove);
             assert_eq!(once.settle(&said, keep()).await, Fate::Remove, "settled before");
+            let other = message(id, "something else");
+            assert_eq!(once.settle(&other, keep()).await, Fate::Keep, "an id is no free pass");
             tokio::time::advance(life).await;
             assert_eq!(once.settle(&said, keep()).await, Fate::Keep, "forgotten");
         }

@@ -9,7 +9,7 @@ use std::{
 use futures_util::StreamExt;
 use tokio::sync::watch;
 
-use super::{End, Session};
+use super::{End, Session, judged_leg};
 
 /// How long a closing handshake may take before the transport is cut.
 pub const CLOSING: Duration = Duration::from_secs(3);
@@ -37,6 +37,10 @@ impl Session {
                 let settled = settling.await;
                 self.settled(settled);
             } else if let Some((frame, units)) = self.waiting.pop_front() {
+                if units.is_empty() {
+                    self.forward(judged_leg(self.route.config.mode), frame);
+                    continue;
+                }
                 // What waited behind a held message is held as well: its sender will not be
                 // here when that one is decided.
                 self.judge(frame, units, true);

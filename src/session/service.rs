@@ -9,7 +9,7 @@ use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
         Message,
-        protocol::{Role, WebSocketConfig},
+        protocol::{Role, WebSocketConfig, frame::coding::CloseCode},
     },
 };
 
@@ -74,8 +74,17 @@ async fn send(route: &Route, tls: &Arc<ClientConfig>, frame: Frame) -> Result<()
         Frame::Binary(bytes) => Message::Binary(bytes),
     };
     ws.send(message).await.map_err(|c| text(&c))?;
-    // The close handshake's answer proves that the frame before it was read.
     ws.close(None).await.map_err(|c| text(&c))?;
-    while let Some(Ok(_)) = ws.next().await {}
-    Ok(())
+    // Only the answer to our close proves that the frame before it was read; a server that closes
+    // for a reason of its own, or resets, has proved nothing.
+    while let Some(heard) = ws.next().await {
+        if let Message::Close(frame) = heard.map_err(|c| text(&c))? {
+            return match frame {
+                None => Ok(()),
+                Some(frame) if frame.code == CloseCode::Normal => Ok(()),
+                Some(frame) => Err(format!("closed with {}", frame.code)),
+            };
+        }
+    }
+    Err("gone without an answer".to_owned())
 }

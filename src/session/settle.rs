@@ -113,7 +113,7 @@ async fn hold(
     judgement: Judgement,
     alone: Frame,
 ) -> Outcome {
-    let held_ms = now_ms();
+    let held_ms = gate.holds.now_ms();
     let main = judgement.main_finding().cloned();
     let told = |kind| policy.notices.then(|| notice(route, kind, main.as_ref()));
     let id = gate.holds.fresh_id();

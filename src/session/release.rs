@@ -1,0 +1,76 @@
+//! Carries out what the hold queue orders: releases, and the ends of held messages.
+
+use std::sync::Arc;
+
+use super::{End, Session, settle};
+use crate::{
+    hold::{Hold, Order, State},
+    protocol::{self, NoticeKind},
+    store::StoreError,
+};
+
+impl Session {
+    pub(super) fn order(&mut self, order: Order) -> Option<End> {
+        match order {
+            // Nothing more is said to a server that was told goodbye: when this session is gone,
+            // the queue finds another way.
+            Order::Release(_) if self.closing.is_some() => None,
+            Order::Release(hold) => {
+                let holds = self.gate.holds.clone();
+                self.claims.push_back(Box::pin(async move {
+                    let claimed = holds.claim(&hold.id).await;
+                    (hold, claimed)
+                }));
+                None
+            }
+            // A route may have many rooms, and messages to one person alone.
+            Order::Show(hold) if !self.channels.contains(&hold.channel) => None,
+            Order::Show(hold) => self.forward(protocol::Leg::Server, hold.frame.frame()),
+            Order::Ended(hold) => self.ended(&hold),
+        }
+    }
+
+    /// Writes a release that is ours to write, and only then.
+    pub(super) fn claimed(
+        &mut self,
+        hold: &Arc<Hold>,
+        claimed: Result<bool, StoreError>,
+    ) -> Option<End> {
+        match claimed {
+            // Claimed in the moment of a close: it cannot be written, and must not seem to be.
+            Ok(true) if self.server.closing() => {
+                let (holds, id) = (self.gate.holds.clone(), hold.id.clone());
+                tokio::spawn(async move { holds.written(&id, false).await });
+                None
+            }
+            Ok(true) => {
+                self.unflushed.push(hold.id.clone());
+                self.forward(protocol::Leg::Client, hold.frame.frame()).or_else(|| self.ended(hold))
+            }
+            Ok(false) => None,
+            Err(cause) => {
+                tracing::error!(%cause, hold = %hold.id, "a release could not be claimed");
+                self.gate.metrics.discard("claim_failed");
+                None
+            }
+        }
+    }
+
+    /// Tells the sender how a held message ended, and lets go what waited behind it.
+    fn ended(&mut self, hold: &Hold) -> Option<End> {
+        if let Some(at) = self.held.iter().position(|channel| *channel == hold.channel) {
+            self.held.swap_remove(at);
+        }
+        let timed_out = hold.decided.as_ref().is_some_and(|d| d.time_out_s.is_some());
+        let kind = match hold.state {
+            State::Denied if timed_out => NoticeKind::TimedOut,
+            State::Denied => NoticeKind::Denied,
+            State::Expired => NoticeKind::Expired,
+            State::Approved | State::Released => NoticeKind::Released,
+            State::Held | State::Withdrawn | State::Orphaned => return self.go_on(),
+        };
+        let (message, notice) = settle::notice_of(&self.gate, hold, kind);
+        let told = notice.and_then(|notice| self.tell(&message, &notice));
+        told.or_else(|| self.go_on())
+    }
+}
