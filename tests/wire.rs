@@ -254,6 +254,44 @@ fn irc_frames_from_the_server() {
     check_table("irc-egress.toml");
 }
 
+/// Unless a route says otherwise, nothing that was not read gets through.
+#[test]
+fn binary_frames_do_not_pass_by_default() {
+    for protocol in ["text", "generic", "owncast"] {
+        for (mode, leg) in [(Mode::Inline, Leg::Client), (Mode::Egress, Leg::Server)] {
+            let route = RouteConfig { protocol: protocol.into(), mode, ..RouteConfig::default() };
+            let mut open = dialect(&route).expect("the settings are right").open(seat(mode, ""));
+            let frame = Frame::Binary(Bytes::from_static(&[0xc3, 0x28, 0]));
+            let reading = open.read(leg, &frame, 0);
+            assert!(matches!(reading, Reading::Unreadable(_)), "{protocol}: {reading:?}");
+        }
+    }
+}
+
+/// Two connections that say nothing of themselves are two senders, and each stays who it is.
+#[test]
+fn connections_without_a_name_are_senders_of_their_own() {
+    for (protocol, said) in [
+        ("text", "x"),
+        ("generic", r#"{"type":"chat","text":"x"}"#),
+        ("owncast", r#"{"type":"CHAT","body":"x"}"#),
+    ] {
+        let route = RouteConfig { protocol: protocol.into(), ..RouteConfig::default() };
+        let dialect = dialect(&route).expect("the settings are right");
+        let senders = [(); 2].map(|()| {
+            let mut open = dialect.open(seat(Mode::Inline, ""));
+            let ids =
+                [(); 2].map(|()| match open.read(Leg::Client, &Frame::Text(said.into()), 0) {
+                    Reading::Chat(units) => units[0].message.sender.id.clone(),
+                    other => panic!("{protocol}: {other:?}"),
+                });
+            assert_eq!(ids[0], ids[1], "{protocol}: one connection");
+            ids[0].clone()
+        });
+        assert_ne!(senders[0], senders[1], "{protocol}: two connections");
+    }
+}
+
 /// Settings that are refused, and the key that the refusal names.
 #[test]
 fn wrong_settings_are_named() {

@@ -18,6 +18,7 @@ mod me;
 mod pointer;
 mod shape;
 mod template;
+mod wide;
 
 /// The shapes of chat servers that are known by name.
 const PRESETS: &str = include_str!("json/presets.toml");
@@ -126,6 +127,9 @@ impl Protocol for Json {
             return Reading::NotChat;
         }
         let binary = matches!(frame, Frame::Binary(_));
+        if binary && wide::looks_like_json(frame.bytes()) {
+            return Reading::Unreadable("JSON in UTF-16 or UTF-32");
+        }
         // Servers that do not care for the opcode read JSON from a binary frame too, so one that
         // looks like JSON is judged as JSON.
         if binary && !looks_like_json(frame.bytes()) {
