@@ -307,7 +307,7 @@ pub struct RouteConfig {
     pub blocked_paths: Vec<String>,
     /// A frame that may be chat but cannot be understood without doubt.
     pub on_unreadable: Unjudged,
-    /// A binary frame where the protocol speaks text.
+    /// A binary frame without chat that can be judged, where the protocol speaks text.
     pub on_binary: Unjudged,
     pub language: Language,
     /// Where the client's identity stands in its handshake, if it can be trusted there.
@@ -331,7 +331,7 @@ impl Default for RouteConfig {
             http: HttpMode::Block,
             blocked_paths: Vec::new(),
             on_unreadable: Unjudged::Drop,
-            on_binary: Unjudged::Pass,
+            on_binary: Unjudged::Drop,
             language: Language::En,
             identity: None,
             service: None,

@@ -248,6 +248,7 @@ async fn compare(protocol: &str, seeds: std::ops::Range<u64>) {
         route.protocol = protocol.to_owned();
         // Free text on a JSON route is not chat; that it may be dropped is tested elsewhere.
         route.on_unreadable = tidegate::config::Unjudged::Pass;
+        route.on_binary = tidegate::config::Unjudged::Pass;
     });
     let flood = FloodConfig { messages_max: 100, repeats_max: 100, window_ms: 100 };
     let policy = PolicyConfig { flood: Some(flood), ..PolicyConfig::default() };

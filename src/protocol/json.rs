@@ -18,6 +18,7 @@ mod me;
 mod pointer;
 mod shape;
 mod template;
+mod wide;
 
 /// The shapes of chat servers that are known by name.
 const PRESETS: &str = include_str!("json/presets.toml");
@@ -101,8 +102,8 @@ struct Compiled {
 
 impl Dialect for JsonDialect {
     fn open(&self, seat: Seat) -> Box<dyn Protocol> {
-        let writer = seat.writer(&self.user_parameter);
-        Box::new(Json { compiled: self.compiled.clone(), writer, told: None, seat })
+        let (writer, stranger) = (seat.writer(&self.user_parameter), seat.stranger());
+        Box::new(Json { compiled: self.compiled.clone(), writer, stranger, told: None, seat })
     }
 }
 
@@ -110,7 +111,9 @@ struct Json {
     compiled: Arc<Compiled>,
     seat: Seat,
     /// Who writes on this connection, by its handshake.
-    writer: Sender,
+    writer: Option<Sender>,
+    /// Who writes where nothing says who does.
+    stranger: Sender,
     /// Who writes on this connection, by what the server told it.
     told: Option<Sender>,
 }
@@ -124,6 +127,9 @@ impl Protocol for Json {
             return Reading::NotChat;
         }
         let binary = matches!(frame, Frame::Binary(_));
+        if binary && wide::looks_like_json(frame.bytes()) {
+            return Reading::Unreadable("JSON in UTF-16 or UTF-32");
+        }
         // Servers that do not care for the opcode read JSON from a binary frame too, so one that
         // looks like JSON is judged as JSON.
         if binary && !looks_like_json(frame.bytes()) {
@@ -182,20 +188,31 @@ impl Json {
             }
             false => cuts(frame.as_bytes(), std::slice::from_ref(&line.at), b'\n')[0].clone(),
         };
-        let sender = match (&self.told, found.sender.id.is_empty()) {
-            (Some(told), _) => told.clone(),
-            (None, true) => self.writer.clone(),
-            (None, false) => found.sender.clone(),
-        };
         let message = Message {
             route: self.seat.route.clone(),
             channel: found.channel.clone().unwrap_or_else(|| self.seat.path.clone()),
-            sender,
+            sender: self.sender(&found.sender),
             id: found.id.clone(),
             text: found.text.clone(),
             at_ms: now_ms,
         };
         Unit { message, whole, text: line.in_frame(found.spelling.clone()) }
+    }
+
+    /// Who wrote a message that names `said` as its sender.
+    ///
+    /// Inline a client writes its frames as it likes, so that the server's word comes first and
+    /// the handshake's next: who is timed out cannot go on under a name of each frame's own, nor
+    /// have somebody else timed out.
+    fn sender(&self, said: &Sender) -> Sender {
+        let claimed = |who: &Sender| Sender { id: seat::claimed(who.id.clone()), ..who.clone() };
+        match (self.seat.mode, &self.told, &self.writer) {
+            (Mode::Inline, Some(told), _) => claimed(told),
+            (Mode::Inline, None, Some(writer)) if writer.id != claimed(said).id => writer.clone(),
+            (_, None, None) if said.id.is_empty() => self.stranger.clone(),
+            (Mode::Inline, ..) => claimed(said),
+            (Mode::Egress, ..) => said.clone(),
+        }
     }
 
     /// The frame after `fates`; `alone` leaves out lines in which no message is kept.

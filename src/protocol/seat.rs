@@ -1,5 +1,13 @@
 //! Answers what a connection's handshake says of it.
 
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
 use super::{Leg, Seat};
 use crate::{
     config::{IdentitySource, Mode, RouteConfig},
@@ -12,6 +20,15 @@ pub const NAME_BYTES_MAX: usize = 512;
 
 /// The query parameter that names the user where the settings name none.
 const USER_PARAMETER: &str = "user";
+
+/// Begins the id of a sender of whom nothing but the connection is known.
+const CONNECTION: &str = "connection:";
+
+/// Tells this process's connections from those of which older records speak.
+static PROCESS: LazyLock<u32> = LazyLock::new(|| RandomState::new().hash_one(0) as u32);
+
+/// The connections of unknown senders so far.
+static STRANGERS: AtomicU64 = AtomicU64::new(0);
 
 /// The query parameter in which a route's clients say who they are.
 pub fn user_parameter(route: &RouteConfig) -> String {
@@ -27,14 +44,40 @@ impl Seat {
         matches!((self.mode, leg), (Mode::Inline, Leg::Client) | (Mode::Egress, Leg::Server))
     }
 
-    /// Who writes on the client leg, as the query says. In egress that is a viewer, who wrote
-    /// nothing of what is judged.
-    pub(super) fn writer(&self, parameter: &str) -> Sender {
-        let value = match self.mode {
-            Mode::Inline => parameter_of(&self.query, parameter).unwrap_or_default(),
+    /// Who writes on the client leg, where the query says so. In egress that is a viewer, who
+    /// wrote nothing of what is judged.
+    pub(super) fn writer(&self, parameter: &str) -> Option<Sender> {
+        let said = match self.mode {
+            Mode::Inline => parameter_of(&self.query, parameter)?,
+            Mode::Egress => return None,
+        };
+        (!said.is_empty()).then(|| Sender {
+            id: claimed(said.clone()),
+            name: said,
+            roles: Vec::new(),
+        })
+    }
+
+    /// Stands for a sender of whom nothing is known. Inline each connection is one, so that its
+    /// pace is known and it can be timed out; in egress all are one, for every viewer alike.
+    pub(super) fn stranger(&self) -> Sender {
+        let id = match self.mode {
+            Mode::Inline => {
+                let number = STRANGERS.fetch_add(1, Ordering::Relaxed);
+                format!("{CONNECTION}{:08x}-{number}", *PROCESS)
+            }
             Mode::Egress => String::new(),
         };
-        Sender { id: value.clone(), name: value, roles: Vec::new() }
+        Sender { id, ..Sender::default() }
+    }
+}
+
+/// An id that somebody wrote, kept apart from those of connections: one that looks like theirs,
+/// behind any number of `~`, gets one more `~`. So two ids never become one.
+pub fn claimed(id: String) -> String {
+    match id.trim_start_matches('~').starts_with(CONNECTION) {
+        true => format!("~{id}"),
+        false => id,
     }
 }
 
@@ -78,5 +121,46 @@ mod tests {
         check("user=%zz", None);
         check("user=%ff", None);
         check(&format!("user={}", "a".repeat(513)), None);
+    }
+
+    fn seat(mode: Mode, query: &str) -> Seat {
+        let query = query.to_owned();
+        Seat { route: "r".into(), mode, path: "/".into(), query, subprotocol: None }
+    }
+
+    #[test]
+    fn strangers_are_apart() {
+        let [a, b] = [(); 2].map(|()| seat(Mode::Inline, "").stranger());
+        assert!(a.id.starts_with(CONNECTION) && b.id.starts_with(CONNECTION));
+        assert_ne!(a.id, b.id);
+        assert_eq!((a.name.as_str(), b.name.as_str()), ("", ""));
+        assert_eq!(seat(Mode::Egress, "").stranger(), Sender::default());
+        // Nobody becomes one by saying so.
+        let query = format!("user={}", b.id);
+        let writer = seat(Mode::Inline, &query).writer("user").expect("a name");
+        assert_eq!((writer.id, writer.name), (format!("~{}", b.id), b.id));
+    }
+
+    #[test]
+    fn claimed_ids_stay_different() {
+        let check = |id: &str, expected| assert_eq!(claimed(id.into()), expected);
+        check("ana", "ana");
+        check("~ana", "~ana");
+        check("connections", "connections");
+        check("connection:1", "~connection:1");
+        check("~connection:1", "~~connection:1");
+        check("~~connection:1", "~~~connection:1");
+    }
+
+    #[test]
+    fn a_writer_is_who_the_query_names() {
+        let check = |mode, query, expected: Option<&str>| {
+            let writer = seat(mode, query).writer("user");
+            assert_eq!(writer.map(|writer| writer.id).as_deref(), expected, "{query:?}");
+        };
+        check(Mode::Inline, "user=ana", Some("ana"));
+        check(Mode::Inline, "user=", None);
+        check(Mode::Inline, "", None);
+        check(Mode::Egress, "user=ana", None);
     }
 }

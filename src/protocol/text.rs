@@ -22,7 +22,7 @@ struct TextDialect {
 
 impl Dialect for TextDialect {
     fn open(&self, seat: Seat) -> Box<dyn Protocol> {
-        let sender = seat.writer(&self.user_parameter);
+        let sender = seat.writer(&self.user_parameter).unwrap_or_else(|| seat.stranger());
         Box::new(Text { seat, sender, on_binary: self.on_binary })
     }
 }

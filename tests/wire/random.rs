@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use bytes::Bytes;
 use proptest::prelude::*;
 use tidegate::{
-    config::{JsonConfig, Mode, RouteConfig},
+    config::{JsonConfig, Mode, RouteConfig, Unjudged},
     message::Fate,
     protocol::{Dialect, Frame, Leg, Protocol, Reading, Unit, dialect},
 };
@@ -117,6 +117,8 @@ fn routes() -> Vec<RouteConfig> {
             protocol: protocol.into(),
             json: json.clone(),
             mode,
+            // What is left of a frame can be no chat, and then has to pass as it did within.
+            on_binary: Unjudged::Pass,
             ..RouteConfig::default()
         })
     });

@@ -231,7 +231,9 @@ impl Shape {
         let raw = if pointer.outer { outer.find(pointer)? } else { node.find(pointer)? };
         Ok(match Scalar::of(raw)? {
             Scalar::Text(kind) => self.kinds.iter().any(|known| *known == kind),
-            Scalar::Absent | Scalar::Nested => false,
+            // JavaScript's == takes `["chat"]` for `"chat"`.
+            Scalar::Nested => return Err("a kind that is an object or an array"),
+            Scalar::Absent => false,
         })
     }
 
