@@ -19,6 +19,10 @@ use password::Hasher;
 
 pub use password::PASSWORD_CHARS_MIN;
 
+/// The cookie that carries a session's secret: without TLS, and with it. `__Host-` binds it to one
+/// host and to TLS; browsers refuse it without.
+pub const COOKIE_NAMES: [&str; 2] = ["tidegate", "__Host-tidegate"];
+
 /// A record that two logins change at once is read again this often before giving up.
 const RETRIES_MAX: usize = 8;
 

@@ -32,6 +32,7 @@ pub fn router(doors: Doors) -> Router {
         .route("/control/user", post(add_user))
         .route("/control/token", post(issue_token))
         .route("/control/audit", get(verify_audit))
+        .route("/control/erase", post(erase))
         .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "not_found", "nothing is here") })
         .with_state(doors)
 }
@@ -54,6 +55,15 @@ pub struct NewUser {
 pub struct NewToken {
     pub name: String,
     pub scopes: Vec<Scope>,
+}
+
+/// Whose texts are to be erased, as the command sends it.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Erasure {
+    pub route: String,
+    /// The sender's id.
+    pub sender: String,
 }
 
 async fn ready(State(doors): State<Doors>) -> (StatusCode, Json<Value>) {
@@ -106,6 +116,16 @@ async fn verify_audit(
         Err(broken) => json!({ "ok": false, "message": broken.to_string() }),
     };
     Ok(Json(answer))
+}
+
+async fn erase(State(doors): State<Doors>, request: Request<Body>) -> Result<Json<Value>, Failure> {
+    permit(&doors, request.headers())?;
+    let whose: Erasure = read_json(request, BODY_BYTES_MAX).await?;
+    let erased = doors.holds.erase_sender(&whose.route, &whose.sender).await?;
+    doors.audit.flush().await;
+    // Who it was is what they want forgotten.
+    tracing::info!(route = whose.route, erased, "a sender's texts were erased");
+    Ok(Json(json!({ "erased": erased })))
 }
 
 fn permit(doors: &Doors, headers: &HeaderMap) -> Result<(), Failure> {

@@ -45,7 +45,7 @@ pub enum Command {
     Judge(judge::JudgeArgs),
     /// Measure detection on labelled rows
     Eval(eval::EvalArgs),
-    /// Check the log of what was decided
+    /// Check the log of what was decided, or erase a sender's texts
     Audit {
         #[command(subcommand)]
         command: AuditCommand,
@@ -123,6 +123,17 @@ pub struct RunArgs {
 pub enum AuditCommand {
     /// Verify the chain and name the first bad record
     Verify {
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Erase what is stored of one sender's texts; the record of decisions stays
+    Erase {
+        /// The route's name; its path where it has none
+        #[arg(long)]
+        route: String,
+        /// The sender's id, as the record has it
+        #[arg(long, value_name = "ID")]
+        sender: String,
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },

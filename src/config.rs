@@ -73,14 +73,16 @@ pub struct ListenConfig {
     pub connections_per_ip_max: usize,
     /// New connections a second over all addresses, so that a reconnect storm is spread.
     pub accept_per_second: u32,
-    /// From accept to 101, the upstream's handshake included.
+    /// For each step up to the 101: TLS, the request's headers, dialling the upstream, its answer,
+    /// and the client's taking of ours.
     pub handshake_ms: u64,
     pub header_bytes_max: usize,
     /// The body of a plain HTTP request or answer that is passed through.
     pub body_bytes_max: usize,
     /// At SIGTERM, closes with 1012 are spread over this window.
     pub drain_ms: u64,
-    /// At SIGTERM, the process ends after this at the latest.
+    /// At SIGTERM, whoever is still connected after this is cut off; the process ends then, and up
+    /// to four seconds later where something is still being written.
     pub grace_ms: u64,
 }
 

@@ -18,6 +18,8 @@ const TAIL_BYTES_MAX: usize = 16;
 const TAIL_MS: u64 = 10_000;
 /// No policy looks further back, so a sender who was silent for longer is forgotten.
 const FORGET_MS: u64 = 600_000;
+/// Time-outs of one sender that run at once; only undoing needs more than the longest.
+const TIME_OUTS_MAX: usize = 8;
 /// Enough that two threads seldom meet, few enough that each has room for several senders.
 const SHARDS_MAX: usize = 64;
 
@@ -35,11 +37,15 @@ pub struct History {
     /// Senders in one generation of one shard.
     generation_max: usize,
     /// Apart from the rest, so that a crowd of new senders cannot wash a time-out away.
-    time_outs: Mutex<HashMap<Key, u64>>,
+    time_outs: Mutex<HashMap<Key, Ends>>,
     time_outs_max: usize,
 }
 
 type Key = u128;
+
+/// When each of a sender's time-outs ends. The last one counts: a shorter time-out shortens none,
+/// and undoing one leaves the others.
+type Ends = Vec<u64>;
 
 #[derive(Default)]
 struct Shard {
@@ -109,21 +115,37 @@ impl History {
         recent
     }
 
-    /// Drops a sender's messages in a channel until then (Unix milliseconds).
+    /// Drops a sender's messages in a channel until then (Unix milliseconds), or for longer where
+    /// an earlier time-out does.
     pub fn time_out(&self, route: &str, channel: &str, sender: &str, until_ms: u64) {
         let key = self.key(route, channel, sender);
         let mut time_outs = lock(&self.time_outs);
         if time_outs.len() >= self.time_outs_max && !time_outs.contains_key(&key) {
             // Only moderators come here, so a look at all of them is affordable. The one that
             // ends first, perhaps long over, makes room.
-            let soonest = time_outs.iter().min_by_key(|(_, until)| **until).map(|(key, _)| *key);
+            let soonest = time_outs.iter().min_by_key(|(_, ends)| ends.iter().max());
+            let soonest = soonest.map(|(key, _)| *key);
             soonest.map(|key| time_outs.remove(&key));
         }
-        time_outs.insert(key, until_ms);
+        let ends = time_outs.entry(key).or_default();
+        ends.push(until_ms);
+        if ends.len() > TIME_OUTS_MAX {
+            ends.sort_unstable();
+            ends.remove(0);
+        }
     }
 
-    pub fn lift_time_out(&self, route: &str, channel: &str, sender: &str) {
-        lock(&self.time_outs).remove(&self.key(route, channel, sender));
+    /// Takes one time-out back, named by its end; what else silences the sender stays.
+    pub fn lift_time_out(&self, route: &str, channel: &str, sender: &str, until_ms: u64) {
+        let key = self.key(route, channel, sender);
+        let mut time_outs = lock(&self.time_outs);
+        let Some(ends) = time_outs.get_mut(&key) else { return };
+        if let Some(at) = ends.iter().position(|end| *end == until_ms) {
+            ends.swap_remove(at);
+        }
+        if ends.is_empty() {
+            time_outs.remove(&key);
+        }
     }
 
     /// How many senders are remembered now.
@@ -136,7 +158,8 @@ impl History {
     }
 
     fn timed_out_until(&self, key: Key, now: u64) -> Option<u64> {
-        lock(&self.time_outs).get(&key).copied().filter(|until| *until > now)
+        let last = lock(&self.time_outs).get(&key).and_then(|ends| ends.iter().max().copied());
+        last.filter(|until| *until > now)
     }
 
     fn key_of(&self, message: &Message) -> Option<Key> {
@@ -360,11 +383,43 @@ mod tests {
         }
         assert_eq!((until(4_999), until(5_000)), (Some(5_000), None));
         history.time_out("/", "#a", "una", 9_000);
-        history.lift_time_out("/", "#a", "una");
+        history.lift_time_out("/", "#a", "una", 9_000);
         assert_eq!(until(6_000), None);
         for n in 0..1_000_u64 {
             history.time_out("/", "#a", &format!("s{n}"), n);
         }
         assert_eq!(lock(&history.time_outs).len(), 100);
+    }
+
+    #[test]
+    fn the_longest_time_out_counts_and_each_is_undone_alone() {
+        let history = History::new(100);
+        let until = || note(&history, "una", "hi", 1).timed_out_until_ms;
+        let set = |end| history.time_out("/", "#a", "una", end);
+        let lift = |end| history.lift_time_out("/", "#a", "una", end);
+        for (what, end, expected) in [
+            ("set", 9_000, Some(9_000)),
+            ("set", 5_000, Some(9_000)),
+            ("set", 20_000, Some(20_000)),
+            ("lift", 20_000, Some(9_000)),
+            ("lift", 7_000, Some(9_000)),
+            ("set", 9_000, Some(9_000)),
+            ("lift", 9_000, Some(9_000)),
+            ("lift", 9_000, Some(5_000)),
+            ("lift", 5_000, None),
+            ("lift", 5_000, None),
+        ] {
+            if what == "set" {
+                set(end)
+            } else {
+                lift(end)
+            }
+            assert_eq!(until(), expected, "{what} {end}");
+        }
+        assert_eq!(lock(&history.time_outs).len(), 0);
+        (1..=100).for_each(|n| set(n * 1_000));
+        assert_eq!(until(), Some(100_000));
+        let kept: usize = lock(&history.time_outs).values().map(Vec::len).sum();
+        assert_eq!(kept, TIME_OUTS_MAX);
     }
 }

@@ -208,8 +208,9 @@ async fn assemble(
 }
 
 impl Running {
-    /// Stops accepting, closes what is open over the drain window, and ends within the grace time;
-    /// the store is free for the next process then.
+    /// Stops accepting, closes what is open over the drain window, and ends within the grace time,
+    /// and up to four seconds for what is being written; the store is free for the next process
+    /// then.
     pub async fn stop(self) {
         self.ready.set(false);
         // Fails only when every session is gone already.

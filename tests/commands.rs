@@ -77,6 +77,8 @@ fn exit_codes_are_stable() {
         (&["juggle"], 2),
         (&["config"], 2),
         (&["user", "add", "una", "--role", "king"], 2),
+        (&["audit", "erase", "--route", "/"], 2),
+        (&["audit", "erase", "--route", "/", "--sender", "una", "--config", bad], 64),
         (&["run", "--config", "x", "--upstream", "ws://h"], 2),
         (&["run", "--upstream", "gopher://h"], 2),
         (&["run", "--upstream", "ws://h", "--protocol", "smoke"], 2),

@@ -86,6 +86,10 @@ async fn malformed_handshakes_are_refused_by_name() {
         ("a post", get("/ws", &[host, UPGRADE, VERSION, KEY]).replace("GET", "POST"), "405"),
         ("no route", get("/other", &[host, UPGRADE, VERSION, KEY]), "404"),
         ("blocked", get("/ws/history", &[host, UPGRADE, VERSION, KEY]), "403"),
+        ("blocked, encoded", get("/ws/%68istory", &[host, UPGRADE, VERSION, KEY]), "400"),
+        ("blocked, two slashes", get("/ws//history", &[host, UPGRADE, VERSION, KEY]), "400"),
+        ("blocked, dots", get("/ws/x/../history", &[host, UPGRADE, VERSION, KEY]), "400"),
+        ("blocked, capitals", get("/ws/History", &[host, UPGRADE, VERSION, KEY]), "403"),
         (
             "bad origin",
             get("/ws", &[host, UPGRADE, VERSION, KEY, "Origin: https://evil.example\r\n"]),

@@ -12,7 +12,7 @@ use axum::{
 
 use super::Console;
 use crate::{
-    accounts::{Role, Session},
+    accounts::{COOKIE_NAMES, Role, Session},
     config::Config,
     doors::Failure,
 };
@@ -65,15 +65,32 @@ impl Guard {
         scheme_fits && place.eq_ignore_ascii_case(host) && headers.contains_key(ACT_HEADER)
     }
 
-    /// `__Host-` binds the cookie to this host and to TLS; browsers refuse it without.
-    pub fn cookie_name(&self, secure: bool) -> &'static str {
-        if secure { "__Host-tidegate" } else { "tidegate" }
+    /// Whether the browser speaks TLS, with us or with a proxy before us; an answer that sets a
+    /// cookie is to a request with an origin, so this is certain there.
+    pub fn secure(&self, headers: &HeaderMap) -> bool {
+        self.scheme(headers).unwrap_or(self.tls)
     }
 
-    /// Whether the browser speaks TLS, with us or with a proxy before us.
-    pub fn secure(&self, headers: &HeaderMap) -> bool {
-        let origin = single(headers, &header::ORIGIN).unwrap_or_default();
-        self.tls || origin.starts_with("https://")
+    /// The same; unknown where a proxy may add TLS and the browser names no origin, as it does
+    /// not when it only reads.
+    fn scheme(&self, headers: &HeaderMap) -> Option<bool> {
+        if self.tls {
+            return Some(true);
+        }
+        single(headers, &header::ORIGIN).map(|origin| origin.starts_with("https://"))
+    }
+
+    /// The session's secret, from the cookie that fits the scheme and no other: anybody who can
+    /// answer for a sibling host or without TLS can plant the plain one.
+    ///
+    /// Where the scheme is unknown the bound cookie tells it: browsers have one only over TLS.
+    pub fn secret<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        let [plain, bound] = COOKIE_NAMES;
+        match self.scheme(headers) {
+            Some(true) => cookie(headers, bound),
+            Some(false) => cookie(headers, plain),
+            None => cookie(headers, bound).or_else(|| cookie(headers, plain)),
+        }
     }
 }
 
@@ -116,7 +133,7 @@ fn permitted(guard: &Guard, request: &Request<Body>) -> Result<(), Failure> {
 impl Console {
     /// Whoever is logged in, if the role suffices.
     pub async fn need(&self, headers: &HeaderMap, role: Role) -> Result<Session, Failure> {
-        let session = match secret(headers) {
+        let session = match self.guard.secret(headers) {
             Some(secret) => self.doors.accounts.session(secret).await?,
             None => None,
         };
@@ -132,13 +149,11 @@ impl Console {
     }
 }
 
-/// The session's secret in the request's cookies.
-pub fn secret(headers: &HeaderMap) -> Option<&str> {
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
-    pairs
-        .map(|(name, value)| (name.trim(), value.trim()))
-        .find_map(|(name, value)| matches!(name, "tidegate" | "__Host-tidegate").then_some(value))
+    let mut pairs = pairs.map(|(key, value)| (key.trim(), value.trim()));
+    pairs.find_map(|(key, value)| (key == name).then_some(value))
 }
 
 /// The header's value if it is there exactly once.
@@ -192,6 +207,34 @@ mod tests {
         ];
         for (guard, host, expected) in table {
             assert_eq!(guard.knows(host), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn only_the_cookie_of_the_scheme_counts() {
+        let (plain, tls) = (guard("127.0.0.1:0", false), guard("127.0.0.1:0", true));
+        let (http, https) = (Some("http://localhost:7401"), Some("https://localhost:7401"));
+        let both = "x=1; tidegate=a; __Host-tidegate=b";
+        for (guard, origin, cookies, expected) in [
+            (&tls, None, both, Some("b")),
+            (&tls, https, both, Some("b")),
+            (&tls, http, "tidegate=a", None),
+            (&tls, None, "tidegate=a", None),
+            (&plain, http, both, Some("a")),
+            (&plain, http, "__Host-tidegate=b", None),
+            // A proxy before us adds TLS.
+            (&plain, https, both, Some("b")),
+            (&plain, https, "tidegate=a", None),
+            (&plain, None, both, Some("b")),
+            (&plain, None, "tidegate=a", Some("a")),
+            (&plain, None, "xtidegate=a; tidegate-x=b", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::COOKIE, HeaderValue::from_static(cookies));
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
+            }
+            assert_eq!(guard.secret(&headers), expected, "{origin:?} {cookies}");
         }
     }
 

@@ -10,9 +10,9 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{BODY_BYTES_MAX, Console, guard};
+use super::{BODY_BYTES_MAX, Console};
 use crate::{
-    accounts::{AccountError, Role, Session},
+    accounts::{AccountError, COOKIE_NAMES, Role, Session},
     doors::{Failure, peer, read_json},
 };
 
@@ -34,7 +34,7 @@ pub async fn log_in(
     let headers = request.headers().clone();
     let Credentials { name, password } = read_json(request, BODY_BYTES_MAX).await?;
     // A secret that was there before the login is worthless after it: it may be an attacker's.
-    let rotated = guard::secret(&headers);
+    let rotated = console.guard.secret(&headers);
     let login = match console.doors.accounts.log_in(&name, &password, from, rotated).await {
         Ok(login) => login,
         Err(error) => {
@@ -56,7 +56,7 @@ pub async fn log_out(
     State(console): State<Console>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    if let Some(secret) = guard::secret(&headers) {
+    if let Some(secret) = console.guard.secret(&headers) {
         console.doors.accounts.log_out(secret).await?;
     }
     let cookie = cookie(&console, &headers, "", 0);
@@ -84,7 +84,8 @@ fn about(console: &Console, session: &Session) -> Value {
 
 fn cookie(console: &Console, headers: &HeaderMap, secret: &str, seconds: u64) -> String {
     let secure = console.guard.secure(headers);
-    let name = console.guard.cookie_name(secure);
+    let [plain, bound] = COOKIE_NAMES;
+    let name = if secure { bound } else { plain };
     let end = if secure { "; Secure" } else { "" };
     format!("{name}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{end}")
 }

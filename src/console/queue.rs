@@ -103,7 +103,7 @@ impl Console {
             return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "sender", message));
         }
         let hold = holds.decide(id, Decision::TimeOut { seconds }, by).await.map_err(refused)?;
-        let until_ms = now_ms() + seconds * 1000;
+        let until_ms = time_out_end(&hold).unwrap_or_else(now_ms);
         let history = &self.doors.pipeline.history;
         history.time_out(&hold.route, &hold.channel, &hold.sender.id, until_ms);
         self.record_time_out(&hold, until_ms, by);
@@ -131,13 +131,18 @@ impl Console {
         let holds = &self.doors.holds;
         let before = holds.find(id);
         let hold = holds.undo(id, by).await.map_err(refused)?;
-        let timed_out = before.and_then(|before| before.decided.as_ref()?.time_out_s);
-        if timed_out.is_some() {
+        if let Some(until_ms) = before.and_then(|before| time_out_end(&before)) {
             let history = &self.doors.pipeline.history;
-            history.lift_time_out(&hold.route, &hold.channel, &hold.sender.id);
+            history.lift_time_out(&hold.route, &hold.channel, &hold.sender.id, until_ms);
         }
         Ok(Json(self.answer(&hold)))
     }
+}
+
+/// When the time-out ends that came with a removal: the same whenever it is asked.
+fn time_out_end(hold: &Hold) -> Option<u64> {
+    let decided = hold.decided.as_ref()?;
+    Some(decided.at_ms.saturating_add(decided.time_out_s?.saturating_mul(1000)))
 }
 
 fn refused(error: DecideError) -> Failure {

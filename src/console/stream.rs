@@ -17,7 +17,7 @@ use tokio::{
     time::{Instant, Interval, MissedTickBehavior, interval_at},
 };
 
-use super::{Console, guard};
+use super::Console;
 use crate::{accounts::Role, doors::Failure, hold::Change};
 
 /// A page that heard nothing for three of these knows that the connection is dead.
@@ -42,7 +42,7 @@ pub async fn stream(
     let mut beat = interval_at(Instant::now() + BEAT, BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let changes = console.doors.holds.subscribe();
-    let secret = guard::secret(&headers).unwrap_or_default().to_owned();
+    let secret = console.guard.secret(&headers).unwrap_or_default().to_owned();
     let feed = Feed { console, changes, beat, secret, _place: place, next: Next::Queue };
     Ok(Sse::new(unfold(feed, Feed::next)))
 }

@@ -30,7 +30,7 @@ pub async fn answer(
     place: Place,
     request: Request<Incoming>,
 ) -> Response<Body> {
-    if headers::is_ambiguous(&request) {
+    if headers::is_ambiguous(&request) || !route::is_plain(request.uri().path()) {
         gate.metrics.refuse("ambiguous");
         return say(StatusCode::BAD_REQUEST, "the request can be read in two ways");
     }

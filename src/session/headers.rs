@@ -6,6 +6,7 @@ use hyper::{
 };
 
 use super::route::{Peer, Route};
+use crate::accounts::COOKIE_NAMES;
 
 /// Headers that belong to one connection, and those that the proxy states itself.
 const HOP_BY_HOP: &[&str] = &[
@@ -20,15 +21,12 @@ const HOP_BY_HOP: &[&str] = &[
     "upgrade",
 ];
 
-/// What a proxy must never believe from a client: it says these itself.
-const FORWARDED: &[&str] = &[
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-forwarded-port",
-    "x-real-ip",
-];
+/// What a proxy must never believe from a client: it says these itself. Many servers read `_` as
+/// `-`, and hyper's names are lower case already.
+fn forwards(name: &HeaderName) -> bool {
+    let name = name.as_str().replace('_', "-");
+    name.starts_with("x-forwarded") || matches!(name.as_str(), "forwarded" | "x-real-ip")
+}
 
 /// The end-to-end headers of a message: hop-by-hop ones and those that `Connection` names go.
 pub fn end_to_end(headers: &HeaderMap) -> HeaderMap {
@@ -52,8 +50,15 @@ pub fn end_to_end(headers: &HeaderMap) -> HeaderMap {
 /// What the upstream is sent: end-to-end headers, our own word on who forwards for whom.
 pub fn to_upstream(headers: &HeaderMap, route: &Route, peer: Peer) -> HeaderMap {
     let mut sent = end_to_end(headers);
-    for name in FORWARDED {
-        sent.remove(*name);
+    let forwarding: Vec<HeaderName> = sent.keys().filter(|name| forwards(name)).cloned().collect();
+    for name in forwarding {
+        sent.remove(name);
+    }
+    drop_console_cookies(&mut sent);
+    if has_token(headers, &header::UPGRADE, "websocket") {
+        // A handshake is sent on without a body, so nothing may announce one.
+        sent.remove(header::CONTENT_LENGTH);
+        sent.remove(header::EXPECT);
     }
     let host = headers.get(header::HOST).cloned();
     let ip = HeaderValue::from_str(&peer.addr.ip().to_canonical().to_string());
@@ -74,6 +79,28 @@ pub fn to_upstream(headers: &HeaderMap, route: &Route, peer: Peer) -> HeaderMap 
         sent.insert(header::HOST, host);
     }
     sent
+}
+
+/// Takes the console's session out of the cookies: browsers send it to every port of its host.
+fn drop_console_cookies(headers: &mut HeaderMap) {
+    let ours = |pair: &&[u8]| {
+        let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
+        COOKIE_NAMES.iter().any(|own| own.as_bytes() == name)
+    };
+    let pairs = |line: &HeaderValue| {
+        let kept = line.as_bytes().split(|byte| *byte == b';').filter(|pair| !ours(pair));
+        let kept = kept.map(<[u8]>::trim_ascii).filter(|pair| !pair.is_empty());
+        kept.collect::<Vec<_>>().join(&b"; "[..])
+    };
+    let lines: Vec<HeaderValue> = headers.get_all(header::COOKIE).iter().cloned().collect();
+    headers.remove(header::COOKIE);
+    for line in lines {
+        let kept = pairs(&line);
+        match HeaderValue::from_bytes(&kept) {
+            Ok(kept) if !kept.is_empty() => drop(headers.append(header::COOKIE, kept)),
+            _ => {}
+        }
+    }
 }
 
 /// Why a request is not a WebSocket handshake that can be passed on.
@@ -134,6 +161,7 @@ pub fn is_ambiguous<B>(request: &Request<B>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::RouteConfig;
 
     fn map(headers: &[(&str, &str)]) -> HeaderMap {
         let mut map = HeaderMap::new();
@@ -156,6 +184,72 @@ mod tests {
         ]));
         let names: Vec<_> = kept.keys().map(|name| name.as_str()).collect();
         assert_eq!(names, ["cookie", "x-custom"]);
+    }
+
+    fn sent(headers: &[(&str, &str)]) -> Vec<(String, String)> {
+        let config = RouteConfig {
+            upstream: "ws://h".into(),
+            protocol: "text".into(),
+            ..RouteConfig::default()
+        };
+        let route = Route::compile(&config).expect("a valid route");
+        let peer = Peer { addr: ([192, 0, 2, 7], 5000).into(), secure: true };
+        let sent = to_upstream(&map(headers), &route, peer);
+        let text = |value: &HeaderValue| value.to_str().expect("readable").to_owned();
+        sent.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
+    }
+
+    #[test]
+    fn the_upstream_hears_our_word_on_who_asks_and_no_other() {
+        let mut sent = sent(&[
+            ("host", "chat.example"),
+            ("Forwarded", "for=198.51.100.9"),
+            ("X-Forwarded-For", "198.51.100.9"),
+            ("x_forwarded_for", "198.51.100.9"),
+            ("X_Forwarded-Proto", "http"),
+            ("x-forwarded-user", "root"),
+            ("x-forwarded-prefix", "/admin"),
+            ("X_Real_IP", "198.51.100.9"),
+            ("x-real-name", "kept"),
+        ]);
+        sent.sort();
+        let expected = [
+            ("host", "chat.example"),
+            ("x-forwarded-for", "192.0.2.7"),
+            ("x-forwarded-host", "chat.example"),
+            ("x-forwarded-proto", "https"),
+            ("x-real-ip", "192.0.2.7"),
+            ("x-real-name", "kept"),
+        ];
+        assert_eq!(sent, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+
+    #[test]
+    fn a_moderators_session_stays_here() {
+        for (cookies, expected) in [
+            (&["tidegate=secret"][..], &[][..]),
+            (&["__Host-tidegate=secret;"], &[]),
+            (&["a=1;  tidegate=secret;b=tidegate=2"], &["a=1; b=tidegate=2"]),
+            (&["tidegate=x; __Host-tidegate=y", "c=3"], &["c=3"]),
+            (&["tidegate", " tidegate =x"], &[]),
+            (&["tidegates=1; Xtidegate=2; lone"], &["tidegates=1; Xtidegate=2; lone"]),
+        ] {
+            let headers: Vec<_> = cookies.iter().map(|line| ("cookie", *line)).collect();
+            let sent = sent(&headers);
+            let kept = sent.iter().filter(|(name, _)| name == "cookie");
+            let kept: Vec<_> = kept.map(|(_, value)| value.as_str()).collect();
+            assert_eq!(kept, expected, "{cookies:?}");
+        }
+    }
+
+    #[test]
+    fn a_handshake_announces_no_body() {
+        let body = [("content-length", "5"), ("expect", "100-continue")];
+        let announced = |upgrade: &[(&str, &str)]| {
+            let sent = sent(&[&body[..], upgrade].concat());
+            sent.iter().filter(|(name, _)| body.iter().any(|(own, _)| own == name)).count()
+        };
+        assert_eq!((announced(&[]), announced(&[("upgrade", "WebSocket")])), (2, 0));
     }
 
     #[test]

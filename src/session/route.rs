@@ -61,8 +61,11 @@ impl Route {
         }
     }
 
+    /// In any case of letters: many servers tell none apart, and blocking too much is the safe
+    /// side.
     pub fn blocks(&self, path: &str) -> bool {
-        self.config.blocked_paths.iter().any(|blocked| covers(blocked, path))
+        let path = path.to_ascii_lowercase();
+        self.config.blocked_paths.iter().any(|blocked| covers(&blocked.to_ascii_lowercase(), &path))
     }
 
     /// Whether a browser page of this origin may open a chat here.
@@ -129,6 +132,29 @@ fn covers(prefix: &str, path: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Whether every server reads this path alike, so that comparing it as it stands is enough.
+///
+/// A chat server may undo percent-encoding, merge slashes and resolve dots only after we looked:
+/// then a blocked path, or another route's, could be spelt so that nothing here recognises it.
+pub fn is_plain(path: &str) -> bool {
+    let Some(inner) = path.strip_prefix('/') else { return false };
+    let inner = inner.strip_suffix('/').unwrap_or(inner);
+    let segments = || inner.split('/');
+    let dots = segments().any(|segment| matches!(segment, "." | ".."));
+    let gaps = path != "/" && segments().any(str::is_empty);
+    !dots && !gaps && !path.contains('\\') && path.split('%').skip(1).all(must_be_encoded)
+}
+
+/// Whether what follows a `%` is an encoded byte that means something else when it is not.
+fn must_be_encoded(rest: &str) -> bool {
+    let digits = rest.get(..2).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+    let Some(byte) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) else {
+        return false;
+    };
+    let unreserved = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    !unreserved && !byte.is_ascii_control() && !b"/\\".contains(&byte)
+}
+
 /// The route with the longest prefix of `path`.
 pub fn find<'a>(routes: &'a [Arc<Route>], path: &str) -> Option<&'a Arc<Route>> {
     let fitting = routes.iter().filter(|route| covers(&route.config.path, path));
@@ -180,6 +206,60 @@ mod tests {
         check("/chat/", "/chat", true);
         check("/chat", "/chatter", false);
         check("/chat", "/", false);
+    }
+
+    #[test]
+    fn only_paths_that_all_read_alike_are_plain() {
+        for (path, expected) in [
+            ("/", true),
+            ("/ws", true),
+            ("/api/history/", true),
+            ("/hls/a%20name%C3%A9%2b.m3u8", true),
+            ("/.well-known/a..b/...", true),
+            ("/a%252e", true),
+            ("", false),
+            ("*", false),
+            ("//", false),
+            ("/api//history", false),
+            ("/api/history//", false),
+            ("//api/history", false),
+            ("/x/../api/history", false),
+            ("/x/..", false),
+            ("/./api", false),
+            ("/api/.", false),
+            ("/x/%2e%2E/api", false),
+            ("/x/.%2e/api", false),
+            ("/api/%68istory", false),
+            ("/api%2fhistory", false),
+            ("/api%5Chistory", false),
+            ("/api\\history", false),
+            ("/api/history%00.png", false),
+            ("/api/%7Ehistory", false),
+            ("/api/%", false),
+            ("/api/%4", false),
+            ("/api/%+4", false),
+        ] {
+            assert_eq!(is_plain(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn blocked_paths_are_blocked_in_any_case() {
+        let config = RouteConfig {
+            upstream: "ws://h".into(),
+            protocol: "text".into(),
+            blocked_paths: vec!["/Api/history".into()],
+            ..RouteConfig::default()
+        };
+        let route = Route::compile(&config).expect("a valid route");
+        for (path, expected) in [
+            ("/api/history", true),
+            ("/API/History/1", true),
+            ("/api/historyless", false),
+            ("/api", false),
+        ] {
+            assert_eq!(route.blocks(path), expected, "{path}");
+        }
     }
 
     #[test]

@@ -91,6 +91,26 @@ async fn a_time_out_silences_and_its_undo_lifts() {
     assert_eq!(silent_until(&house), None);
 }
 
+#[tokio::test]
+async fn a_short_time_out_shortens_no_long_one() {
+    let house = house(|_| {}).await;
+    let cookie = house.cookie("ana").await;
+    let (first, second) = (house.hold("so blorp").await, house.hold("more blorp").await);
+    let silence = async |id: &str, body: &str| {
+        let answer = house.act(&cookie, id, "time-out", body).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        silent_until(&house)
+    };
+    let long = silence(&first.id, r#"{"seconds":600}"#).await;
+    assert!(long.is_some());
+    assert_eq!(silence(&second.id, r#"{"seconds":60}"#).await, long);
+    assert_eq!(house.act(&cookie, &first.id, "undo", "{}").await.status, 200);
+    let short = silent_until(&house);
+    assert!(short.is_some() && short < long, "{short:?} {long:?}");
+    assert_eq!(house.act(&cookie, &second.id, "undo", "{}").await.status, 200);
+    assert_eq!(silent_until(&house), None);
+}
+
 /// Until when the sender of [`House::hold`] may not speak.
 fn silent_until(house: &House) -> Option<u64> {
     let message = Message {

@@ -1,13 +1,16 @@
 //! Tries what programs and operators reach: verdicts, probes, figures, the control door.
 
+use std::fs;
+
 use serde_json::{Value, json};
 use tidegate::{
     accounts::Role,
-    admin::NewUser,
+    admin::{Erasure, NewUser},
     commands::{
         audit::{self, Chain},
         user,
     },
+    config::Config,
     doors::control,
 };
 
@@ -120,7 +123,7 @@ async fn the_control_door_opens_with_its_token_alone() {
     let house = house(|_| {}).await;
     let token = control::address(&house.dir).expect("the file is there").token;
     let new = json!({ "name": "cleo", "role": "viewer", "password": PASSWORD }).to_string();
-    for path in ["/control/user", "/control/token", "/control/audit"] {
+    for path in ["/control/user", "/control/token", "/control/audit", "/control/erase"] {
         let method = if path == "/control/audit" { "GET" } else { "POST" };
         for bearer in ["", "Bearer guess", token.as_str()] {
             let headers = [("host", "any"), ("authorization", bearer)];
@@ -162,9 +165,58 @@ async fn commands_work_while_the_store_is_in_use() {
     }
 }
 
+fn erasure(route: &str, sender: &str) -> Erasure {
+    Erasure { route: route.into(), sender: sender.into() }
+}
+
 #[tokio::test]
-async fn verifying_creates_nothing() {
+async fn a_senders_texts_are_erased_while_it_runs() {
+    let house = house(|_| {}).await;
+    let ana = house.cookie("ana").await;
+    let (held, removed) = (house.hold("so blorp").await, house.hold("more blorp").await);
+    assert_eq!(house.act(&ana, &removed.id, "remove", "{}").await.status, 200);
+    for (route, sender, expected) in [("main", "u2", 0), ("x", "u1", 0), ("main", "u1", 2)] {
+        let erased = audit::erase(&house.doors.config, erasure(route, sender)).await;
+        assert_eq!(erased.expect("the door answers"), expected, "{route} {sender}");
+    }
+    let again = audit::erase(&house.doors.config, erasure("main", "u1")).await;
+    assert_eq!(again.expect("the door answers"), 0);
+    assert!(house.doors.holds.list().is_empty(), "{} was withdrawn", held.id);
+    let page = house.page("GET", "/api/queue", &ana, "").await;
+    assert!(!page.body.contains("\"text\":\"so blorp"), "{}", page.body);
+    let chain = audit::verify(&house.dir).await.expect("the door answers");
+    assert!(matches!(chain, Chain::Whole { records } if records > 0), "{chain:?}");
+}
+
+#[test]
+fn a_senders_texts_are_erased_while_nothing_runs() {
+    let runtime = || tokio::runtime::Runtime::new().expect("threads can be started");
+    let running = runtime();
+    let (house, kept) = running.block_on(async {
+        let house = house(|_| {}).await;
+        house.hold("so blorp").await;
+        // The house takes its folder with it.
+        let kept = house.dir.with_extension("kept");
+        fs::rename(&house.dir, &kept).expect("a folder beside it");
+        (house, kept)
+    });
+    let config = Config { state_dir: kept.clone(), ..Config::clone(&house.doors.config) };
+    drop(house);
+    drop(running);
+    let ended = runtime().block_on(audit::erase(&config, erasure("main", "u1")));
+    assert_eq!(ended.expect("the store opens"), 1);
+    let again = runtime().block_on(audit::erase(&config, erasure("main", "u1")));
+    assert_eq!(again.expect("the store opens"), 0);
+    let chain = runtime().block_on(audit::verify(&kept)).expect("the store opens");
+    assert_eq!(chain, Chain::Whole { records: 1 }, "the withdrawal");
+    fs::remove_dir_all(kept).expect("nobody has it open");
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_not_made() {
     let missing = std::env::temp_dir().join(format!("tidegate-none-{}", std::process::id()));
     assert!(audit::verify(&missing).await.is_err());
+    let config = Config { state_dir: missing.clone(), ..Config::default() };
+    assert!(audit::erase(&config, erasure("main", "u1")).await.is_err());
     assert!(!missing.exists());
 }
