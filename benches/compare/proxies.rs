@@ -226,6 +226,8 @@ upstream = \"ws://{upstream}\"
 protocol = \"generic\"
 mode = \"inline\"
 policy = \"bench\"
+# The check before the timing wants a binary frame back.
+on_binary = \"pass\"
 [policy.bench]
 preset = \"standard\"
 [policy.bench.flood]
