@@ -9,12 +9,13 @@ use std::{
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::Failure;
 use crate::{
+    api::answer::Answer,
     config::Config,
-    message::{Finding, Judgement, Message, Score, Sender},
+    message::{Message, Score, Sender},
     pipeline::Pipeline,
 };
 
@@ -76,28 +77,6 @@ struct Line {
     user: Value,
     /// Unix seconds.
     ts: Option<f64>,
-}
-
-/// What comes back for a line.
-#[derive(Serialize)]
-struct Answer<'a> {
-    id: &'a Value,
-    verdict: &'static str,
-    findings: Vec<Told<'a>>,
-    scores: Map<String, Value>,
-    elapsed_us: f64,
-}
-
-/// One finding with its span as `[start, end]` in bytes of the text.
-#[derive(Serialize)]
-struct Told<'a> {
-    rule: &'a str,
-    category: &'static str,
-    severity: u8,
-    span: Option<[usize; 2]>,
-    why: &'a str,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    shadow: bool,
 }
 
 #[derive(Serialize)]
@@ -183,47 +162,15 @@ impl Judge {
             at_ms: self.clock_ms,
         };
         let start = Instant::now();
-        let judgement = self.runtime.block_on(self.pipeline.judge(&message));
+        let mut judgement = self.runtime.block_on(self.pipeline.judge(&message));
         let took = start.elapsed();
-        let score = self.score(&judgement, &message.text);
-        let answer = Answer {
-            id,
-            verdict: judgement.verdict.name(),
-            findings: judgement.findings.iter().map(Told::of).collect(),
-            scores: scores(&score),
-            // Tenths: a judgement takes a few microseconds.
-            elapsed_us: (took.as_nanos() / 100) as f64 / 10.0,
-        };
+        if judgement.score == Score::Skipped {
+            // Every text is scored, also where the policy did not need it.
+            judgement.score = self.runtime.block_on(self.pipeline.scorer.score(&message.text));
+        }
+        let answer = Answer::of(id.clone(), judgement, took);
         serde_json::to_writer(output, &answer)?;
         Ok(took)
-    }
-
-    /// Every text is scored, also where the policy did not need it.
-    fn score(&self, judgement: &Judgement, text: &str) -> Score {
-        match &judgement.score {
-            Score::Skipped => self.runtime.block_on(self.pipeline.scorer.score(text)),
-            asked => asked.clone(),
-        }
-    }
-}
-
-impl<'a> Told<'a> {
-    fn of(finding: &'a Finding) -> Told<'a> {
-        Told {
-            rule: &finding.rule,
-            category: finding.category.name(),
-            severity: finding.severity.level(),
-            span: finding.span.as_ref().map(|span| [span.start, span.end]),
-            why: &finding.why,
-            shadow: finding.shadow,
-        }
-    }
-}
-
-fn scores(score: &Score) -> Map<String, Value> {
-    match score {
-        Score::Known(row) => row.iter().map(|(head, p)| (head.to_string(), (*p).into())).collect(),
-        Score::Late | Score::Skipped => Map::new(),
     }
 }
 
