@@ -15,6 +15,8 @@ use tokio::sync::oneshot;
 
 use crate::{config::ScoreConfig, message::Score, metrics::Metrics};
 
+pub mod manifest;
+
 /// A toxicity model: batch in, one row of probabilities per text out.
 ///
 /// It runs on threads of its own, never on the async runtime's.

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "score/manifest.rs"]
+mod manifest;
+
 use std::sync::{
     Arc, Mutex,
     mpsc::{Receiver, Sender, channel},
