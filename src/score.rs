@@ -16,6 +16,8 @@ use tokio::sync::oneshot;
 use crate::{config::ScoreConfig, message::Score, metrics::Metrics};
 
 pub mod manifest;
+pub mod pieces;
+pub mod text;
 
 /// A toxicity model: batch in, one row of probabilities per text out.
 ///

@@ -4,6 +4,8 @@
 
 #[path = "score/manifest.rs"]
 mod manifest;
+#[path = "score/pieces.rs"]
+mod pieces;
 
 use std::sync::{
     Arc, Mutex,

@@ -33,7 +33,9 @@ fn word(line: &str) -> Option<String> {
 /// Where a file that is no data says one of them.
 pub fn spoken(file: &Source, listed: &BTreeSet<String>) -> Vec<String> {
     let path = &file.path;
-    let data = ["wordlists/", "tests/corpus/"].iter().any(|folder| path.starts_with(folder));
+    // A model's vocabulary and what proves it hold the words that it must know.
+    let folders = ["wordlists/", "models/", "tests/corpus/", "tests/model/"];
+    let data = folders.iter().any(|folder| path.starts_with(folder));
     // Lock files are full of digests; `data` folders hold what tests and the demo load.
     if data || path.contains("/data/") || path.ends_with("lock") || path.contains("-lock.") {
         return Vec::new();
