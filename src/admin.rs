@@ -15,6 +15,7 @@ use crate::{
     accounts::{Role, Scope},
     audit,
     doors::{Doors, Failure, read_json},
+    score::About,
 };
 
 const BODY_BYTES_MAX: usize = 8 * 1024;
@@ -74,9 +75,20 @@ async fn ready(State(doors): State<Doors>) -> (StatusCode, Json<Value>) {
         "ready": ready,
         "store": store,
         "rules": doors.pipeline.rules.load().version.as_ref(),
-        "model": doors.pipeline.scorer.available(),
+        "model": doors.pipeline.scorer.about().map(model),
     });
     (status, Json(body))
+}
+
+/// Which model runs and in what, for whoever looks after the machine.
+fn model(about: About) -> Value {
+    json!({
+        "name": about.name,
+        "sha256": about.id.as_ref(),
+        "runtime": about.runtime,
+        "version": about.version,
+        "library": about.library,
+    })
 }
 
 async fn metrics(State(doors): State<Doors>) -> Response {

@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    config::{Config, RouteConfig},
+    config::{Config, RouteConfig, ScoreConfig},
     history::History,
     metrics::Metrics,
     pipeline::Pipeline,
@@ -257,13 +257,27 @@ fn settings_or_default(path: Option<&Path>) -> Result<Config, Failure> {
     path.map_or_else(|| Ok(Config::default()), config::load)
 }
 
+/// The longest that a command waits for a score that a chat would not wait for.
+const PATIENCE_MS: u64 = 60_000;
+
+/// No chat waits behind a command, and its answers should not depend on what else the machine
+/// does.
+fn patient(score: &ScoreConfig) -> ScoreConfig {
+    ScoreConfig { score_deadline_ms: PATIENCE_MS, ..score.clone() }
+}
+
 /// The pipeline of the commands that judge without a socket.
 fn pipeline(config: &Config, no_model: bool) -> Result<Pipeline, Failure> {
     let rules = Ruleset::build(config).map_err(Failure::Config)?;
     let scorer = match no_model {
         true => Scorer::none(),
-        false => Scorer::open(&config.score, Arc::new(Metrics::new())),
+        false => Scorer::open(&patient(&config.score), Arc::new(Metrics::new()))
+            .map_err(Failure::Config)?,
     };
+    if let Some(about) = scorer.about() {
+        // Nobody is left to hear that nobody is left to hear.
+        let _ = writeln!(io::stderr(), "{about}");
+    }
     let history = Arc::new(History::new(config.history.senders_max));
     Ok(Pipeline { rules: Arc::new(ArcSwap::from_pointee(rules)), history, scorer })
 }

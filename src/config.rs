@@ -199,6 +199,12 @@ pub struct ScoreConfig {
     pub queue_max: usize,
     pub batch_max: usize,
     pub threads: usize,
+    /// What runs the model, by name; `auto` takes the fastest that is there.
+    pub runtime: String,
+    /// The manifest of another model; empty for the one in the binary.
+    pub manifest: PathBuf,
+    /// Answers that are kept for texts that come again.
+    pub cache_max: usize,
 }
 
 impl Default for ScoreConfig {
@@ -209,6 +215,9 @@ impl Default for ScoreConfig {
             queue_max: 256,
             batch_max: 16,
             threads: 1,
+            runtime: "auto".into(),
+            manifest: PathBuf::new(),
+            cache_max: 10_000,
         }
     }
 }

@@ -106,6 +106,13 @@ pub async fn run(config: Config, file: Option<PathBuf>) -> Result<(), StartError
 pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running, StartError> {
     let rules = Ruleset::build(&config).map_err(StartError::Config)?;
     let routes = compile(&config)?;
+    let metrics = Arc::new(Metrics::new());
+    let scorer = Scorer::open(&config.score, metrics.clone()).map_err(StartError::Config)?;
+    let pipeline = Pipeline {
+        rules: Arc::new(ArcSwap::from_pointee(rules)),
+        history: Arc::new(History::new(config.history.senders_max)),
+        scorer,
+    };
     let wrong = |cause| StartError::Config(vec![cause]);
     let tls = tls::connector().map_err(wrong)?;
     let acceptor = acceptor(&config.listen).map_err(wrong)?;
@@ -116,7 +123,7 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
 
     let (draining, drained) = watch::channel(false);
     let (closing, closed) = watch::channel(false);
-    let (gate, behind) = assemble(config, rules, routes, tls, drained.clone()).await?;
+    let (gate, behind) = assemble(config, pipeline, metrics, routes, tls, drained.clone()).await?;
     let listen = &behind.config.listen;
     let door = |name, max, tls: Option<TlsAcceptor>, stop: watch::Receiver<bool>| {
         Door::new(name, listen, max, tls, behind.metrics.clone(), stop)
@@ -133,8 +140,9 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
         tokio::spawn(serve_router(admin_door, operators, admin::router(behind.clone()))),
     ];
     if let Some(file) = file {
-        let (running, rules) = (Config::clone(&behind.config), behind.pipeline.rules.clone());
-        let reload = rules::reload_on_change(file, running, rules, behind.metrics.clone());
+        let running = Config::clone(&behind.config);
+        let Pipeline { rules, scorer, .. } = behind.pipeline.clone();
+        let reload = rules::reload_on_change(file, running, rules, scorer, behind.metrics.clone());
         tasks.push(tokio::spawn(reload));
     }
     behind.ready.set(true);
@@ -158,13 +166,13 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
 /// Opens the store and puts together what sessions share and what stands behind the doors.
 async fn assemble(
     config: Config,
-    rules: Ruleset,
+    pipeline: Pipeline,
+    metrics: Arc<Metrics>,
     routes: Vec<Arc<Route>>,
     tls: Arc<ClientConfig>,
     draining: watch::Receiver<bool>,
 ) -> Result<(Arc<Gate>, Doors), StartError> {
     let config = Arc::new(config);
-    let metrics = Arc::new(Metrics::new());
     let store = store::open(&config.state_dir)?;
     let RetentionConfig { text_days, record_days } = config.retention;
     let audit = Audit::open(store.clone(), metrics.clone(), text_days, record_days).await?;
@@ -181,11 +189,6 @@ async fn assemble(
             holds.serve(&route.name, service);
         }
     }
-    let pipeline = Pipeline {
-        rules: Arc::new(ArcSwap::from_pointee(rules)),
-        history: Arc::new(History::new(config.history.senders_max)),
-        scorer: Scorer::open(&config.score, metrics.clone()),
-    };
     let control = Control::create(&config.state_dir, config.listen.admin).map_err(|cause| {
         StartError::State { place: config.state_dir.display().to_string(), cause }
     })?;

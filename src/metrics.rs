@@ -26,8 +26,10 @@ pub struct Metrics {
     holds_ended: Family<Labels, Counter>,
     /// By `reason`.
     connections_refused: Family<Labels, Counter>,
-    /// By `result`: `known`, `late`, `skipped`.
+    /// By `result`: `known`, `cached`, `late`, `not_needed`.
     scores: Family<Labels, Counter>,
+    /// By `result`: `ok`, `refused`.
+    model_loads: Family<Labels, Counter>,
     /// By `result`: `ok`, `refused`.
     reloads: Family<Labels, Counter>,
     /// By `result`: `ok`, `refused`.
@@ -36,6 +38,12 @@ pub struct Metrics {
     pub held: Gauge,
     pub judge_seconds: Histogram,
     pub score_seconds: Histogram,
+    /// Messages that wait for the model now.
+    pub score_queue: Gauge,
+    /// Texts in one batch.
+    pub score_batch: Histogram,
+    /// One batch in the model.
+    pub model_seconds: Histogram,
     pub store_commit_seconds: Histogram,
     pub bytes_from_clients: Counter,
     pub bytes_from_servers: Counter,
@@ -59,12 +67,16 @@ impl Metrics {
             holds_ended: Family::default(),
             connections_refused: Family::default(),
             scores: Family::default(),
+            model_loads: Family::default(),
             reloads: Family::default(),
             logins: Family::default(),
             connections: Gauge::default(),
             held: Gauge::default(),
             judge_seconds: seconds(),
             score_seconds: seconds(),
+            score_queue: Gauge::default(),
+            score_batch: Histogram::new(exponential_buckets(1.0, 2.0, 11)),
+            model_seconds: seconds(),
             store_commit_seconds: seconds(),
             bytes_from_clients: Counter::default(),
             bytes_from_servers: Counter::default(),
@@ -82,6 +94,9 @@ impl Metrics {
         let refused = self.connections_refused.clone();
         r.register("connections_refused", "Connections not proxied", refused);
         r.register("scores", "What the model stage answered", self.scores.clone());
+        r.register("model_loads", "Attempts to swap the model", self.model_loads.clone());
+        r.register("score_queue", "Messages waiting for the model", self.score_queue.clone());
+        r.register("score_batch", "Texts in one batch for the model", self.score_batch.clone());
         r.register("reloads", "Attempts to load new rules", self.reloads.clone());
         r.register("logins", "Logins at the console", self.logins.clone());
         r.register("connections", "Proxied connections now", self.connections.clone());
@@ -94,6 +109,8 @@ impl Metrics {
             unit(),
             self.score_seconds.clone(),
         );
+        let model = self.model_seconds.clone();
+        r.register_with_unit("model", "One batch in the model", unit(), model);
         let commit = self.store_commit_seconds.clone();
         r.register_with_unit("store_commit", "One durable commit", unit(), commit);
         let (up, down) = (self.bytes_from_clients.clone(), self.bytes_from_servers.clone());
@@ -129,6 +146,10 @@ impl Metrics {
 
     pub fn reload(&self, result: &'static str) {
         self.reloads.get_or_create(&vec![("result", result.to_owned())]).inc();
+    }
+
+    pub fn model_load(&self, result: &'static str) {
+        self.model_loads.get_or_create(&vec![("result", result.to_owned())]).inc();
     }
 
     pub fn login(&self, result: &'static str) {

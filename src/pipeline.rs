@@ -8,7 +8,7 @@ use crate::{
     decide,
     decide::Seen,
     history::History,
-    message::{Judgement, Message, Score},
+    message::{Canonical, Judgement, Message, Score, ViewKind},
     normalize::normalize,
     rules::Ruleset,
     score::Scorer,
@@ -32,12 +32,25 @@ impl Pipeline {
         let hits = rules.scanner.scan(&text, &recent.tail);
         let seen = Seen { message, text: &text, hits: &hits, recent: &recent };
         let score = match policy.needs_score(&seen) {
-            true => self.scorer.score(&message.text).await,
-            false => Score::Skipped,
+            true => self.scorer.score(&message.text, undisguised(&text)).await,
+            false => self.scorer.skip(),
         };
         let findings = decide::findings(policy, &seen, &score);
         let verdict = decide::verdict(policy, &seen, &findings, &score);
         let mask = decide::mask(policy, &findings);
         Judgement { verdict, findings, score, mask, rules: rules.version.clone() }
     }
+
+    /// The score of a text that the policy had no use for, for whoever asks for it all the same.
+    pub async fn score(&self, text: &str) -> Score {
+        self.scorer.score(text, undisguised(&normalize(text))).await
+    }
+}
+
+/// The reading that says something else than the plain one, if evasion was undone: the model may
+/// know the word that was meant and not the disguise.
+fn undisguised(text: &Canonical) -> Option<&str> {
+    let plain = text.views.iter().find(|view| view.kind == ViewKind::Plain)?;
+    let last = text.views.last().filter(|last| last.text != plain.text)?;
+    Some(&last.text)
 }

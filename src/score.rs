@@ -1,34 +1,79 @@
 //! Asks the model, in bounded batches under a deadline.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
+    collections::hash_map::RandomState,
+    fmt,
+    hash::BuildHasher,
+    path::PathBuf,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+        Arc,
+        mpsc::{SyncSender, TrySendError, sync_channel},
     },
-    thread,
     time::{Duration, Instant},
 };
 
+use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
 use crate::{config::ScoreConfig, message::Score, metrics::Metrics};
+
+mod cache;
+mod embedded;
+mod load;
+mod onnx;
+mod worker;
 
 pub mod manifest;
 pub mod pieces;
 pub mod text;
 
+pub use load::{Prepared, files, open};
+pub use onnx::{check as check_file, runtime_cause};
+
+use cache::Cache;
+use worker::{Ask, Worker};
+
 /// A toxicity model: batch in, one row of probabilities per text out.
 ///
 /// It runs on threads of its own, never on the async runtime's.
 pub trait Model: Send + Sync {
+    fn about(&self) -> &About;
+
     /// Head names, in the order of every row.
     fn heads(&self) -> &[Arc<str>];
 
     /// # Errors
     /// Why the whole batch has no answer.
     fn score(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String>;
+
+    /// The first twelve hex digits of the file's digest.
+    fn id(&self) -> &Arc<str> {
+        &self.about().id
+    }
+}
+
+/// Which model it is, and what runs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    pub name: String,
+    /// The first twelve hex digits of the file's digest.
+    pub id: Arc<str>,
+    /// As the settings name it.
+    pub runtime: &'static str,
+    pub version: String,
+    /// The runtime's file, if it is no part of this program.
+    pub library: Option<PathBuf>,
+}
+
+impl fmt::Display for About {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let About { name, id, runtime, version, library } = self;
+        write!(f, "model {name} ({id}), runtime {runtime} ({version}")?;
+        match library {
+            Some(library) => write!(f, ", {})", library.display()),
+            None => f.write_str(")"),
+        }
+    }
 }
 
 /// The queue before the model; cheap to clone. The threads end with the last clone.
@@ -39,14 +84,25 @@ pub struct Scorer {
 
 struct Stage {
     queue: SyncSender<Ask>,
+    loaded: Arc<ArcSwap<Loaded>>,
+    /// Drawn at the start, so that nobody outside knows which texts share a place in the cache.
+    keys: RandomState,
+    cache_max: usize,
     deadline: Duration,
     metrics: Arc<Metrics>,
 }
 
-/// One text waiting for its row.
-struct Ask {
-    text: String,
-    answer: oneshot::Sender<Vec<(Arc<str>, f32)>>,
+/// A model and what it has answered: both go when another takes over.
+struct Loaded {
+    prepared: Prepared,
+    cache: Cache,
+}
+
+impl Loaded {
+    fn known(&self, row: &[f32]) -> Score {
+        let heads = self.prepared.model.heads().iter().cloned();
+        Score::Known(heads.zip(row.iter().copied()).collect())
+    }
 }
 
 impl Scorer {
@@ -55,35 +111,39 @@ impl Scorer {
         Scorer { stage: None }
     }
 
-    /// The stage as the settings want it, with the model that this build carries: so far none, so
-    /// that word lists and rules judge alone.
-    pub fn open(config: &ScoreConfig, _metrics: Arc<Metrics>) -> Scorer {
-        if config.enabled {
-            tracing::info!("no model in this build: word lists and rules judge alone");
+    /// The stage as the settings want it. Loading takes up to a second.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the model that the settings name.
+    pub fn open(config: &ScoreConfig, metrics: Arc<Metrics>) -> Result<Scorer, Vec<String>> {
+        if !config.enabled {
+            tracing::info!("no model: word lists and rules judge alone");
+            return Ok(Scorer::none());
         }
-        Scorer::none()
+        let prepared = load::open(config)?;
+        tracing::info!("{}", prepared.model.about());
+        Ok(Scorer::with(prepared, config, metrics))
     }
 
     /// Starts the model's threads.
     pub fn start(model: Arc<dyn Model>, config: &ScoreConfig, metrics: Arc<Metrics>) -> Scorer {
+        Scorer::with(Prepared { model, entry: None }, config, metrics)
+    }
+
+    fn with(prepared: Prepared, config: &ScoreConfig, metrics: Arc<Metrics>) -> Scorer {
         let (queue, asks) = sync_channel(config.queue_max.max(1));
-        let asks = Arc::new(Mutex::new(asks));
-        let ill = Arc::new(AtomicBool::new(false));
-        for number in 0..config.threads.max(1) {
-            let worker = Worker {
-                model: model.clone(),
-                asks: asks.clone(),
-                batch_max: config.batch_max.max(1),
-                ill: ill.clone(),
-            };
-            let name = format!("score-{number}");
-            if let Err(cause) = thread::Builder::new().name(name).spawn(move || worker.run()) {
-                // With fewer threads, or none, scores come late, and policy knows what to do.
-                tracing::error!(%cause, "a model thread could not be started");
-            }
-        }
-        let deadline = Duration::from_millis(config.score_deadline_ms);
-        Scorer { stage: Some(Arc::new(Stage { queue, deadline, metrics })) }
+        let cache = Cache::new(config.cache_max);
+        let loaded = Arc::new(ArcSwap::from_pointee(Loaded { prepared, cache }));
+        Worker::start(config, asks, &loaded, &metrics);
+        let stage = Stage {
+            queue,
+            loaded,
+            keys: RandomState::new(),
+            cache_max: config.cache_max,
+            deadline: Duration::from_millis(config.score_deadline_ms),
+            metrics,
+        };
+        Scorer { stage: Some(Arc::new(stage)) }
     }
 
     /// Whether there is a model at all.
@@ -91,105 +151,85 @@ impl Scorer {
         self.stage.is_some()
     }
 
-    /// The score, or `Late` after the deadline, with a full queue, or when the model failed.
-    pub async fn score(&self, text: &str) -> Score {
+    /// Which model answers now.
+    pub fn about(&self) -> Option<About> {
+        self.stage.as_ref().map(|stage| stage.loaded.load().prepared.model.about().clone())
+    }
+
+    /// The score of a text, and of the reading that undoes its evasion where it has one: of each
+    /// head the higher. `Late` after the deadline, with a full queue, or when the model failed.
+    pub async fn score(&self, text: &str, reading: Option<&str>) -> Score {
         let Some(stage) = &self.stage else { return Score::Skipped };
+        let reading = reading.filter(|reading| *reading != text);
+        let key = stage.keys.hash_one((text, reading));
+        let loaded = stage.loaded.load();
+        if let Some(row) = loaded.cache.find(key) {
+            stage.metrics.scored("cached");
+            return loaded.known(&row);
+        }
+        drop(loaded);
         let asked = Instant::now();
-        let score = stage.ask(text).await;
+        let score = stage.ask(key, text, reading).await;
         stage.metrics.score_seconds.observe(asked.elapsed().as_secs_f64());
         stage.metrics.scored(if score == Score::Late { "late" } else { "known" });
         score
     }
+
+    /// No score, for the policy has no use for one.
+    pub fn skip(&self) -> Score {
+        if let Some(stage) = &self.stage {
+            stage.metrics.scored("not_needed");
+        }
+        Score::Skipped
+    }
+
+    /// Loads what the settings name now, off the path; `None` where that is what runs already, or
+    /// where no model runs.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it; the model of before goes on.
+    pub fn prepare(&self, config: &ScoreConfig) -> Result<Option<Prepared>, Vec<String>> {
+        let Some(stage) = &self.stage else { return Ok(None) };
+        let entry = load::manifest(config)?.first().clone();
+        if stage.loaded.load().prepared.entry.as_ref() == Some(&entry) {
+            return Ok(None);
+        }
+        load::open(config).map(Some)
+    }
+
+    /// Lets a prepared model answer from now on; what was answered before is forgotten.
+    pub fn swap(&self, prepared: Prepared) {
+        let Some(stage) = &self.stage else { return };
+        tracing::info!("{} from now on", prepared.model.about());
+        let cache = Cache::new(stage.cache_max);
+        stage.loaded.store(Arc::new(Loaded { prepared, cache }));
+    }
 }
 
 impl Stage {
-    async fn ask(&self, text: &str) -> Score {
+    async fn ask(&self, key: u64, text: &str, reading: Option<&str>) -> Score {
         let (answer, row) = oneshot::channel();
-        match self.queue.try_send(Ask { text: text.to_owned(), answer }) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => {
-                self.metrics.discard("score_queue_full");
-                return Score::Late;
-            }
-            Err(TrySendError::Disconnected(_)) => {
-                self.metrics.discard("score_threads_gone");
-                return Score::Late;
-            }
+        let ask = Ask { key, text: text.to_owned(), reading: reading.map(str::to_owned), answer };
+        self.metrics.score_queue.inc();
+        if let Err(refused) = self.queue.try_send(ask) {
+            self.metrics.score_queue.dec();
+            self.metrics.discard(match refused {
+                TrySendError::Full(_) => "score_queue_full",
+                TrySendError::Disconnected(_) => "score_threads_gone",
+            });
+            return Score::Late;
         }
         match tokio::time::timeout(self.deadline, row).await {
-            Ok(Ok(row)) => Score::Known(row),
+            Ok(Ok(score)) => score,
             // The model failed on this batch and dropped the way back.
-            Ok(Err(_)) => Score::Late,
-            Err(_) => Score::Late,
-        }
-    }
-}
-
-/// One thread that feeds the model.
-struct Worker {
-    model: Arc<dyn Model>,
-    asks: Arc<Mutex<Receiver<Ask>>>,
-    batch_max: usize,
-    /// Whether the last batch failed, so that a long illness is logged once.
-    ill: Arc<AtomicBool>,
-}
-
-impl Worker {
-    fn run(self) {
-        while let Some(batch) = self.batch() {
-            if batch.is_empty() {
-                continue;
+            Ok(Err(_)) => {
+                self.metrics.discard("score_failed");
+                Score::Late
             }
-            match self.rows(&batch) {
-                Ok(rows) => {
-                    if self.ill.swap(false, Ordering::Relaxed) {
-                        tracing::info!("the model answers again");
-                    }
-                    self.answer(batch, rows);
-                }
-                Err(cause) => {
-                    if !self.ill.swap(true, Ordering::Relaxed) {
-                        tracing::error!(%cause, "the model fails: scores are late from now on");
-                    }
-                }
+            Err(_) => {
+                self.metrics.discard("score_deadline");
+                Score::Late
             }
-        }
-    }
-
-    /// Waits for one text and takes along what else is there; `None` when nobody can ask any more.
-    fn batch(&self) -> Option<Vec<Ask>> {
-        let asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut batch = vec![asks.recv().ok()?];
-        while batch.len() < self.batch_max
-            && let Ok(ask) = asks.try_recv()
-        {
-            batch.push(ask);
-        }
-        drop(asks);
-        // Whose deadline has passed no longer listens, and costs the model nothing.
-        batch.retain(|ask| !ask.answer.is_closed());
-        Some(batch)
-    }
-
-    fn rows(&self, batch: &[Ask]) -> Result<Vec<Vec<f32>>, String> {
-        let texts: Vec<&str> = batch.iter().map(|ask| ask.text.as_str()).collect();
-        // A model that panics on one text must not take the stage down for good.
-        let rows = catch_unwind(AssertUnwindSafe(|| self.model.score(&texts)))
-            .map_err(|_| "it panicked".to_owned())??;
-        let heads = self.model.heads().len();
-        let sound = |row: &Vec<f32>| row.len() == heads && row.iter().all(|p| p.is_finite());
-        match rows.len() == batch.len() && rows.iter().all(sound) {
-            true => Ok(rows),
-            false => Err("its answer has the wrong shape or is not a number".to_owned()),
-        }
-    }
-
-    fn answer(&self, batch: Vec<Ask>, rows: Vec<Vec<f32>>) {
-        for (ask, row) in batch.into_iter().zip(rows) {
-            let heads = self.model.heads().iter().cloned();
-            let row = heads.zip(row).map(|(head, p)| (head, p.clamp(0.0, 1.0))).collect();
-            // Nobody listens where the deadline has just passed.
-            let _ = ask.answer.send(row);
         }
     }
 }

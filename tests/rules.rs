@@ -124,7 +124,7 @@ async fn watched(name: &str, settings: &str) -> Watched {
     let rules = Arc::new(ArcSwap::from_pointee(Ruleset::build(&config).unwrap()));
     let metrics = Arc::new(Metrics::new());
     let (path, swap) = (setup.settings.clone(), rules.clone());
-    let reloader = Reloader::new(path, config, swap, metrics.clone()).await;
+    let reloader = Reloader::new(path, config, swap, Scorer::none(), metrics.clone()).await;
     Watched { setup, rules, metrics, reloader }
 }
 
@@ -231,7 +231,7 @@ async fn the_clock_alone_finds_a_change() {
     let rules = Arc::new(ArcSwap::from_pointee(Ruleset::build(&config).unwrap()));
     let first = rules.load().version.clone();
     let (path, swap) = (setup.settings.clone(), rules.clone());
-    let watch = reload_on_change(path, config, swap, Arc::new(Metrics::new()));
+    let watch = reload_on_change(path, config, swap, Scorer::none(), Arc::new(Metrics::new()));
     let watch = tokio::spawn(watch);
     let mut looks = tokio::time::interval(Duration::from_secs(5));
     // The first look is over when the clock has gone on; then the list changes.

@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "score/graph.rs"]
+mod graph;
+#[path = "score/load.rs"]
+mod load;
 #[path = "score/manifest.rs"]
 mod manifest;
 #[path = "score/pieces.rs"]
@@ -9,6 +13,7 @@ mod pieces;
 
 use std::sync::{
     Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
     mpsc::{Receiver, Sender, channel},
 };
 
@@ -16,17 +21,27 @@ use tidegate::{
     config::ScoreConfig,
     message::Score,
     metrics::Metrics,
-    score::{Model, Scorer},
+    score::{About, Model, Prepared, Scorer},
 };
 
 type Answer = fn(&[&str]) -> Result<Vec<Vec<f32>>, String>;
 
 struct Plain {
+    about: About,
     heads: Vec<Arc<str>>,
     answer: Answer,
 }
 
+fn about() -> About {
+    let (name, version) = ("blorp".to_owned(), "1".to_owned());
+    About { name, id: "0123456789ab".into(), runtime: "none", version, library: None }
+}
+
 impl Model for Plain {
+    fn about(&self) -> &About {
+        &self.about
+    }
+
     fn heads(&self) -> &[Arc<str>] {
         &self.heads
     }
@@ -37,14 +52,15 @@ impl Model for Plain {
 }
 
 fn start(answer: Answer) -> (Scorer, Arc<Metrics>) {
-    let model = Plain { heads: vec!["toxic".into(), "threat".into()], answer };
+    let model = Plain { about: about(), heads: vec!["toxic".into(), "threat".into()], answer };
     let metrics = Arc::new(Metrics::new());
     (Scorer::start(Arc::new(model), &patient(), metrics.clone()), metrics)
 }
 
-/// No test waits for this deadline: it is there so that a stuck one ends.
+/// No test waits for this deadline: it is there so that a stuck one ends. Nothing is kept, so that
+/// every text reaches the model.
 fn patient() -> ScoreConfig {
-    ScoreConfig { score_deadline_ms: 60_000, ..ScoreConfig::default() }
+    ScoreConfig { score_deadline_ms: 60_000, cache_max: 0, ..ScoreConfig::default() }
 }
 
 /// A row that tells the text it is for.
@@ -70,7 +86,7 @@ async fn answers_become_scores_and_failures_are_late() {
         let (scorer, metrics) = start(answer);
         // Twice: a failure must not end the thread.
         for _ in 0..2 {
-            assert_eq!(scorer.score("blorp").await, expected, "{what}");
+            assert_eq!(scorer.score("blorp", None).await, expected, "{what}");
         }
         let label = if expected == late { "late" } else { "known" };
         let line = format!("tidegate_scores_total{{result=\"{label}\"}} 2");
@@ -80,21 +96,27 @@ async fn answers_become_scores_and_failures_are_late() {
 
 #[tokio::test]
 async fn without_a_model_scores_are_skipped() {
-    let metrics = Arc::new(Metrics::new());
-    for scorer in [Scorer::none(), Scorer::open(&ScoreConfig::default(), metrics)] {
+    let off = ScoreConfig { enabled: false, ..ScoreConfig::default() };
+    let disabled = Scorer::open(&off, Arc::new(Metrics::new())).unwrap();
+    for scorer in [Scorer::none(), disabled] {
         assert!(!scorer.available());
-        assert_eq!(scorer.score("blorp").await, Score::Skipped);
+        assert_eq!(scorer.score("blorp", None).await, Score::Skipped);
     }
 }
 
 /// Says that it has a batch, and waits until it is let go.
 struct Blocked {
+    about: About,
     heads: Vec<Arc<str>>,
     entered: Sender<usize>,
     gate: Mutex<Receiver<()>>,
 }
 
 impl Model for Blocked {
+    fn about(&self) -> &About {
+        &self.about
+    }
+
     fn heads(&self) -> &[Arc<str>] {
         &self.heads
     }
@@ -110,7 +132,7 @@ fn blocked(config: &ScoreConfig) -> (Scorer, Arc<Metrics>, Receiver<usize>, Send
     let (entered, seen) = channel();
     let (open, gate) = channel();
     let heads = vec!["toxic".into(), "threat".into()];
-    let model = Blocked { heads, entered, gate: Mutex::new(gate) };
+    let model = Blocked { about: about(), heads, entered, gate: Mutex::new(gate) };
     let metrics = Arc::new(Metrics::new());
     (Scorer::start(Arc::new(model), config, metrics.clone()), metrics, seen, open)
 }
@@ -121,7 +143,7 @@ async fn what_waits_is_batched_and_bounded() {
     let (scorer, metrics, batches, open) = blocked(&config);
     let ask = |text: &'static str| {
         let scorer = scorer.clone();
-        async move { scorer.score(text).await }
+        async move { scorer.score(text, None).await }
     };
     // The first text is with the model, which blocks; three wait; the next finds no room.
     let mut first = std::pin::pin!(ask("a"));
@@ -136,13 +158,9 @@ async fn what_waits_is_batched_and_bounded() {
     for _ in 0..3 {
         open.send(()).unwrap();
     }
-    let toxic = |score: Score| match score {
-        Score::Known(row) => row[0].1,
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(toxic(first.await), 0.01);
+    assert_eq!(toxic(&first.await), 0.01);
     let [two, three, four] = waiting;
-    let rest = [toxic(two.await), toxic(three.await), toxic(four.await)];
+    let rest = [toxic(&two.await), toxic(&three.await), toxic(&four.await)];
     assert_eq!(rest, [0.02, 0.03, 0.04]);
     assert_eq!([batches.recv().unwrap(), batches.recv().unwrap()], [2, 1]);
 }
@@ -150,16 +168,97 @@ async fn what_waits_is_batched_and_bounded() {
 #[tokio::test(start_paused = true)]
 async fn the_deadline_makes_late_and_spares_the_model() {
     let (scorer, metrics, batches, open) = blocked(&ScoreConfig::default());
-    let mut first = std::pin::pin!(scorer.score("a"));
+    let mut first = std::pin::pin!(scorer.score("a", None));
     assert!(futures_util::poll!(first.as_mut()).is_pending());
     assert_eq!(batches.recv().unwrap(), 1);
     // Time is paused: it jumps to the deadline as soon as nothing else is to be done.
-    assert_eq!(scorer.score("ab").await, Score::Late);
+    assert_eq!(scorer.score("ab", None).await, Score::Late);
     assert_eq!(first.await, Score::Late);
     assert!(metrics.render().contains("tidegate_scores_total{result=\"late\"} 2"));
     // The second text's asker has gone, so the model sees the third alone.
     open.send(()).unwrap();
-    let mut third = std::pin::pin!(scorer.score("abc"));
+    let mut third = std::pin::pin!(scorer.score("abc", None));
     assert!(futures_util::poll!(third.as_mut()).is_pending());
     assert_eq!(batches.recv().unwrap(), 1);
+}
+
+/// Answers each text by its length, and counts the texts that it was asked.
+struct Counted {
+    about: About,
+    heads: Vec<Arc<str>>,
+    asked: AtomicUsize,
+}
+
+impl Model for Counted {
+    fn about(&self) -> &About {
+        &self.about
+    }
+
+    fn heads(&self) -> &[Arc<str>] {
+        &self.heads
+    }
+
+    fn score(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
+        self.asked.fetch_add(texts.len(), Ordering::Relaxed);
+        Ok(texts.iter().map(|text| row(text)).collect())
+    }
+}
+
+fn counted(cache_max: usize) -> (Scorer, Arc<Counted>, Arc<Metrics>) {
+    let heads = vec!["toxic".into(), "threat".into()];
+    let model = Arc::new(Counted { about: about(), heads, asked: AtomicUsize::new(0) });
+    let metrics = Arc::new(Metrics::new());
+    let config = ScoreConfig { cache_max, ..patient() };
+    (Scorer::start(model.clone(), &config, metrics.clone()), model, metrics)
+}
+
+fn toxic(score: &Score) -> f32 {
+    match score {
+        Score::Known(row) => row[0].1,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn of_two_readings_the_worse_counts() {
+    let (scorer, model, metrics) = counted(0);
+    assert_eq!(toxic(&scorer.score("b l o r p", Some("blorp")).await), 0.09);
+    assert_eq!(toxic(&scorer.score("bl", Some("blorp")).await), 0.05);
+    assert_eq!(model.asked.load(Ordering::Relaxed), 4);
+    assert_eq!(toxic(&scorer.score("blorp", Some("blorp")).await), 0.05);
+    assert_eq!(model.asked.load(Ordering::Relaxed), 5, "one reading is asked once");
+    let text = metrics.render();
+    for line in [
+        "tidegate_score_batch_sum 5",
+        "tidegate_model_seconds_count 3",
+        "tidegate_score_queue 0",
+        "tidegate_scores_total{result=\"known\"} 3",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+}
+
+#[tokio::test]
+async fn what_comes_again_is_asked_once() {
+    let (scorer, model, metrics) = counted(100);
+    let first = scorer.score("blorp", None).await;
+    assert_eq!(scorer.score("blorp", None).await, first);
+    assert_eq!(model.asked.load(Ordering::Relaxed), 1);
+    scorer.score("blorp", Some("blorps")).await;
+    assert_eq!(model.asked.load(Ordering::Relaxed), 3, "another reading is another question");
+    assert!(metrics.render().contains("tidegate_scores_total{result=\"cached\"} 1"));
+
+    let prepared = Prepared { model: model.clone(), entry: None };
+    scorer.swap(prepared);
+    assert_eq!(scorer.score("blorp", None).await, first);
+    assert_eq!(model.asked.load(Ordering::Relaxed), 4, "another model is asked anew");
+}
+
+#[tokio::test]
+async fn what_policy_has_no_use_for_is_counted() {
+    let (scorer, model, metrics) = counted(0);
+    assert_eq!(scorer.skip(), Score::Skipped);
+    assert_eq!(Scorer::none().skip(), Score::Skipped);
+    assert!(metrics.render().contains("tidegate_scores_total{result=\"not_needed\"} 1"));
+    assert_eq!(model.asked.load(Ordering::Relaxed), 0);
 }

@@ -48,7 +48,7 @@ pub async fn judge(pipeline: &Pipeline, message: &Message, id: Value) -> Answer 
     let mut judgement = pipeline.judge(message).await;
     let took = started.elapsed();
     if judgement.score == Score::Skipped && pipeline.scorer.available() {
-        judgement.score = pipeline.scorer.score(&message.text).await;
+        judgement.score = pipeline.score(&message.text).await;
     }
     Answer::of(id, judgement, took)
 }

@@ -10,6 +10,7 @@ use crate::{
     config::{self, Config, DEFAULT_FILE, Problem},
     protocol::{self, PROTOCOLS},
     rules::Ruleset,
+    score,
 };
 
 /// # Errors
@@ -30,6 +31,9 @@ pub fn check(path: &Path) -> Result<(), Failure> {
         let lists_only = Config { wordlists: config.wordlists.clone(), ..Config::default() };
         let judged = if wrong.is_empty() { &config } else { &lists_only };
         wrong.extend(Ruleset::build(judged).err().unwrap_or_default());
+        if wrong.is_empty() && config.score.enabled {
+            wrong.extend(score::open(&config.score).err().unwrap_or_default());
+        }
     }
     if !wrong.is_empty() {
         return Err(Failure::Refused(wrong));
@@ -57,7 +61,8 @@ fn examine(path: &Path) -> (Option<Config>, Vec<String>) {
         Err(cause) => return (None, vec![format!("{file}: {cause}")]),
     };
     let (config, mut problems) = Config::examine(&text, &file);
-    for (key, cause) in config.iter().flat_map(protocols).chain(config.iter().flat_map(tls)) {
+    let of = |config: &Config| [protocols(config), tls(config), runtime(config)].concat();
+    for (key, cause) in config.iter().flat_map(of) {
         let line = config::line_of(&text, &key);
         problems.push(Problem { file: file.clone(), line, key, cause });
     }
@@ -76,6 +81,12 @@ pub(super) fn protocols(config: &Config) -> Vec<(String, String)> {
         }
     }
     wrong
+}
+
+/// What the model stage says of the runtime's name.
+fn runtime(config: &Config) -> Vec<(String, String)> {
+    let cause = score::runtime_cause(&config.score.runtime);
+    cause.map(|cause| ("score.runtime".to_owned(), cause)).into_iter().collect()
 }
 
 /// Whether the TLS files are there; what is in them is read when the port is opened.

@@ -166,7 +166,7 @@ impl Judge {
         let took = start.elapsed();
         if judgement.score == Score::Skipped {
             // Every text is scored, also where the policy did not need it.
-            judgement.score = self.runtime.block_on(self.pipeline.scorer.score(&message.text));
+            judgement.score = self.runtime.block_on(self.pipeline.score(&message.text));
         }
         let answer = Answer::of(id.clone(), judgement, took);
         serde_json::to_writer(output, &answer)?;

@@ -61,7 +61,7 @@ fn bounds(config: &Config, found: &mut Found) {
     let (listen, limits, hold) = (&config.listen, &config.limits, &config.hold);
     let (score, console, keep) = (&config.score, &config.console, &config.retention);
     let threads_max = 64;
-    let table: [(&str, u64, RangeInclusive<u64>); 36] = [
+    let table: [(&str, u64, RangeInclusive<u64>); 37] = [
         ("listen.connections_max", listen.connections_max as u64, 1..=1_000_000),
         ("listen.connections_per_ip_max", listen.connections_per_ip_max as u64, 1..=1_000_000),
         ("listen.accept_per_second", listen.accept_per_second.into(), 1..=1_000_000),
@@ -89,6 +89,7 @@ fn bounds(config: &Config, found: &mut Found) {
         ("score.queue_max", score.queue_max as u64, 1..=100_000),
         ("score.batch_max", score.batch_max as u64, 1..=1024),
         ("score.threads", score.threads as u64, 1..=threads_max),
+        ("score.cache_max", score.cache_max as u64, 0..=10_000_000),
         ("console.session_hours", console.session_hours.into(), 1..=24 * 90),
         ("console.attempts_max", console.attempts_max.into(), 1..=1000),
         ("console.streams_max", console.streams_max as u64, 1..=100_000),

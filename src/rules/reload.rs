@@ -1,4 +1,4 @@
-//! Watches the settings and word lists and swaps in a ruleset built from what they say now.
+//! Watches settings, word lists and model, and swaps in what is built from what they say now.
 //!
 //! Once a second the files' lengths, times and real paths are compared. A notification service
 //! of the system would be quicker and misses what matters: a mounted Kubernetes config map changes
@@ -16,7 +16,11 @@ use std::{
 use arc_swap::ArcSwap;
 
 use super::Ruleset;
-use crate::{config::Config, metrics::Metrics};
+use crate::{
+    config::Config,
+    metrics::Metrics,
+    score::{self, Prepared, Scorer},
+};
 
 const POLL: Duration = Duration::from_secs(1);
 /// Files looked at within word-list folders, so that a path of `/` is a slow mistake and no worse.
@@ -26,14 +30,15 @@ const DEPTH_MAX: usize = 4;
 
 /// Reloads for ever: when a file has changed, and at SIGHUP.
 ///
-/// Only policies and word lists are taken over; what needs a restart is said in the log.
+/// Only policies, word lists and the model are taken over; what needs a restart is said in the log.
 pub async fn reload_on_change(
     path: PathBuf,
     running: Config,
     rules: Arc<ArcSwap<Ruleset>>,
+    scorer: Scorer,
     metrics: Arc<Metrics>,
 ) {
-    let mut reloader = Reloader::new(path, running, rules, metrics).await;
+    let mut reloader = Reloader::new(path, running, rules, scorer, metrics).await;
     let mut clock = tokio::time::interval(POLL);
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut hangup = Hangup::listen();
@@ -50,9 +55,9 @@ pub async fn reload_on_change(
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
     Unchanged,
-    /// The new ruleset judges from now on.
+    /// The new ruleset judges from now on, with the new model where there is one.
     Loaded,
-    /// The old ruleset goes on judging, for these causes.
+    /// The old ruleset and model go on judging, for these causes.
     Refused(Vec<String>),
 }
 
@@ -61,9 +66,10 @@ pub struct Reloader {
     path: PathBuf,
     running: Config,
     rules: Arc<ArcSwap<Ruleset>>,
+    scorer: Scorer,
     metrics: Arc<Metrics>,
-    /// The word-list paths of the settings as last read, good or bad.
-    lists: Vec<PathBuf>,
+    /// The word lists and model files that the settings as last read name, good or bad.
+    parts: Vec<PathBuf>,
     /// The files as they were when last loaded or refused.
     done: Vec<Mark>,
     /// The files as they were at the last look.
@@ -75,42 +81,49 @@ impl Reloader {
         path: PathBuf,
         running: Config,
         rules: Arc<ArcSwap<Ruleset>>,
+        scorer: Scorer,
         metrics: Arc<Metrics>,
     ) -> Reloader {
-        let lists = running.wordlists.paths.clone();
-        let done = marks(&path, &lists).await;
-        Reloader { path, running, rules, metrics, lists, seen: done.clone(), done }
+        let parts = parts(&running);
+        let done = marks(&path, &parts).await;
+        Reloader { path, running, rules, scorer, metrics, parts, seen: done.clone(), done }
     }
 
     /// Looks once, and loads what has changed and stayed so since the last look: a file that is
     /// still being written is left alone. `forced` loads in any case.
     pub async fn step(&mut self, forced: bool) -> Outcome {
-        let now = marks(&self.path, &self.lists).await;
+        let now = marks(&self.path, &self.parts).await;
         let settled = now == self.seen;
         self.seen = now.clone();
         if !forced && (!settled || now == self.done) {
             return Outcome::Unchanged;
         }
         let (path, running) = (self.path.clone(), self.running.clone());
-        let built = tokio::task::spawn_blocking(move || build(&path, &running)).await;
-        let (lists, result) = built.unwrap_or_else(|failed| {
+        let (scorer, metrics) = (self.scorer.clone(), self.metrics.clone());
+        let work = move || build(&path, &running, &scorer, &metrics);
+        let (parts, result) = tokio::task::spawn_blocking(work).await.unwrap_or_else(|failed| {
             // A panic while building is ours, and no reason to stop judging with what we have.
             (None, Err(vec![format!("building the ruleset failed: {failed}")]))
         });
-        if let Some(lists) = lists
-            && lists != self.lists
+        if let Some(parts) = parts
+            && parts != self.parts
         {
-            self.lists = lists;
-            self.seen = marks(&self.path, &self.lists).await;
+            self.parts = parts;
+            self.seen = marks(&self.path, &self.parts).await;
         }
         self.done = self.seen.clone();
         self.finish(result)
     }
 
-    fn finish(&self, result: Result<(Ruleset, Vec<String>), Vec<String>>) -> Outcome {
+    fn finish(&self, result: Result<Built, Vec<String>>) -> Outcome {
         match result {
-            Ok((ruleset, restart)) => {
+            Ok(Built { ruleset, model, restart }) => {
                 let version = ruleset.version.clone();
+                // Two stores: a message in between has its score read by the rules of before.
+                if let Some(model) = model {
+                    self.scorer.swap(model);
+                    self.metrics.model_load("ok");
+                }
                 self.rules.store(Arc::new(ruleset));
                 self.metrics.reload("ok");
                 tracing::info!(%version, "new rules judge from now on");
@@ -133,26 +146,52 @@ impl Reloader {
     }
 }
 
-type Built = Result<(Ruleset, Vec<String>), Vec<String>>;
+/// Everything that takes over together.
+struct Built {
+    ruleset: Ruleset,
+    /// None where the model stays.
+    model: Option<Prepared>,
+    /// The settings that have changed and need a restart.
+    restart: Vec<String>,
+}
 
-/// The word-list paths of the file, if it could be read, and what came of building from it.
-fn build(path: &Path, running: &Config) -> (Option<Vec<PathBuf>>, Built) {
+/// The parts that the file names, if it could be read, and what came of building from it.
+fn build(
+    path: &Path,
+    running: &Config,
+    scorer: &Scorer,
+    metrics: &Metrics,
+) -> (Option<Vec<PathBuf>>, Result<Built, Vec<String>>) {
     let new = match Config::read(path) {
         Ok(new) => new,
         Err(problems) => return (None, Err(problems.iter().map(ToString::to_string).collect())),
     };
-    let lists = new.wordlists.paths.clone();
-    let restart = needs_restart(running, &new);
-    let built = Ruleset::build(&merged(running, &new)).map(|ruleset| (ruleset, restart));
-    (Some(lists), built)
+    let merged = merged(running, &new);
+    let model = scorer.prepare(&merged.score).inspect_err(|_| metrics.model_load("refused"));
+    let built = match (Ruleset::build(&merged), model) {
+        (Ok(ruleset), Ok(model)) => {
+            Ok(Built { ruleset, model, restart: needs_restart(running, &new) })
+        }
+        (rules, model) => {
+            let causes = [rules.err(), model.err()];
+            Err(causes.into_iter().flatten().flatten().collect())
+        }
+    };
+    (Some(parts(&new)), built)
 }
 
-/// The running settings with the new policies and word lists. The routes stay those that run, or
-/// a route renamed in the file would be judged by the fallback until the restart.
+fn parts(config: &Config) -> Vec<PathBuf> {
+    let lists = config.wordlists.paths.iter().cloned();
+    lists.chain(score::files(&config.score)).collect()
+}
+
+/// The running settings with the new policies, word lists and model. The routes stay those that
+/// run, or a route renamed in the file would be judged by the fallback until the restart.
 fn merged(running: &Config, new: &Config) -> Config {
     let mut merged = running.clone();
     merged.wordlists = new.wordlists.clone();
     merged.policy = new.policy.clone();
+    merged.score.manifest = new.score.manifest.clone();
     for route in &mut merged.route {
         match new.route.iter().find(|other| other.name() == route.name()) {
             Some(other) => route.policy = other.policy.clone(),
@@ -173,6 +212,7 @@ fn needs_restart(running: &Config, new: &Config) -> Vec<String> {
         let mut config = config.clone();
         config.policy.clear();
         config.wordlists = Default::default();
+        config.score.manifest = PathBuf::new();
         config.route.iter_mut().for_each(|route| route.policy.clear());
         toml::Table::try_from(config).unwrap_or_default()
     };
@@ -192,12 +232,12 @@ struct Mark {
     changed: Option<SystemTime>,
 }
 
-async fn marks(path: &Path, lists: &[PathBuf]) -> Vec<Mark> {
-    let (path, lists) = (path.to_owned(), lists.to_vec());
+async fn marks(path: &Path, parts: &[PathBuf]) -> Vec<Mark> {
+    let (path, parts) = (path.to_owned(), parts.to_vec());
     let look = move || {
         let mut marks = Vec::new();
         mark(&path, 0, &mut marks);
-        lists.iter().for_each(|list| mark(list, 0, &mut marks));
+        parts.iter().for_each(|part| mark(part, 0, &mut marks));
         marks
     };
     // Were the look itself to fail, it would look like files that are gone: refused, and said so.

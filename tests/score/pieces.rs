@@ -96,7 +96,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn any_text_has_bounded_rows(text in "\\PC{0,300}|[a-c \u{0}-\u{2ff}\u{1f600}-\u{1f610}]{0,3000}") {
+    fn any_text_has_bounded_rows(
+        text in "\\PC{0,300}|[a-c \u{0}-\u{2ff}\u{1f600}-\u{1f610}]{0,3000}",
+    ) {
         let pieces = Pieces::parse(WHOLE.as_bytes()).unwrap();
         let rows = pieces.windows(&text, 64);
         prop_assert!((1..=8).contains(&rows.len()));

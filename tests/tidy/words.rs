@@ -13,13 +13,23 @@ const FOREIGN: [&str; 4] = ["futures_util", "hyper_util", "http_body_util", "tok
 
 /// The core knows no platform: each stands in its own files (a `/` ends a folder of them) and in
 /// one list. Tests may speak of any: their frames were captured somewhere.
-const PLATFORMS: [(&str, &[&str]); 5] = [
+const PLATFORMS: [(&str, &[&str]); 6] = [
     (
         "twitch",
         &["src/bots.rs", "src/bots/twitch.rs", "src/protocol/irc.rs", "src/protocol/irc/twitch.rs"],
     ),
     ("owncast", &["src/protocol.rs", "src/protocol/json.rs"]),
-    ("onnx", &["src/score.rs", "src/score/onnx.rs"]),
+    (
+        "onnx",
+        &[
+            "src/score.rs",
+            "src/score/embedded.rs",
+            "src/score/load.rs",
+            "src/score/onnx.rs",
+            "src/score/onnx/",
+        ],
+    ),
+    ("rten", &["src/score/onnx.rs", "src/score/onnx/"]),
     ("sqlite", &["src/store.rs", "src/store/sqlite.rs"]),
     ("redb", &["src/store/embedded.rs", "src/store/embedded/"]),
 ];
