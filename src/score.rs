@@ -13,7 +13,11 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use crate::{config::ScoreConfig, message::Score, metrics::Metrics};
+use crate::{
+    config::ScoreConfig,
+    message::{ModelCard, Score, Scores},
+    metrics::Metrics,
+};
 
 pub mod manifest;
 
@@ -21,8 +25,8 @@ pub mod manifest;
 ///
 /// It runs on threads of its own, never on the async runtime's.
 pub trait Model: Send + Sync {
-    /// Head names, in the order of every row.
-    fn heads(&self) -> &[Arc<str>];
+    /// Which model it is, its heads in the order of every row, and how they are to be read.
+    fn card(&self) -> &Arc<ModelCard>;
 
     /// # Errors
     /// Why the whole batch has no answer.
@@ -44,7 +48,7 @@ struct Stage {
 /// One text waiting for its row.
 struct Ask {
     text: String,
-    answer: oneshot::Sender<Vec<(Arc<str>, f32)>>,
+    answer: oneshot::Sender<Scores>,
 }
 
 impl Scorer {
@@ -174,7 +178,7 @@ impl Worker {
         // A model that panics on one text must not take the stage down for good.
         let rows = catch_unwind(AssertUnwindSafe(|| self.model.score(&texts)))
             .map_err(|_| "it panicked".to_owned())??;
-        let heads = self.model.heads().len();
+        let heads = self.model.card().heads.len();
         let sound = |row: &Vec<f32>| row.len() == heads && row.iter().all(|p| p.is_finite());
         match rows.len() == batch.len() && rows.iter().all(sound) {
             true => Ok(rows),
@@ -184,10 +188,9 @@ impl Worker {
 
     fn answer(&self, batch: Vec<Ask>, rows: Vec<Vec<f32>>) {
         for (ask, row) in batch.into_iter().zip(rows) {
-            let heads = self.model.heads().iter().cloned();
-            let row = heads.zip(row).map(|(head, p)| (head, p.clamp(0.0, 1.0))).collect();
+            let row = row.into_iter().map(|p| p.clamp(0.0, 1.0)).collect();
             // Nobody listens where the deadline has just passed.
-            let _ = ask.answer.send(row);
+            let _ = ask.answer.send(Scores { model: self.model.card().clone(), row });
         }
     }
 }

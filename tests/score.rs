@@ -12,21 +12,30 @@ use std::sync::{
 
 use tidegate::{
     config::ScoreConfig,
-    message::Score,
+    message::{ModelCard, Score, Scores},
     metrics::Metrics,
     score::{Model, Scorer},
 };
 
 type Answer = fn(&[&str]) -> Result<Vec<Vec<f32>>, String>;
 
+/// A model of two heads.
+fn card() -> Arc<ModelCard> {
+    Arc::new(ModelCard { heads: vec!["toxic".into(), "threat".into()], ..ModelCard::default() })
+}
+
+fn known(row: &[f32]) -> Score {
+    Score::Known(Scores { model: card(), row: row.to_vec() })
+}
+
 struct Plain {
-    heads: Vec<Arc<str>>,
+    card: Arc<ModelCard>,
     answer: Answer,
 }
 
 impl Model for Plain {
-    fn heads(&self) -> &[Arc<str>] {
-        &self.heads
+    fn card(&self) -> &Arc<ModelCard> {
+        &self.card
     }
 
     fn score(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
@@ -35,7 +44,7 @@ impl Model for Plain {
 }
 
 fn start(answer: Answer) -> (Scorer, Arc<Metrics>) {
-    let model = Plain { heads: vec!["toxic".into(), "threat".into()], answer };
+    let model = Plain { card: card(), answer };
     let metrics = Arc::new(Metrics::new());
     (Scorer::start(Arc::new(model), &patient(), metrics.clone()), metrics)
 }
@@ -53,8 +62,8 @@ fn row(text: &str) -> Vec<f32> {
 #[tokio::test]
 async fn answers_become_scores_and_failures_are_late() {
     let late = Score::Late;
-    let five = Score::Known(vec![("toxic".into(), 0.05), ("threat".into(), 0.25)]);
-    let clamped = Score::Known(vec![("toxic".into(), 1.0), ("threat".into(), 0.0)]);
+    let five = known(&[0.05, 0.25]);
+    let clamped = known(&[1.0, 0.0]);
     let cases: [(&str, Answer, Score); 7] = [
         ("sound", |texts| Ok(texts.iter().map(|text| row(text)).collect()), five),
         ("beyond 0 to 1", |_| Ok(vec![vec![3.0, -1.0]]), clamped),
@@ -87,14 +96,14 @@ async fn without_a_model_scores_are_skipped() {
 
 /// Says that it has a batch, and waits until it is let go.
 struct Blocked {
-    heads: Vec<Arc<str>>,
+    card: Arc<ModelCard>,
     entered: Sender<usize>,
     gate: Mutex<Receiver<()>>,
 }
 
 impl Model for Blocked {
-    fn heads(&self) -> &[Arc<str>] {
-        &self.heads
+    fn card(&self) -> &Arc<ModelCard> {
+        &self.card
     }
 
     fn score(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
@@ -107,8 +116,7 @@ impl Model for Blocked {
 fn blocked(config: &ScoreConfig) -> (Scorer, Arc<Metrics>, Receiver<usize>, Sender<()>) {
     let (entered, seen) = channel();
     let (open, gate) = channel();
-    let heads = vec!["toxic".into(), "threat".into()];
-    let model = Blocked { heads, entered, gate: Mutex::new(gate) };
+    let model = Blocked { card: card(), entered, gate: Mutex::new(gate) };
     let metrics = Arc::new(Metrics::new());
     (Scorer::start(Arc::new(model), config, metrics.clone()), metrics, seen, open)
 }
@@ -135,7 +143,7 @@ async fn what_waits_is_batched_and_bounded() {
         open.send(()).unwrap();
     }
     let toxic = |score: Score| match score {
-        Score::Known(row) => row[0].1,
+        Score::Known(scores) => scores.row[0],
         other => panic!("{other:?}"),
     };
     assert_eq!(toxic(first.await), 0.01);

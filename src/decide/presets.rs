@@ -22,20 +22,24 @@ pub(super) struct Preset {
     pub name: &'static str,
     /// The column of [`ACTIONS`]; `None` passes everything.
     column: Option<usize>,
-    /// The model's score from which a head counts as found. About one clean chat line in a hundred
-    /// scores above 0.9 with the models known so far, one in twenty above 0.8.
-    pub threshold: f32,
+    /// Below it in every hostile head, the model finds a message harmless, and a listed word in it
+    /// may be a quotation. Scores are calibrated: at 0.15 fewer than one in seven is an attack. The
+    /// score from which a head counts as found is the model's own to say.
+    pub harmless: f32,
     pub when_full: Unjudged,
     pub on_late: OnLate,
     pub exempt_roles: &'static [Role],
 }
 
+/// The preset that passes everything; no model has thresholds for it.
+pub(super) const OFF: &str = "off";
+
 /// In the order of `config::PRESETS`.
 pub(super) const PRESETS: [Preset; 4] = [
     Preset {
-        name: "off",
+        name: OFF,
         column: None,
-        threshold: 1.0,
+        harmless: 0.0,
         when_full: Unjudged::Pass,
         on_late: OnLate::Pass,
         exempt_roles: &[],
@@ -43,7 +47,7 @@ pub(super) const PRESETS: [Preset; 4] = [
     Preset {
         name: "relaxed",
         column: Some(0),
-        threshold: 0.95,
+        harmless: 0.2,
         when_full: Unjudged::Pass,
         on_late: OnLate::Pass,
         exempt_roles: &[Role::Broadcaster, Role::Moderator, Role::Vip],
@@ -51,7 +55,7 @@ pub(super) const PRESETS: [Preset; 4] = [
     Preset {
         name: "standard",
         column: Some(1),
-        threshold: 0.9,
+        harmless: 0.15,
         when_full: Unjudged::Drop,
         on_late: OnLate::Pass,
         exempt_roles: &[Role::Broadcaster, Role::Moderator],
@@ -59,7 +63,7 @@ pub(super) const PRESETS: [Preset; 4] = [
     Preset {
         name: "strict",
         column: Some(2),
-        threshold: 0.8,
+        harmless: 0.1,
         when_full: Unjudged::Drop,
         on_late: OnLate::Hold,
         exempt_roles: &[Role::Broadcaster],
