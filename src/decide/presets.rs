@@ -3,7 +3,8 @@
 //! The reasons behind the tables:
 //! - Severity 4 is what must never be seen: every preset but `off` drops it.
 //! - A model alone never drops under `relaxed` and `standard`: its findings are of severity 2, or
-//!   3 where it also says `severe`, and those are held at most, for a person to look at.
+//!   3 where it also says `severe`, and those are held at most, for a person to look at. `toxic`
+//!   alone is of severity 1 and passes there: a tone is no offence, and is what noise looks like.
 //! - Self-harm is never dropped below severity 4: it may be a cry for help, so a person sees it.
 //! - Swearing at severity 1 and 2 is masked rather than held, or moderators would see little else.
 //! - Spam is dropped, never held: a flood that is held drowns the queue, which is what it is for.

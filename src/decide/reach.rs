@@ -64,7 +64,8 @@ struct Group {
 /// most verdicts first.
 fn groups(policy: &Policy) -> Vec<Group> {
     let could = |head: &Head| policy.could_find(*head);
-    let mut groups = Vec::with_capacity(20);
+    // Nine, and the same with `severe`.
+    let mut groups = Vec::with_capacity(18);
     let mut add = |spoken: &[Head], free: &[Head], harmless: bool| {
         if spoken.iter().all(could) {
             let at = Heads::of(spoken.iter().copied());
