@@ -31,8 +31,14 @@ mod tests {
             (Verdict::Drop, vec![], Fate::Remove),
         ] {
             let rules = "r".into();
-            let judgement =
-                Judgement { verdict, findings: vec![], score: Score::Skipped, mask, rules };
+            let judgement = Judgement {
+                verdict,
+                findings: vec![],
+                score: Score::Skipped,
+                needed: false,
+                mask,
+                rules,
+            };
             assert_eq!(fate(&judgement), expected, "{verdict:?}");
         }
     }

@@ -5,12 +5,16 @@ use std::ops::Range;
 use crate::message::{Canonical, Finding, Hit, Message, Recent, Score, Verdict};
 
 mod flood;
+mod heard;
 mod policy;
 mod presets;
+mod quoted;
+mod reach;
 mod scores;
 mod terms;
 mod time_out;
 
+pub use heard::Heard;
 pub use policy::{CategoryPolicy, Policy};
 
 /// Everything the stages before found out about one message.
@@ -25,7 +29,12 @@ pub struct Seen<'a> {
 pub trait Rule: Send + Sync {
     /// The sender may be told this name, and metrics carry it.
     fn name(&self) -> &'static str;
-    fn find(&self, policy: &Policy, seen: &Seen, score: &Score, found: &mut Vec<Finding>);
+    /// Whether what it finds depends on the score; `reach` has to know how.
+    fn hears(&self) -> bool {
+        false
+    }
+
+    fn find(&self, policy: &Policy, seen: &Seen, heard: &Heard, found: &mut Vec<Finding>);
 }
 
 /// Every detector, in the order in which findings are listed.
@@ -34,9 +43,10 @@ pub const RULES: &[&dyn Rule] =
 
 /// Everything that any rule found, acting or in shadow.
 pub fn findings(policy: &Policy, seen: &Seen, score: &Score) -> Vec<Finding> {
+    let heard = Heard::new(policy, score);
     let mut found = Vec::new();
     for rule in RULES {
-        rule.find(policy, seen, score, &mut found);
+        rule.find(policy, seen, &heard, &mut found);
     }
     found
 }
@@ -57,16 +67,22 @@ fn action(policy: &Policy, finding: &Finding, all: &[Finding]) -> Verdict {
         scores::LATE => return Verdict::Hold,
         _ => {}
     }
+    let covered = || {
+        let mut others = all.iter().filter(|other| other.category == finding.category);
+        others.any(|other| masked(policy, other).is_some())
+    };
     let action = policy.action(finding.category, finding.severity);
-    if action != Verdict::Mask || finding.span.is_some() {
-        return action;
+    placed(action, finding.span.is_some() || covered())
+}
+
+/// A mask needs a place. The whole message is meant without one, and a message of stars says
+/// nothing to anybody. Where a term of the same category is masked, that is what the finding saw;
+/// else a person has to look.
+fn placed(action: Verdict, has_place: bool) -> Verdict {
+    match action {
+        Verdict::Mask if !has_place => Verdict::Hold,
+        action => action,
     }
-    // The whole message is meant, and a message of stars says nothing to anybody. Where a term of
-    // the same category is masked, that is what the finding saw; else a person has to look.
-    let covered = all
-        .iter()
-        .any(|other| other.category == finding.category && masked(policy, other).is_some());
-    if covered { Verdict::Mask } else { Verdict::Hold }
 }
 
 /// The spans that a mask covers: those of findings whose category masks or worse at their
@@ -89,32 +105,4 @@ fn masked(policy: &Policy, finding: &Finding) -> Option<Range<usize>> {
     let acts =
         !finding.shadow && policy.action(finding.category, finding.severity) >= Verdict::Mask;
     finding.span.clone().filter(|span| acts && !span.is_empty())
-}
-
-impl Policy {
-    /// Whether a score could change the verdict, or add what a category in shadow wants to know.
-    pub fn needs_score(&self, seen: &Seen) -> bool {
-        // What the model could say at worst: nobody is asked for an answer that changes nothing.
-        let mut worst = Verdict::Pass;
-        let mut shadow = false;
-        for own in scores::armed(self).filter_map(|category| self.categories.get(&category)) {
-            // A score is of severity 3 at most, and has no place to mask: see `action`.
-            let most = match own.action[..3].iter().max() {
-                Some(Verdict::Mask) => Verdict::Hold,
-                most => most.copied().unwrap_or(Verdict::Pass),
-            };
-            match own.shadow {
-                true => shadow |= most > Verdict::Pass,
-                false => worst = worst.max(most),
-            }
-        }
-        if (worst == Verdict::Pass && !shadow) || self.exempts(&seen.message.sender) {
-            return false;
-        }
-        let without = findings(self, seen, &Score::Skipped);
-        match verdict(self, seen, &without, &Score::Skipped) {
-            Verdict::Drop => false,
-            so_far => shadow || so_far < worst,
-        }
-    }
 }

@@ -4,6 +4,10 @@ use std::{fmt, ops::Range, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+mod score;
+
+pub use score::{Head, ModelCard, Score, Scored, Scores};
+
 /// One chat message as a protocol decoded it.
 #[derive(Clone, Debug)]
 pub struct Message {
@@ -202,17 +206,6 @@ pub struct Hit {
     pub list: Arc<str>,
 }
 
-/// What the model said, or why it said nothing.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Score {
-    /// Probability per head, in the manifest's order and names.
-    Known(Vec<(Arc<str>, f32)>),
-    /// The deadline passed, the queue was full, or the model failed.
-    Late,
-    /// No model, or nothing it could say would change the verdict.
-    Skipped,
-}
-
 /// One reason that a rule gives; policy decides what becomes of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
@@ -227,6 +220,9 @@ pub struct Finding {
     /// Found by a rule that runs in shadow: recorded, never acted on.
     #[serde(default)]
     pub shadow: bool,
+    /// The model's part in it; absent where it had none, and in records of before it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scored: Option<Scored>,
 }
 
 /// What becomes of a message, mildest first; the most severe wins.
@@ -256,6 +252,8 @@ pub struct Judgement {
     pub verdict: Verdict,
     pub findings: Vec<Finding>,
     pub score: Score,
+    /// Whether a score could have changed the verdict, so that it was asked for.
+    pub needed: bool,
     /// The spans that a mask covers: sorted, disjoint, on character boundaries.
     pub mask: Vec<Range<usize>>,
     /// The version of the ruleset that judged.

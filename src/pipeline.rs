@@ -31,14 +31,15 @@ impl Pipeline {
         let recent = self.history.note(message, &text, policy.flood.window_ms);
         let hits = rules.scanner.scan(&text, &recent.tail);
         let seen = Seen { message, text: &text, hits: &hits, recent: &recent };
-        let score = match policy.needs_score(&seen) {
+        let needed = policy.needs_score(&seen);
+        let score = match needed {
             true => self.scorer.score(&message.text, undisguised(&text)).await,
             false => self.scorer.skip(),
         };
         let findings = decide::findings(policy, &seen, &score);
         let verdict = decide::verdict(policy, &seen, &findings, &score);
         let mask = decide::mask(policy, &findings);
-        Judgement { verdict, findings, score, mask, rules: rules.version.clone() }
+        Judgement { verdict, findings, score, needed, mask, rules: rules.version.clone() }
     }
 
     /// The score of a text that the policy had no use for, for whoever asks for it all the same.

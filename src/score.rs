@@ -15,7 +15,11 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
-use crate::{config::ScoreConfig, message::Score, metrics::Metrics};
+use crate::{
+    config::ScoreConfig,
+    message::{ModelCard, Score, Scores},
+    metrics::Metrics,
+};
 
 mod cache;
 mod embedded;
@@ -39,17 +43,12 @@ use worker::{Ask, Worker};
 pub trait Model: Send + Sync {
     fn about(&self) -> &About;
 
-    /// Head names, in the order of every row.
-    fn heads(&self) -> &[Arc<str>];
+    /// Its heads in the order of every row, and how they are to be read.
+    fn card(&self) -> &Arc<ModelCard>;
 
     /// # Errors
     /// Why the whole batch has no answer.
     fn score(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String>;
-
-    /// The first twelve hex digits of the file's digest.
-    fn id(&self) -> &Arc<str> {
-        &self.about().id
-    }
 }
 
 /// Which model it is, and what runs it.
@@ -99,9 +98,8 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn known(&self, row: &[f32]) -> Score {
-        let heads = self.prepared.model.heads().iter().cloned();
-        Score::Known(heads.zip(row.iter().copied()).collect())
+    fn known(&self, row: Vec<f32>) -> Score {
+        Score::Known(Scores { model: self.prepared.model.card().clone(), row })
     }
 }
 
@@ -165,7 +163,7 @@ impl Scorer {
         let loaded = stage.loaded.load();
         if let Some(row) = loaded.cache.find(key) {
             stage.metrics.scored("cached");
-            return loaded.known(&row);
+            return loaded.known(row);
         }
         drop(loaded);
         let asked = Instant::now();

@@ -260,14 +260,61 @@ fn eval_measures_labelled_rows() {
     let output = run(&["eval", file, "--config", settings], b"");
     let table = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<Vec<&str>> = table.lines().map(|l| l.split_whitespace().collect()).collect();
-    assert_eq!(lines[1], ["identity_hate", "all", "4", "2", "0.500", "0.500", "0.500", "0.500"]);
-    assert_eq!(lines[2][..5], ["identity_hate", "lang", "en", "2", "2"]);
-    assert_eq!(lines[2][5..], ["1.000", "0.500", "0.667", "-"]);
-    assert_eq!(lines[3][5..], ["0.000", "-", "0.000", "0.500"]);
+    assert_eq!(lines[2], ["identity_hate", "all", "4", "2", "0.500", "0.500", "0.500", "0.500"]);
+    assert_eq!(lines[3], ["identity_hate", "lang/en", "2", "2", "1.000", "0.500", "0.667", "-"]);
+    assert_eq!(lines[4][4..], ["0.000", "-", "0.000", "0.500"]);
+    let verdicts: Vec<_> = lines.iter().filter(|l| l.first() == Some(&"all")).collect();
+    assert_eq!(verdicts[0][1..6], ["4", "2", "0", "0", "2"]);
+    assert!(table.contains("needed a score: 50.0 %; verdict changed by the model: -\n"));
     assert!(table.ends_with("5 lines, 1 of them no labelled rows\n"), "{table}");
+    let piped = run(&["eval", "-", "--config", settings], rows.concat().as_bytes());
+    assert_eq!(String::from_utf8(piped.stdout).unwrap(), table);
     let empty = folder.file("empty.jsonl", "\n");
     for (path, code) in [(empty.to_str().unwrap(), 1), ("no/such/file", 1)] {
         assert_eq!(run(&["eval", path, "--config", settings], b"").status.code(), Some(code));
+    }
+}
+
+#[test]
+fn eval_holds_floors_and_speaks_to_machines() {
+    let folder = Folder::new("floors");
+    folder.file("lists/xx/hate.txt", "4 word blorp\n");
+    let settings =
+        format!("[wordlists]\nembedded = false\npaths = [{:?}]\n", folder.0.join("lists"));
+    let settings = folder.file("t.toml", &settings);
+    let row = |text: &str, hate: u8| {
+        let labels = format!("{{\"identity_hate\":{hate}}}");
+        format!("{{\"text\":\"{text}\",\"slice\":\"quoted\",\"labels\":{labels}}}\n")
+    };
+    let rows = [row("a blorp", 1), row("hello", 1), row("blorp!", 0), row("hi", 0)].concat();
+    let eval = |more: &[&str]| {
+        let args = ["eval", "-", "--no-model", "--json", "--config", settings.to_str().unwrap()];
+        run(&[&args, more].concat(), rows.as_bytes())
+    };
+    let output = eval(&[]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let hate = &report["groups"]["slice/quoted"]["heads"]["identity_hate"];
+    assert_eq!((&hate["rows"], &hate["found"]["f1"]), (&4.into(), &0.5.into()), "{report}");
+    assert_eq!(report["groups"]["all"]["verdicts"]["drop"], 2);
+    assert!(report["model"].is_null() && hate["score"].is_null(), "{report}");
+    for (floors, code, told) in [
+        (&["identity_hate:all:f1=0.5"][..], 0, ""),
+        (&["identity_hate:slice/quoted:fpr=0.5"], 0, ""),
+        (&["identity_hate:all:fpr=0.4"], 1, "identity_hate:all:fpr: 0.5000 is above 0.4\n"),
+        (&["identity_hate:all:auc=0.4"], 1, "identity_hate:all:auc: the rows do not say"),
+        (&["identity_hate:lang/xx:f1=0"], 1, "identity_hate:lang/xx:f1: the rows do not say"),
+        (
+            &["identity_hate:all:f1=0.6", "identity_hate:all:recall=0.5", "toxic:all:f1=0.1"],
+            1,
+            "identity_hate:all:f1: 0.5000 is below 0.6\ntoxic:all:f1: ",
+        ),
+        (&["identity_hate:all:wit=0.5"], 2, "there is no figure"),
+    ] {
+        let args: Vec<&str> = floors.iter().flat_map(|floor| ["--floor", floor]).collect();
+        let output = eval(&args);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{floors:?}: {said}");
+        assert!(said.contains(told), "{floors:?}: {said}");
     }
 }
 

@@ -6,7 +6,7 @@ use tidegate::config::{
     CategoryConfig, Config, DEFAULT_FILE, IdentityConfig, IdentitySource, JsonConfig, OnExpiry,
     OnLate, PolicyConfig, Problem, RouteConfig, ServiceConfig, Unjudged, WhileHeld, line_of,
 };
-use tidegate::message::Verdict;
+use tidegate::message::{Head, Verdict};
 
 #[test]
 fn default_file_is_the_default() {
@@ -54,6 +54,8 @@ fn default_file_names_every_key() {
         exempt_users: Some(Vec::new()),
         notices: Some(true),
         flood: Some(Default::default()),
+        heads: Some([(Head::Toxic, 0.5)].into()),
+        harmless: Some(0.1),
         threat: category(),
         hate: category(),
         harassment: category(),
@@ -175,6 +177,14 @@ const WRONG: &[Case] = &[
             (3, "policy.mine.hold_ms", "not within"),
             (5, "policy.mine.hate.threshold", "0 to 1"),
         ],
+    ),
+    (
+        "[policy.a]\nharmless = -0.1\n[policy.a.heads]\ntoxic = nan\n",
+        &[(2, "policy.a.harmless", "0 to 1"), (4, "policy.a.heads.toxic", "0 to 1")],
+    ),
+    (
+        "[policy.a.heads]\nsarcasm = 0.5\n",
+        &[(2, "policy.a.heads.sarcasm", "unknown variant `sarcasm`")],
     ),
     (
         "[policy.a.hate]\naction = [\"pass\"]\n[policy.a.threat]\naction = [\"no\",1,2,3]\n",

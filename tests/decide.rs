@@ -2,96 +2,25 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{ops::Range, sync::Arc};
+#[path = "decide/model.rs"]
+mod model;
+#[path = "decide/reach.rs"]
+mod reach;
+#[path = "decide/setup.rs"]
+mod setup;
 
+use std::ops::Range;
+
+use setup::{Try, hit, policy, severity};
 use tidegate::{
-    config::{Config, OnExpiry},
-    decide::{self, Policy, Seen},
+    config::OnExpiry,
+    decide,
     message::{
-        Canonical, Category, Finding, Hit, Message, Recent, Role, Score, Sender, Severity,
-        Verdict::{self, Drop, Hold, Mask, Pass},
+        Category, Hit, Role, Score, Sender,
+        Verdict::{Drop, Hold, Mask, Pass},
         ViewKind,
     },
 };
-
-fn policy(name: &str, settings: &str) -> Policy {
-    let config = Config::parse(settings, "t.toml").expect(settings);
-    Policy::compile(&config).expect(settings).remove(name).expect(name)
-}
-
-fn severity(level: u8) -> Severity {
-    Severity::new(level).unwrap()
-}
-
-fn hit(category: Category, level: u8, span: Range<usize>) -> Hit {
-    Hit {
-        span,
-        category,
-        severity: severity(level),
-        view: ViewKind::Plain,
-        term: "blorp".into(),
-        list: "xx/test".into(),
-    }
-}
-
-fn known(scores: &[(&str, f32)]) -> Score {
-    Score::Known(scores.iter().map(|(head, p)| (Arc::from(*head), *p)).collect())
-}
-
-struct Try {
-    hits: Vec<Hit>,
-    score: Score,
-    recent: Recent,
-    sender: Sender,
-}
-
-impl Default for Try {
-    fn default() -> Self {
-        let recent = Recent { messages: 1, repeats: 1, ..Recent::default() };
-        let sender = Sender { id: "u1".into(), name: "Una".into(), roles: vec![] };
-        Try { hits: vec![], score: Score::Skipped, recent, sender }
-    }
-}
-
-impl Try {
-    fn hits(hits: &[Hit]) -> Try {
-        Try { hits: hits.to_vec(), ..Try::default() }
-    }
-
-    fn scored(scores: &[(&str, f32)]) -> Try {
-        Try { score: known(scores), ..Try::default() }
-    }
-
-    fn paced(messages: u32, repeats: u32) -> Try {
-        Try { recent: Recent { messages, repeats, ..Recent::default() }, ..Try::default() }
-    }
-
-    fn timed_out(mut self, until_ms: u64) -> Try {
-        self.recent.timed_out_until_ms = Some(until_ms);
-        self
-    }
-
-    fn by(mut self, roles: &[Role]) -> Try {
-        self.sender.roles = roles.to_vec();
-        self
-    }
-
-    fn judge(&self, policy: &Policy) -> (Verdict, Vec<Finding>, bool) {
-        let message = Message {
-            route: "/".into(),
-            channel: String::new(),
-            sender: self.sender.clone(),
-            id: None,
-            text: "x".repeat(400),
-            at_ms: 1_000,
-        };
-        let (text, hits, recent) = (Canonical::default(), &self.hits[..], &self.recent);
-        let seen = Seen { message: &message, text: &text, hits, recent };
-        let found = decide::findings(policy, &seen, &self.score);
-        let verdict = decide::verdict(policy, &seen, &found, &self.score);
-        (verdict, found, policy.needs_score(&seen))
-    }
-}
 
 #[test]
 fn presets_answer_by_category_and_severity() {

@@ -19,16 +19,25 @@ use std::sync::{
 
 use tidegate::{
     config::ScoreConfig,
-    message::Score,
+    message::{ModelCard, Score, Scores},
     metrics::Metrics,
     score::{About, Model, Prepared, Scorer},
 };
 
 type Answer = fn(&[&str]) -> Result<Vec<Vec<f32>>, String>;
 
+/// A model of two heads.
+fn card() -> Arc<ModelCard> {
+    Arc::new(ModelCard { heads: vec!["toxic".into(), "threat".into()], ..ModelCard::default() })
+}
+
+fn known(row: &[f32]) -> Score {
+    Score::Known(Scores { model: card(), row: row.to_vec() })
+}
+
 struct Plain {
     about: About,
-    heads: Vec<Arc<str>>,
+    card: Arc<ModelCard>,
     answer: Answer,
 }
 
@@ -42,8 +51,8 @@ impl Model for Plain {
         &self.about
     }
 
-    fn heads(&self) -> &[Arc<str>] {
-        &self.heads
+    fn card(&self) -> &Arc<ModelCard> {
+        &self.card
     }
 
     fn score(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
@@ -52,7 +61,7 @@ impl Model for Plain {
 }
 
 fn start(answer: Answer) -> (Scorer, Arc<Metrics>) {
-    let model = Plain { about: about(), heads: vec!["toxic".into(), "threat".into()], answer };
+    let model = Plain { about: about(), card: card(), answer };
     let metrics = Arc::new(Metrics::new());
     (Scorer::start(Arc::new(model), &patient(), metrics.clone()), metrics)
 }
@@ -71,8 +80,8 @@ fn row(text: &str) -> Vec<f32> {
 #[tokio::test]
 async fn answers_become_scores_and_failures_are_late() {
     let late = Score::Late;
-    let five = Score::Known(vec![("toxic".into(), 0.05), ("threat".into(), 0.25)]);
-    let clamped = Score::Known(vec![("toxic".into(), 1.0), ("threat".into(), 0.0)]);
+    let five = known(&[0.05, 0.25]);
+    let clamped = known(&[1.0, 0.0]);
     let cases: [(&str, Answer, Score); 7] = [
         ("sound", |texts| Ok(texts.iter().map(|text| row(text)).collect()), five),
         ("beyond 0 to 1", |_| Ok(vec![vec![3.0, -1.0]]), clamped),
@@ -107,7 +116,7 @@ async fn without_a_model_scores_are_skipped() {
 /// Says that it has a batch, and waits until it is let go.
 struct Blocked {
     about: About,
-    heads: Vec<Arc<str>>,
+    card: Arc<ModelCard>,
     entered: Sender<usize>,
     gate: Mutex<Receiver<()>>,
 }
@@ -117,8 +126,8 @@ impl Model for Blocked {
         &self.about
     }
 
-    fn heads(&self) -> &[Arc<str>] {
-        &self.heads
+    fn card(&self) -> &Arc<ModelCard> {
+        &self.card
     }
 
     fn score(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
@@ -131,8 +140,7 @@ impl Model for Blocked {
 fn blocked(config: &ScoreConfig) -> (Scorer, Arc<Metrics>, Receiver<usize>, Sender<()>) {
     let (entered, seen) = channel();
     let (open, gate) = channel();
-    let heads = vec!["toxic".into(), "threat".into()];
-    let model = Blocked { about: about(), heads, entered, gate: Mutex::new(gate) };
+    let model = Blocked { about: about(), card: card(), entered, gate: Mutex::new(gate) };
     let metrics = Arc::new(Metrics::new());
     (Scorer::start(Arc::new(model), config, metrics.clone()), metrics, seen, open)
 }
@@ -185,7 +193,7 @@ async fn the_deadline_makes_late_and_spares_the_model() {
 /// Answers each text by its length, and counts the texts that it was asked.
 struct Counted {
     about: About,
-    heads: Vec<Arc<str>>,
+    card: Arc<ModelCard>,
     asked: AtomicUsize,
 }
 
@@ -194,8 +202,8 @@ impl Model for Counted {
         &self.about
     }
 
-    fn heads(&self) -> &[Arc<str>] {
-        &self.heads
+    fn card(&self) -> &Arc<ModelCard> {
+        &self.card
     }
 
     fn score(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
@@ -205,8 +213,7 @@ impl Model for Counted {
 }
 
 fn counted(cache_max: usize) -> (Scorer, Arc<Counted>, Arc<Metrics>) {
-    let heads = vec!["toxic".into(), "threat".into()];
-    let model = Arc::new(Counted { about: about(), heads, asked: AtomicUsize::new(0) });
+    let model = Arc::new(Counted { about: about(), card: card(), asked: AtomicUsize::new(0) });
     let metrics = Arc::new(Metrics::new());
     let config = ScoreConfig { cache_max, ..patient() };
     (Scorer::start(model.clone(), &config, metrics.clone()), model, metrics)
@@ -214,7 +221,7 @@ fn counted(cache_max: usize) -> (Scorer, Arc<Counted>, Arc<Metrics>) {
 
 fn toxic(score: &Score) -> f32 {
     match score {
-        Score::Known(row) => row[0].1,
+        Score::Known(scores) => scores.row[0],
         other => panic!("{other:?}"),
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    message::{Category, Finding, Judgement, Message, Score, Severity, Verdict},
+    message::{Category, Finding, Judgement, Message, Score, Scored, Severity, Verdict},
     pipeline::Pipeline,
 };
 
@@ -38,6 +38,9 @@ pub struct AnswerFinding {
     /// Found by a rule that runs in shadow: it changes nothing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub shadow: bool,
+    /// The model's part in it: head, score, threshold and the model's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scored: Option<Scored>,
 }
 
 /// Judges as the proxy would, then asks for the score where the policy had no use for it.
@@ -56,7 +59,7 @@ pub async fn judge(pipeline: &Pipeline, message: &Message, id: Value) -> Answer 
 impl Answer {
     pub fn of(id: Value, judgement: Judgement, took: Duration) -> Answer {
         let scores = match &judgement.score {
-            Score::Known(scores) => scores.iter().map(|(head, p)| (head.to_string(), *p)).collect(),
+            Score::Known(scores) => scores.all().map(|(head, p)| (head.to_string(), p)).collect(),
             Score::Late | Score::Skipped => BTreeMap::new(),
         };
         let findings = judgement.findings.into_iter().map(AnswerFinding::of).collect();
@@ -74,6 +77,7 @@ impl AnswerFinding {
             span: finding.span.map(|Range { start, end }| [start, end]),
             why: finding.why,
             shadow: finding.shadow,
+            scored: finding.scored,
         }
     }
 }

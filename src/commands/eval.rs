@@ -1,43 +1,45 @@
 //! Measures detection on labelled rows, per head, language and slice.
 //!
 //! A row is `{"text", "lang", "labels": {head: 0..1}}`, optionally with a `slice`. A head that is
-//! absent is unknown and not counted; 0.5 and more is a positive. Found is what any rule found,
-//! whatever the policy then does with it.
+//! absent is unknown and not counted; 0.5 and more is a positive. Found is what any rule found and
+//! may act on, whatever the policy then does with it.
 
 use std::{
-    collections::BTreeMap,
     fs::File,
-    io::{self, BufReader, ErrorKind, Write},
+    io::{self, BufRead, BufReader, ErrorKind, Write},
     path::PathBuf,
+    sync::Arc,
 };
 
 use clap::Args;
-use serde::Deserialize;
+use futures_util::future::join_all;
 
 use super::{Failure, judge};
 use crate::{
-    config::Config,
-    message::{Category, Finding, Message, Sender},
+    message::{Message, Score, Sender},
     pipeline::Pipeline,
+    score::Scorer,
 };
 
-/// Heads of the labels and the category that each means; `toxic` means any of them.
-const HEADS: [(&str, Option<Category>); 7] = [
-    ("toxic", None),
-    ("insult", Some(Category::Harassment)),
-    ("threat", Some(Category::Threat)),
-    ("identity_hate", Some(Category::Hate)),
-    ("obscene", Some(Category::Profanity)),
-    ("sexual", Some(Category::Sexual)),
-    ("self_harm", Some(Category::SelfHarm)),
-];
+mod figures;
+mod floor;
+mod report;
+mod tally;
 
-/// Languages and slices that are counted apart; the rows of others count in `all` alone.
-const GROUPS_MAX: usize = 256;
+pub use figures::ScoreFigures;
+pub use floor::Floor;
+pub use report::{FoundFigures, Group, Measures, Report, Verdicts};
+
+use tally::{Judged, ROWS_MAX, Row, Tally};
+
+/// Rows that are judged side by side, so that the model is asked in batches.
+const SIDE_BY_SIDE: usize = 32;
+/// Detection is measured here and not speed: no score is late on a busy machine.
+const DEADLINE_MS: u64 = 60_000;
 
 #[derive(Debug, Args)]
 pub struct EvalArgs {
-    /// Labelled rows, one JSON object a line
+    /// Labelled rows, one JSON object a line; - reads standard input
     pub file: PathBuf,
     /// The settings file whose word lists and thresholds judge
     #[arg(long, value_name = "FILE")]
@@ -45,184 +47,113 @@ pub struct EvalArgs {
     /// Judge by word lists and rules alone
     #[arg(long)]
     pub no_model: bool,
-}
-
-#[derive(Deserialize)]
-struct Row {
-    text: String,
-    #[serde(default)]
-    lang: String,
-    #[serde(default)]
-    slice: String,
-    labels: BTreeMap<String, f64>,
+    /// Print one JSON object instead of tables
+    #[arg(long)]
+    pub json: bool,
+    /// Exit 1 if a figure is below this (above, for fpr, ece and brier); may be repeated.
+    /// HEAD:GROUP:FIGURE=VALUE, as in toxic:lang/en:auc=0.9
+    #[arg(long = "floor", value_name = "FLOOR")]
+    pub floors: Vec<Floor>,
 }
 
 /// # Errors
-/// `Config` for settings that cannot be used, `No` where the file cannot be read or has no row.
+/// `Config` for settings that cannot be used, `No` where the file cannot be read, has no row or
+/// too many, `Refused` with every floor that did not hold.
 pub fn run(args: &EvalArgs) -> Result<(), Failure> {
-    let config = super::settings_or_default(args.config.as_deref())?;
+    let mut config = super::settings_or_default(args.config.as_deref())?;
+    config.score.score_deadline_ms = DEADLINE_MS;
+    config.score.queue_max = config.score.queue_max.max(SIDE_BY_SIDE);
     let pipeline = super::pipeline(&config, args.no_model)?;
+    let route = config.route.first().map_or("", |route| route.name());
+    let report = if args.file.as_os_str() == "-" {
+        measure(&pipeline, route, io::stdin().lock())
+    } else {
+        let file = File::open(&args.file);
+        file.map_err(|cause| Failure::No(cause.to_string()))
+            .and_then(|file| measure(&pipeline, route, BufReader::new(file)))
+    };
+    let report = report.map_err(|failure| match failure {
+        Failure::No(cause) => Failure::No(format!("{}: {cause}", args.file.display())),
+        other => other,
+    })?;
+    let mut out = io::stdout().lock();
+    let printed = match args.json {
+        true => serde_json::to_writer(&mut out, &report)
+            .map_err(io::Error::from)
+            .and_then(|()| writeln!(out)),
+        false => write!(out, "{report}"),
+    };
+    match printed {
+        Err(cause) if cause.kind() != ErrorKind::BrokenPipe => {
+            return Err(Failure::No(cause.to_string()));
+        }
+        _ => {}
+    }
+    let fallen: Vec<String> = args.floors.iter().filter_map(|f| f.fallen(&report)).collect();
+    if fallen.is_empty() { Ok(()) } else { Err(Failure::Refused(fallen)) }
+}
+
+/// Judges every row as the proxy would on that route, and measures what came of it.
+///
+/// # Errors
+/// `No` where the rows cannot be read, or there are none or too many.
+pub fn measure(
+    pipeline: &Pipeline,
+    route: &str,
+    mut input: impl BufRead,
+) -> Result<Report, Failure> {
     let runtime = super::one_thread()?;
-    let no = |cause: io::Error| Failure::No(format!("{}: {cause}", args.file.display()));
-    let mut input = BufReader::new(File::open(&args.file).map_err(no)?);
-    let (mut line, mut table) = (Vec::new(), Table::default());
-    while let Some(whole) = judge::read_line(&mut input, &mut line).map_err(no)? {
-        table.lines += 1;
-        let row = if whole { serde_json::from_slice::<Row>(&line).ok() } else { None };
-        let Some(row) = row else {
-            table.bad += 1;
-            continue;
+    let gates = Gates { with: pipeline.clone(), route: route.into() };
+    let no = |cause: io::Error| Failure::No(cause.to_string());
+    let (mut line, mut tally) = (Vec::new(), Tally::default());
+    let mut rows: Vec<Row> = Vec::with_capacity(SIDE_BY_SIDE);
+    loop {
+        let read = judge::read_line(&mut input, &mut line).map_err(no)?;
+        if read.is_none() || rows.len() == SIDE_BY_SIDE {
+            let judged = runtime.block_on(join_all(rows.iter().map(|row| gates.judge(row))));
+            rows.drain(..).zip(judged).for_each(|(row, judged)| tally.add(&row, &judged));
+        }
+        let Some(whole) = read else { break };
+        tally.lines += 1;
+        match whole.then(|| serde_json::from_slice(&line)) {
+            Some(Ok(row)) => rows.push(row),
+            Some(Err(_)) | None => tally.bad += 1,
+        }
+        if tally.lines - tally.bad > ROWS_MAX as u64 {
+            let cause = format!("more than {ROWS_MAX} labelled rows; measure them in parts");
+            return Err(Failure::No(cause));
+        }
+    }
+    if tally.bad == tally.lines {
+        return Err(Failure::No("no labelled row".to_owned()));
+    }
+    let policy = pipeline.rules.load().policy(route).name.clone();
+    Ok(tally.report(&policy))
+}
+
+struct Gates {
+    with: Pipeline,
+    route: Arc<str>,
+}
+
+impl Gates {
+    async fn judge(&self, row: &Row) -> Judged {
+        let message = Message {
+            route: self.route.clone(),
+            channel: String::new(),
+            // A sender without an id leaves no trace, so that no row knows of another.
+            sender: Sender::default(),
+            id: None,
+            text: row.text.clone(),
+            at_ms: 0,
         };
-        let found = runtime.block_on(find(&pipeline, &config, row.text.clone()));
-        table.count(&row, &found);
-    }
-    if table.bad == table.lines {
-        return Err(Failure::No(format!("{}: no labelled row", args.file.display())));
-    }
-    match write!(io::stdout(), "{table}") {
-        Err(cause) if cause.kind() != ErrorKind::BrokenPipe => Err(Failure::No(cause.to_string())),
-        _ => Ok(()),
-    }
-}
-
-async fn find(pipeline: &Pipeline, config: &Config, text: String) -> Vec<Finding> {
-    let route = config.route.first().map_or("", |route| route.name()).into();
-    let (channel, id, sender) = (String::new(), None, Sender::default());
-    pipeline.judge(&Message { route, channel, sender, id, text, at_ms: 0 }).await.findings
-}
-
-#[derive(Default)]
-struct Table {
-    lines: u64,
-    bad: u64,
-    /// By head and group: `all`, `lang en`, `slice reclaimed`.
-    counts: BTreeMap<(usize, String), Counts>,
-    groups: Vec<String>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Counts {
-    /// Found and meant, found only, meant only, neither.
-    hit: u64,
-    false_alarm: u64,
-    miss: u64,
-    quiet: u64,
-}
-
-impl Table {
-    fn count(&mut self, row: &Row, found: &[Finding]) {
-        let mut groups = vec!["all".to_owned()];
-        for (kind, name) in [("lang", &row.lang), ("slice", &row.slice)] {
-            let group = format!("{kind} {}", shown(name));
-            if !name.is_empty() && self.knows(&group) {
-                groups.push(group);
-            }
-        }
-        for (index, (head, category)) in HEADS.iter().enumerate() {
-            let Some(label) = row.labels.get(*head) else { continue };
-            let fits = |f: &Finding| category.is_none_or(|category| f.category == category);
-            let found = found.iter().any(fits);
-            for group in &groups {
-                let own = self.counts.entry((index, group.clone())).or_default();
-                own.add(*label >= 0.5, found);
-            }
-        }
-    }
-
-    fn knows(&mut self, group: &String) -> bool {
-        let known = self.groups.contains(group);
-        let room = self.groups.len() < GROUPS_MAX;
-        if !known && room {
-            self.groups.push(group.clone());
-        }
-        known || room
-    }
-}
-
-/// A name from the file, fit for a terminal.
-fn shown(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).take(24).collect()
-}
-
-impl Counts {
-    fn add(&mut self, meant: bool, found: bool) {
-        match (meant, found) {
-            (true, true) => self.hit += 1,
-            (false, true) => self.false_alarm += 1,
-            (true, false) => self.miss += 1,
-            (false, false) => self.quiet += 1,
-        }
-    }
-
-    fn precision(&self) -> Option<f64> {
-        share(self.hit, self.hit + self.false_alarm)
-    }
-
-    fn recall(&self) -> Option<f64> {
-        share(self.hit, self.hit + self.miss)
-    }
-
-    fn f1(&self) -> Option<f64> {
-        share(2 * self.hit, 2 * self.hit + self.false_alarm + self.miss)
-    }
-
-    fn false_positive_rate(&self) -> Option<f64> {
-        share(self.false_alarm, self.false_alarm + self.quiet)
-    }
-}
-
-fn share(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
-}
-
-impl std::fmt::Display for Table {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let figure = |share: Option<f64>| share.map_or("-".to_owned(), |s| format!("{s:.3}"));
-        let names = ("rows", "meant", "precision", "recall", "f1", "fpr");
-        let (a, b, c, d, e, g) = names;
-        writeln!(f, "{:<14}{:<16}{a:>8}{b:>8}{c:>11}{d:>8}{e:>8}{g:>8}", "head", "group")?;
-        for ((head, group), own) in &self.counts {
-            let meant = own.hit + own.miss;
-            let rows = meant + own.false_alarm + own.quiet;
-            write!(f, "{:<14}{group:<16}{rows:>8}{meant:>8}", HEADS[*head].0)?;
-            write!(f, "{:>11}{:>8}", figure(own.precision()), figure(own.recall()))?;
-            writeln!(f, "{:>8}{:>8}", figure(own.f1()), figure(own.false_positive_rate()))?;
-        }
-        writeln!(f, "{} lines, {} of them no labelled rows", self.lines, self.bad)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_are_by_the_book() {
-        let counts = |hit, false_alarm, miss, quiet| Counts { hit, false_alarm, miss, quiet };
-        for (own, precision, recall, f1, rate) in [
-            (counts(3, 1, 1, 5), Some(0.75), Some(0.75), Some(0.75), Some(1.0 / 6.0)),
-            (counts(1, 0, 3, 0), Some(1.0), Some(0.25), Some(0.4), None),
-            (counts(0, 0, 0, 9), None, None, None, Some(0.0)),
-        ] {
-            assert_eq!(own.precision(), precision, "{own:?}");
-            assert_eq!(own.recall(), recall, "{own:?}");
-            assert_eq!(own.f1(), f1, "{own:?}");
-            assert_eq!(own.false_positive_rate(), rate, "{own:?}");
-        }
-    }
-
-    #[test]
-    fn unknown_heads_are_not_counted_and_groups_are_bounded() {
-        let mut table = Table::default();
-        let labels = |heads: &[(&str, f64)]| heads.iter().map(|(h, p)| ((*h).into(), *p)).collect();
-        for n in 0..1_000 {
-            let (text, slice) = (String::new(), format!("s{n}"));
-            let row = Row { text, lang: "en".into(), slice, labels: labels(&[("threat", 0.6)]) };
-            table.count(&row, &[]);
-        }
-        assert_eq!(table.groups.len(), GROUPS_MAX);
-        assert_eq!(table.counts.len(), GROUPS_MAX + 1);
-        let all = table.counts[&(2, "all".to_owned())];
-        assert_eq!(all, Counts { miss: 1_000, ..Counts::default() });
+        let judgement = self.with.judge(&message).await;
+        let alone = Pipeline { scorer: Scorer::none(), ..self.with.clone() };
+        let without = alone.judge(&message).await.verdict;
+        let score = match &judgement.score {
+            Score::Skipped => self.with.scorer.score(&message.text).await,
+            score => score.clone(),
+        };
+        Judged { judgement, without, score }
     }
 }

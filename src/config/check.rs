@@ -297,11 +297,17 @@ fn one_policy(policy: &PolicyConfig, key: &dyn Fn(&str) -> String, found: &mut F
     if policy.exempt_users.as_ref().is_some_and(|users| users.len() > USERS_MAX) {
         found.add(key("exempt_users"), format!("more than {USERS_MAX} users"));
     }
-    for category in Category::ALL {
-        let threshold = policy.category(category).and_then(|category| category.threshold);
-        if threshold.is_some_and(|threshold| !(0.0..=1.0).contains(&threshold)) {
-            let cause = "is not within 0 to 1";
-            found.add(key(&format!("{category}.threshold")), cause);
+    let mut share = |part: &str, value: Option<f32>| {
+        if value.is_some_and(|value| !(0.0..=1.0).contains(&value)) {
+            found.add(key(part), "is not within 0 to 1");
         }
+    };
+    for category in Category::ALL {
+        let own = policy.category(category).and_then(|category| category.threshold);
+        share(&format!("{category}.threshold"), own);
     }
+    for (head, threshold) in policy.heads.iter().flatten() {
+        share(&format!("heads.{head}"), Some(*threshold));
+    }
+    share("harmless", policy.harmless);
 }

@@ -1,9 +1,11 @@
 //! Names what one policy may say of what was found.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::Unjudged;
-use crate::message::{Category, Role, Verdict};
+use crate::message::{Category, Head, Role, Verdict};
 
 /// What one policy does with what was found.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -24,6 +26,10 @@ pub struct PolicyConfig {
     /// Whether senders are told of what became of their messages.
     pub notices: Option<bool>,
     pub flood: Option<FloodConfig>,
+    /// The score from which a head counts as found, where it is not to be the model's own.
+    pub heads: Option<BTreeMap<Head, f32>>,
+    /// Below it in every hostile head, a message is harmless and a listed word in it one milder.
+    pub harmless: Option<f32>,
 
     pub threat: Option<CategoryConfig>,
     pub hate: Option<CategoryConfig>,

@@ -1,7 +1,7 @@
 //! Finds a sender whose pace or repetition is beyond the policy's.
 
-use super::{Policy, Rule, Seen};
-use crate::message::{Category, Finding, Score, Severity};
+use super::{Heard, Policy, Rule, Seen};
+use crate::message::{Category, Finding, Severity};
 
 const BEYOND: Severity = Severity::new(2).expect("2 is a severity");
 const FAR_BEYOND: Severity = Severity::new(3).expect("3 is a severity");
@@ -13,7 +13,7 @@ impl Rule for Flood {
         "flood"
     }
 
-    fn find(&self, policy: &Policy, seen: &Seen, _score: &Score, found: &mut Vec<Finding>) {
+    fn find(&self, policy: &Policy, seen: &Seen, _heard: &Heard, found: &mut Vec<Finding>) {
         let (flood, recent) = (&policy.flood, seen.recent);
         let counts = [
             (recent.messages, flood.messages_max, "messages"),
@@ -33,6 +33,7 @@ impl Rule for Flood {
             span: None,
             why: format!("{count} {what} within {seconds} s, {max} may be"),
             shadow: policy.in_shadow(Category::Spam),
+            scored: None,
         });
     }
 }

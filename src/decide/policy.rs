@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::presets::{PRESETS, Preset};
+use super::presets::{OFF, PRESETS, Preset};
 use crate::{
     config::{Config, FloodConfig, OnExpiry, OnLate, PolicyConfig, Unjudged, WhileHeld},
-    message::{Category, Finding, Role, Sender, Severity, Verdict},
+    message::{Category, Finding, Head, ModelCard, Role, Sender, Severity, Verdict},
 };
 
 /// Five minutes: what moderators of live chats are used to.
@@ -15,6 +15,8 @@ const HOLD_MS: u64 = 300_000;
 #[derive(Clone, Debug)]
 pub struct Policy {
     pub name: String,
+    /// Which of a model's thresholds apply where the policy has none of its own.
+    pub preset: &'static str,
     pub while_held: WhileHeld,
     pub hold_ms: u64,
     pub when_full: Unjudged,
@@ -23,14 +25,18 @@ pub struct Policy {
     pub exempt_roles: Vec<Role>,
     pub exempt_users: Vec<String>,
     pub flood: FloodConfig,
+    /// The policy's own thresholds for single heads.
+    pub heads: BTreeMap<Head, f32>,
+    /// Below it in every hostile head, the model finds a message harmless; 0: it never does.
+    pub harmless: f32,
     pub categories: BTreeMap<Category, CategoryPolicy>,
 }
 
 #[derive(Clone, Debug)]
 pub struct CategoryPolicy {
     pub action: [Verdict; 4],
-    /// From 1 on, the model has no say.
-    pub threshold: f32,
+    /// For every head of the category; from 1 on, the model has no say in it.
+    pub threshold: Option<f32>,
     pub on_expiry: OnExpiry,
     pub shadow: bool,
 }
@@ -77,6 +83,32 @@ impl Policy {
         own.map_or(Verdict::Pass, |own| own.action[usize::from(severity.level()) - 1])
     }
 
+    /// The score from which a head counts as found; `None` where the model has no say in it.
+    ///
+    /// The policy's own word for the head is the strongest, then its word for the head's category,
+    /// then the model's for the preset.
+    pub fn threshold(&self, model: &ModelCard, head: Head) -> Option<f32> {
+        let threshold = self.own_threshold(head).or_else(|| model.threshold(self.preset, head));
+        threshold.filter(|threshold| *threshold < 1.0)
+    }
+
+    /// Whether there can be a model whose word counts for this head.
+    pub fn could_find(&self, head: Head) -> bool {
+        self.own_threshold(head).map_or(self.preset != OFF, |threshold| threshold < 1.0)
+    }
+
+    /// Whether the model has a say in what the lists found in this category.
+    pub fn hears(&self, category: Category) -> bool {
+        let own = self.categories.get(&category).and_then(|own| own.threshold);
+        own.is_none_or(|threshold| threshold < 1.0)
+    }
+
+    fn own_threshold(&self, head: Head) -> Option<f32> {
+        let category = head.category().and_then(|category| self.categories.get(&category));
+        let own = self.heads.get(&head).copied();
+        own.or_else(|| category.and_then(|category| category.threshold))
+    }
+
     pub fn in_shadow(&self, category: Category) -> bool {
         self.categories.get(&category).is_some_and(|own| own.shadow)
     }
@@ -97,7 +129,7 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig) -> Policy {
         let said = own.category(category);
         let policy = CategoryPolicy {
             action: said.and_then(|c| c.action).unwrap_or_else(|| preset.action(category)),
-            threshold: said.and_then(|c| c.threshold).unwrap_or(preset.threshold),
+            threshold: said.and_then(|c| c.threshold),
             on_expiry: said.and_then(|c| c.on_expiry).or(own.on_expiry).unwrap_or_default(),
             shadow: said.and_then(|c| c.shadow).unwrap_or(false),
         };
@@ -105,6 +137,7 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig) -> Policy {
     };
     Policy {
         name: name.to_owned(),
+        preset: preset.name,
         while_held: own.while_held.unwrap_or_default(),
         hold_ms: own.hold_ms.unwrap_or(HOLD_MS),
         when_full: own.when_full.unwrap_or(preset.when_full),
@@ -113,6 +146,8 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig) -> Policy {
         exempt_roles: own.exempt_roles.clone().unwrap_or_else(|| preset.exempt_roles.to_vec()),
         exempt_users: own.exempt_users.clone().unwrap_or_default(),
         flood: own.flood.clone().unwrap_or_default(),
+        heads: own.heads.clone().unwrap_or_default(),
+        harmless: own.harmless.unwrap_or(preset.harmless),
         categories: Category::ALL.into_iter().map(category).collect(),
     }
 }

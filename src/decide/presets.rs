@@ -3,7 +3,8 @@
 //! The reasons behind the tables:
 //! - Severity 4 is what must never be seen: every preset but `off` drops it.
 //! - A model alone never drops under `relaxed` and `standard`: its findings are of severity 2, or
-//!   3 where it also says `severe`, and those are held at most, for a person to look at.
+//!   3 where it also says `severe`, and those are held at most, for a person to look at. `toxic`
+//!   alone is of severity 1 and passes there: a tone is no offence, and is what noise looks like.
 //! - Self-harm is never dropped below severity 4: it may be a cry for help, so a person sees it.
 //! - Swearing at severity 1 and 2 is masked rather than held, or moderators would see little else.
 //! - Spam is dropped, never held: a flood that is held drowns the queue, which is what it is for.
@@ -22,20 +23,24 @@ pub(super) struct Preset {
     pub name: &'static str,
     /// The column of [`ACTIONS`]; `None` passes everything.
     column: Option<usize>,
-    /// The model's score from which a head counts as found. About one clean chat line in a hundred
-    /// scores above 0.9 with the models known so far, one in twenty above 0.8.
-    pub threshold: f32,
+    /// Below it in every hostile head, the model finds a message harmless, and a listed word in it
+    /// may be a quotation. Scores are calibrated: at 0.15 fewer than one in seven is an attack. The
+    /// score from which a head counts as found is the model's own to say.
+    pub harmless: f32,
     pub when_full: Unjudged,
     pub on_late: OnLate,
     pub exempt_roles: &'static [Role],
 }
 
+/// The preset that passes everything; no model has thresholds for it.
+pub(super) const OFF: &str = "off";
+
 /// In the order of `config::PRESETS`.
 pub(super) const PRESETS: [Preset; 4] = [
     Preset {
-        name: "off",
+        name: OFF,
         column: None,
-        threshold: 1.0,
+        harmless: 0.0,
         when_full: Unjudged::Pass,
         on_late: OnLate::Pass,
         exempt_roles: &[],
@@ -43,7 +48,7 @@ pub(super) const PRESETS: [Preset; 4] = [
     Preset {
         name: "relaxed",
         column: Some(0),
-        threshold: 0.95,
+        harmless: 0.2,
         when_full: Unjudged::Pass,
         on_late: OnLate::Pass,
         exempt_roles: &[Role::Broadcaster, Role::Moderator, Role::Vip],
@@ -51,7 +56,7 @@ pub(super) const PRESETS: [Preset; 4] = [
     Preset {
         name: "standard",
         column: Some(1),
-        threshold: 0.9,
+        harmless: 0.15,
         when_full: Unjudged::Drop,
         on_late: OnLate::Pass,
         exempt_roles: &[Role::Broadcaster, Role::Moderator],
@@ -59,7 +64,7 @@ pub(super) const PRESETS: [Preset; 4] = [
     Preset {
         name: "strict",
         column: Some(2),
-        threshold: 0.8,
+        harmless: 0.1,
         when_full: Unjudged::Drop,
         on_late: OnLate::Hold,
         exempt_roles: &[Role::Broadcaster],

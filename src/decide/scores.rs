@@ -1,20 +1,15 @@
 //! Finds what the model scored at or above the policy's thresholds.
 
-use super::{Policy, Rule, Seen};
+use super::{Heard, Policy, Rule, Seen, heard::State, terms};
 use crate::{
     config::OnLate,
-    message::{Category, Finding, Score, Severity},
+    message::{Category, Finding, Head, Score, Severity},
 };
 
-/// The model's heads and the categories they mean. `toxic` and `severe` mean none of their own.
-const HEADS: [(&str, Category); 6] = [
-    ("identity_hate", Category::Hate),
-    ("insult", Category::Harassment),
-    ("obscene", Category::Profanity),
-    ("threat", Category::Threat),
-    ("sexual", Category::Sexual),
-    ("self_harm", Category::SelfHarm),
-];
+/// The heads that find a category of their own. `toxic` speaks only where none of them does, and
+/// `severe` makes their findings worse.
+const HEADS: [Head; 6] =
+    [Head::IdentityHate, Head::Insult, Head::Obscene, Head::Threat, Head::Sexual, Head::SelfHarm];
 
 /// What a head found without saying how bad.
 const FOUND: u8 = 2;
@@ -28,53 +23,65 @@ impl Rule for Scores {
         "model"
     }
 
-    fn find(&self, policy: &Policy, _seen: &Seen, score: &Score, found: &mut Vec<Finding>) {
-        let Score::Known(scores) = score else { return };
-        let of = |head: &str| {
-            let own = scores.iter().find(|(name, _)| &**name == head).map(|(_, p)| *p);
-            own.filter(|p| p.is_finite())
-        };
-        let mut push = |head: &str, category: Category, level: u8| {
-            let (Some(score), Some(threshold)) = (of(head), threshold(policy, category)) else {
-                return false;
+    fn hears(&self) -> bool {
+        true
+    }
+
+    fn find(&self, policy: &Policy, _seen: &Seen, heard: &Heard, found: &mut Vec<Finding>) {
+        let term = found.iter().any(|f| f.rule == terms::TERM && !f.shadow);
+        let backed = term || speaks(policy, heard);
+        let heads = HEADS.into_iter().filter_map(Head::category);
+        for (head, severity) in heads.filter_map(|own| self::found(policy, heard.state, own)) {
+            let (Some(category), Some(scored)) = (head.category(), heard.scored(head)) else {
+                continue;
             };
-            if score < threshold {
-                return false;
-            }
-            // `severe` raises by one, judged by the category's own threshold.
-            let severe = of("severe").is_some_and(|severe| severe >= threshold);
-            let Some(severity) = Severity::new(level + u8::from(severe)) else { return false };
+            // A head that saw too little data is heard with somebody else, and else written down.
+            let alone = heard.is_weak(head) && !backed;
+            let severe = heard.scored(Head::Severe).filter(|_| is_severe(heard.state));
+            let why = match severe {
+                Some(severe) => format!("{scored}; severe {:.2}", severe.score),
+                None => scored.to_string(),
+            };
             found.push(Finding {
                 rule: self.name().to_owned(),
                 category,
                 severity,
                 span: None,
-                why: format!("{head} {score:.2}, threshold {threshold:.2}"),
-                shadow: policy.in_shadow(category),
+                why: if alone { format!("{why}; too weak to act alone") } else { why },
+                shadow: alone || policy.in_shadow(category),
+                scored: Some(scored),
             });
-            true
-        };
-        let mut any = false;
-        for (head, category) in HEADS {
-            any |= push(head, category, FOUND);
-        }
-        if !any {
-            push("toxic", Category::Harassment, TOXIC_ALONE);
         }
     }
 }
 
-/// Whether the model's word can count at all in this policy, and for which categories.
-pub(super) fn armed(policy: &Policy) -> impl Iterator<Item = Category> {
-    HEADS
-        .into_iter()
-        .map(|(_, category)| category)
-        .filter(|category| threshold(policy, *category).is_some())
+/// Whether a head that is not weak found something that acts.
+fn speaks(policy: &Policy, heard: &Heard) -> bool {
+    let acts = |head: Head| head.category().is_some_and(|own| !policy.in_shadow(own));
+    let strong = |head: Head| heard.state.at.has(head) && !heard.is_weak(head);
+    Head::ALL.into_iter().any(|head| acts(head) && strong(head))
 }
 
-/// The threshold of a category in which the model has a say.
-fn threshold(policy: &Policy, category: Category) -> Option<f32> {
-    policy.categories.get(&category).map(|own| own.threshold).filter(|t| *t < 1.0)
+fn is_severe(state: State) -> bool {
+    state.at.has(Head::Severe)
+}
+
+/// The model's finding in a category, if it has one: which head's, and how bad.
+///
+/// Whether a weak head's finding acts is not asked here: alone it is as good as none, and in
+/// company as good as a strong one.
+pub(super) fn found(policy: &Policy, state: State, category: Category) -> Option<(Head, Severity)> {
+    let at = |head: &Head| state.at.has(*head);
+    let worse = u8::from(is_severe(state));
+    let own = HEADS.into_iter().filter(at).find(|head| head.category() == Some(category));
+    if let Some(head) = own {
+        return Some((head, Severity::new(FOUND + worse)?));
+    }
+    let toxic = at(&Head::Toxic) && Head::Toxic.category() == Some(category);
+    let acts = |head: Head| head.category().is_some_and(|own| !policy.in_shadow(own));
+    let alone = !HEADS.into_iter().filter(at).any(acts);
+    let severity = Severity::new(TOXIC_ALONE + worse)?;
+    (toxic && alone).then_some((Head::Toxic, severity))
 }
 
 /// Finds that the model did not answer, where the policy holds what it could not judge.
@@ -87,8 +94,12 @@ impl Rule for Late {
         LATE
     }
 
-    fn find(&self, policy: &Policy, _seen: &Seen, score: &Score, found: &mut Vec<Finding>) {
-        if *score != Score::Late || policy.on_late != OnLate::Hold {
+    fn hears(&self) -> bool {
+        true
+    }
+
+    fn find(&self, policy: &Policy, _seen: &Seen, heard: &Heard, found: &mut Vec<Finding>) {
+        if *heard.score != Score::Late || policy.on_late != OnLate::Hold {
             return;
         }
         found.push(Finding {
@@ -99,6 +110,7 @@ impl Rule for Late {
             span: None,
             why: "the model did not answer in time".to_owned(),
             shadow: false,
+            scored: None,
         });
     }
 }

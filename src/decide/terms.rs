@@ -1,64 +1,167 @@
-//! Finds what the word lists found.
+//! Finds what the word lists found, milder or worse where the model's word says so.
+//!
+//! Neither is blind alone. A word that is hurled and a word that is quoted stand in the same list;
+//! the model tells them apart, and takes one step off what it finds harmless. A word that had to
+//! be disguised to be said is no accident; where the model hears an attack as well, it is one step
+//! worse than listed. One step, either way: the list says what kind of word it is.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, ops::Range};
 
-use super::{Policy, Rule, Seen};
-use crate::message::{Finding, Hit, Score, ViewKind};
+use super::{Heard, Policy, Rule, Seen, heard::State, quoted, scores};
+use crate::message::{Category, Finding, Hit, Severity, ViewKind};
 
 /// More findings than this tell a moderator nothing more, and each is stored and sent: a frame of
 /// nothing but listed words must not become a megabyte of reasons. One more a category may come.
 const FINDINGS_MAX: usize = 32;
 
+pub(super) const TERM: &str = "term";
+
 pub(super) struct Terms;
 
 impl Rule for Terms {
     fn name(&self) -> &'static str {
-        "term"
+        TERM
     }
 
-    fn find(&self, policy: &Policy, seen: &Seen, _score: &Score, found: &mut Vec<Finding>) {
-        let mut hits: Vec<&Hit> = seen.hits.iter().collect();
-        // One place found in several views is one finding: the worst, and the most literal one.
-        hits.sort_by_key(|hit| {
-            (hit.category, hit.span.start, hit.span.end, Reverse(hit.severity), hit.view)
-        });
-        hits.dedup_by(|a, b| a.category == b.category && a.span == b.span);
-        // The worst first, so that the bound below cuts the mildest.
-        hits.sort_by_key(|hit| (Reverse(hit.severity), hit.span.start));
-        let first = found.len();
-        for hit in hits {
-            let full = found.len() - first >= FINDINGS_MAX;
-            let same = found[first..].iter_mut().rev().find(|f| f.category == hit.category);
-            match same.filter(|_| full) {
-                // Beyond the bound the category's last finding grows, so that nothing escapes
-                // the mask.
-                Some(last) => {
-                    let span = last.span.clone().unwrap_or(hit.span.clone());
-                    last.span = Some(span.start.min(hit.span.start)..span.end.max(hit.span.end));
-                    last.why = format!("more than {FINDINGS_MAX} listed terms");
-                }
-                None => found.push(self.finding(policy, hit)),
-            }
-        }
+    fn hears(&self) -> bool {
+        true
+    }
+
+    fn find(&self, policy: &Policy, seen: &Seen, heard: &Heard, found: &mut Vec<Finding>) {
+        found.extend(terms(policy, seen).iter().map(|term| term.finding(policy, heard)));
     }
 }
 
-impl Terms {
-    fn finding(&self, policy: &Policy, hit: &Hit) -> Finding {
+/// A listed term in a message, and what a score can do to it.
+pub(super) struct Term<'a> {
+    hit: &'a Hit,
+    pub span: Range<usize>,
+    turn: Turn,
+    /// It stands for more terms than are told one by one.
+    many: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// As listed, whatever the model says.
+    None,
+    /// One worse in a message that the model takes for an attack.
+    Worse,
+    /// One milder in a message that the model takes for harmless.
+    Milder,
+}
+
+/// The terms that become findings, worst first.
+pub(super) fn terms<'a>(policy: &Policy, seen: &Seen<'a>) -> Vec<Term<'a>> {
+    if seen.hits.is_empty() {
+        return Vec::new();
+    }
+    let mut hits: Vec<&Hit> = seen.hits.iter().collect();
+    // One place found in several views is one finding: the worst, and the most literal one.
+    hits.sort_by_key(|hit| {
+        (hit.category, hit.span.start, hit.span.end, Reverse(hit.severity), hit.view)
+    });
+    hits.dedup_by(|a, b| a.category == b.category && a.span == b.span);
+    // The worst first, so that the bound below cuts the mildest; disguised ones may get worse.
+    hits.sort_by_key(|hit| (Reverse(hit.severity), Reverse(is_disguised(hit)), hit.span.start));
+    let may_quote = quoted::may_quote(seen);
+    let mut terms: Vec<Term> = Vec::new();
+    for hit in hits {
+        let full = terms.len() >= FINDINGS_MAX;
+        let same = terms.iter_mut().rev().find(|term| term.hit.category == hit.category);
+        match same.filter(|_| full) {
+            // Beyond the bound the category's last finding grows, so that nothing escapes the
+            // mask. It is no longer one term, and stays as severe as it was.
+            Some(last) => {
+                let Range { start, end } = hit.span;
+                last.span = last.span.start.min(start)..last.span.end.max(end);
+                last.many = true;
+                if last.turn == Turn::Milder {
+                    last.turn = Turn::None;
+                }
+            }
+            None => {
+                let turn = turn(policy, seen, hit, may_quote);
+                terms.push(Term { hit, span: hit.span.clone(), turn, many: false });
+            }
+        }
+    }
+    terms
+}
+
+fn turn(policy: &Policy, seen: &Seen, hit: &Hit, may_quote: bool) -> Turn {
+    // Who spells around filters to speak of dying may be crying for help, and must reach a person.
+    let pleads = hit.category == Category::SelfHarm;
+    match (policy.hears(hit.category), is_disguised(hit)) {
+        (true, true) if !pleads => Turn::Worse,
+        (true, false) if may_quote && quoted::is_quotable(seen, hit) => Turn::Milder,
+        _ => Turn::None,
+    }
+}
+
+/// Found only in a reading that undoes evasion.
+fn is_disguised(hit: &Hit) -> bool {
+    hit.view != ViewKind::Plain
+}
+
+impl Term<'_> {
+    pub fn category(&self) -> Category {
+        self.hit.category
+    }
+
+    /// How bad it is in this message; `found` is what the model itself found in its category.
+    pub fn severity(&self, state: State, found: Option<Severity>) -> Severity {
+        let listed = self.hit.severity;
+        let level = listed.level();
+        let turned = match self.turn {
+            Turn::Worse if state.hostile() => Severity::new(level + 1),
+            // Never milder than the model's own finding: that would be the same word against it.
+            Turn::Milder if state.harmless => {
+                Severity::new(level - 1).map(|milder| found.unwrap_or(milder).max(milder))
+            }
+            _ => None,
+        };
+        match self.turn {
+            Turn::Milder => turned.unwrap_or(listed).min(listed),
+            _ => turned.unwrap_or(listed),
+        }
+    }
+
+    fn finding(&self, policy: &Policy, heard: &Heard) -> Finding {
+        let Hit { category, severity: listed, view, term, list, .. } = self.hit;
+        let found = scores::found(policy, heard.state, *category).map(|(_, severity)| severity);
+        let severity = self.severity(heard.state, found);
+        let mut why = match self.many {
+            true => format!("more than {FINDINGS_MAX} listed terms"),
+            false => format!("{term:?} of {list}, {}", read(*view)),
+        };
+        let scored = match severity.cmp(listed) {
+            std::cmp::Ordering::Less => heard.least_harmless(policy),
+            std::cmp::Ordering::Equal => None,
+            std::cmp::Ordering::Greater => heard.hostile(),
+        };
+        if let Some(scored) = &scored {
+            let (from, to) = (listed.level(), severity.level());
+            why += &match severity < *listed {
+                true => format!("; {from} lowered to {to}, a harmless message: {scored}"),
+                false => format!("; {from} raised to {to}, disguised in an attack: {scored}"),
+            };
+        }
         Finding {
-            rule: self.name().to_owned(),
-            category: hit.category,
-            severity: hit.severity,
-            span: Some(hit.span.clone()).filter(|span| !span.is_empty()),
-            why: format!("{:?} of {}, {}", hit.term, hit.list, view(hit.view)),
-            shadow: policy.in_shadow(hit.category),
+            rule: TERM.to_owned(),
+            category: *category,
+            severity,
+            span: Some(self.span.clone()).filter(|span| !span.is_empty()),
+            why,
+            shadow: policy.in_shadow(*category),
+            scored,
         }
     }
 }
 
 /// How the text was read, for moderators.
-fn view(kind: ViewKind) -> &'static str {
-    match kind {
+fn read(view: ViewKind) -> &'static str {
+    match view {
         ViewKind::Plain => "as written",
         ViewKind::Folded => "with look-alike characters read as letters",
         ViewKind::Squeezed => "with repeats and separators taken out",

@@ -1,7 +1,7 @@
 //! Finds that a moderator timed the sender out.
 
-use super::{Policy, Rule, Seen};
-use crate::message::{Category, Finding, Score, Severity};
+use super::{Heard, Policy, Rule, Seen};
+use crate::message::{Category, Finding, Severity};
 
 pub(super) const TIME_OUT: &str = "time_out";
 
@@ -12,7 +12,7 @@ impl Rule for TimeOut {
         TIME_OUT
     }
 
-    fn find(&self, _policy: &Policy, seen: &Seen, _score: &Score, found: &mut Vec<Finding>) {
+    fn find(&self, _policy: &Policy, seen: &Seen, _heard: &Heard, found: &mut Vec<Finding>) {
         let Some(until) = seen.recent.timed_out_until_ms else { return };
         let now = seen.message.at_ms;
         if until <= now {
@@ -27,6 +27,7 @@ impl Rule for TimeOut {
             span: None,
             why: format!("timed out for {} s more", (until - now).div_ceil(1000)),
             shadow: false,
+            scored: None,
         });
     }
 }

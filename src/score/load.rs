@@ -24,22 +24,12 @@ const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How far a golden score may be off: runtimes and processors round 8-bit arithmetic differently.
 const TOLERANCE: f32 = 0.02;
 
-/// Hex digits of a digest that name a model in findings and logs.
-const ID_CHARS: usize = 12;
-
 /// A model that may take over.
 #[derive(Clone)]
 pub struct Prepared {
     pub model: Arc<dyn Model>,
     /// What it was loaded by; none for a model that came from no file.
     pub entry: Option<ModelEntry>,
-}
-
-impl ModelEntry {
-    /// The short name of the file's content.
-    pub fn id(&self) -> Arc<str> {
-        self.sha256.chars().take(ID_CHARS).collect::<String>().into()
-    }
 }
 
 /// The manifest that the settings name, or the one in the binary.

@@ -3,11 +3,15 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
+    sync::Arc,
 };
 
 use serde::Deserialize;
 
-use crate::config::read_bounded;
+use crate::{
+    config::read_bounded,
+    message::{Head, ModelCard},
+};
 
 /// A manifest beyond these is a mistake, and each part is walked at every load.
 const MODELS_MAX: usize = 16;
@@ -24,6 +28,8 @@ const NOTE_BYTES_MAX: usize = 1024;
 const INPUT_MIN: usize = 24;
 const INPUT_MAX: usize = 512;
 const SHA256_CHARS: usize = 64;
+/// As many hex digits name a model in findings: no two models of one house share them by chance.
+const ID_CHARS: usize = 12;
 
 const EMBEDDED: &str = include_str!("../../models/manifest.toml");
 
@@ -132,9 +138,17 @@ impl Wrong<'_> {
 type Add<'a> = dyn FnMut(&str, String) + 'a;
 
 impl ModelEntry {
-    /// Whether a head saw too little data to act alone.
-    pub fn is_weak(&self, head: &str) -> bool {
-        self.weak.iter().any(|weak| weak == head)
+    /// What judging has to know of the model.
+    pub fn card(&self) -> ModelCard {
+        let known = |(head, threshold): (&String, &f32)| Some((Head::named(head)?, *threshold));
+        let heads = |heads: &BTreeMap<String, f32>| heads.iter().filter_map(known).collect();
+        let presets = self.thresholds.iter();
+        ModelCard {
+            id: self.sha256.chars().take(ID_CHARS).collect::<String>().into(),
+            heads: self.heads.iter().map(|head| Arc::from(head.as_str())).collect(),
+            weak: self.weak.iter().filter_map(|head| Head::named(head)).collect(),
+            thresholds: presets.map(|(preset, own)| (preset.clone(), heads(own))).collect(),
+        }
     }
 
     fn check(&self, add: &mut Add) {

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, path::PathBuf, sync::Arc};
 
 use super::{About, Model, manifest::ModelEntry, pieces::Pieces};
+use crate::message::ModelCard;
 
 mod graph;
 mod library;
@@ -91,7 +92,7 @@ pub fn open(
 /// A classifier of texts: pieces, windows, runs and the highest score of each head.
 pub struct Classifier {
     about: About,
-    heads: Vec<Arc<str>>,
+    card: Arc<ModelCard>,
     pieces: Pieces,
     input_max: usize,
     runtime: Box<dyn Runtime>,
@@ -110,16 +111,17 @@ impl Classifier {
         runtime: &'static str,
         opened: Opened,
     ) -> Classifier {
+        let card = Arc::new(entry.card());
         let about = About {
             name: entry.name.clone(),
-            id: entry.id(),
+            id: card.id.clone(),
             runtime,
             version: opened.version,
             library: opened.library,
         };
         Classifier {
             about,
-            heads: entry.heads.iter().map(|head| head.as_str().into()).collect(),
+            card,
             pieces,
             input_max: entry.input_max,
             runtime: opened.runtime,
@@ -145,7 +147,7 @@ impl Classifier {
             ids.resize(ids.len() + width - row.ids.len(), PAD);
         }
         let answer = self.runtime.run(ids, rows.len())?;
-        if answer.len() != rows.len() * self.heads.len() {
+        if answer.len() != rows.len() * self.card.heads.len() {
             return Err(format!("{} numbers for {} rows", answer.len(), rows.len()));
         }
         match answer.iter().all(|p| p.is_finite()) {
@@ -160,18 +162,18 @@ impl Model for Classifier {
         &self.about
     }
 
-    fn heads(&self) -> &[Arc<str>] {
-        &self.heads
+    fn card(&self) -> &Arc<ModelCard> {
+        &self.card
     }
 
     fn score(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
-        let mut scores = vec![vec![0.0f32; self.heads.len()]; texts.len()];
+        let mut scores = vec![vec![0.0f32; self.card.heads.len()]; texts.len()];
         let rows = self.rows(texts);
         let mut rest = rows.as_slice();
         for count in runs(&rows.iter().map(|row| row.ids.len()).collect::<Vec<_>>()) {
             let (run, behind) = rest.split_at(count);
             let answer = self.run(run)?;
-            for (row, own) in run.iter().zip(answer.chunks(self.heads.len())) {
+            for (row, own) in run.iter().zip(answer.chunks(self.card.heads.len())) {
                 for (score, p) in scores[row.text].iter_mut().zip(own) {
                     *score = score.max(*p);
                 }

@@ -116,7 +116,7 @@ impl Worker {
             .map_err(|_| "it panicked".to_owned())??;
         self.metrics.model_seconds.observe(started.elapsed().as_secs_f64());
         self.metrics.score_batch.observe(texts.len() as f64);
-        let heads = model.heads().len();
+        let heads = model.card().heads.len();
         let sound = |row: &Vec<f32>| row.len() == heads && row.iter().all(|p| p.is_finite());
         if rows.len() != texts.len() || !rows.iter().all(sound) {
             return Err("its answer has the wrong shape or is not a number".to_owned());
@@ -137,7 +137,7 @@ impl Worker {
 
 fn answer(loaded: &Loaded, batch: Vec<Ask>, rows: Vec<Vec<f32>>) {
     for (ask, row) in batch.into_iter().zip(rows) {
-        let score = loaded.known(&row);
+        let score = loaded.known(row.clone());
         loaded.cache.keep(ask.key, row);
         // Nobody listens where the deadline has just passed; the next of that text need not wait.
         let _ = ask.answer.send(score);

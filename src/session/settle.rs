@@ -169,6 +169,7 @@ fn behind_a_held_one() -> Finding {
         span: None,
         why: "an earlier message of this sender is held".into(),
         shadow: false,
+        scored: None,
     }
 }
 

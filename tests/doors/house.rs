@@ -218,6 +218,7 @@ impl House {
             span,
             why: "blorp in en/profanity".into(),
             shadow: false,
+            scored: None,
         };
         let hold = Hold {
             id: self.doors.holds.fresh_id(),

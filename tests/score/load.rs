@@ -51,8 +51,8 @@ fn the_embedded_model_scores_every_text() {
     let model = open("embedded").unwrap();
     let manifest = Manifest::embedded().unwrap();
     let entry = manifest.first();
-    assert_eq!(model.heads().iter().map(|head| &**head).collect::<Vec<_>>(), entry.heads);
-    assert!(model.id().len() == 12 && entry.sha256.starts_with(&**model.id()));
+    assert_eq!(model.card().heads.iter().map(|head| &**head).collect::<Vec<_>>(), entry.heads);
+    assert!(model.card().id.len() == 12 && entry.sha256.starts_with(&*model.card().id));
     assert_eq!((model.about().runtime, &model.about().library), ("embedded", &None));
     for text in texts() {
         let rows = model.score(&[&text]).unwrap();

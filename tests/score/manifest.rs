@@ -1,6 +1,9 @@
 //! Tries manifests that are whole, and one slip at a time.
 
-use tidegate::score::manifest::{Manifest, ModelEntry};
+use tidegate::{
+    message::Head,
+    score::manifest::{Manifest, ModelEntry},
+};
 
 const WHOLE: &str = r#"
 [[model]]
@@ -28,7 +31,12 @@ fn a_whole_manifest_is_taken() {
     let ModelEntry { name, heads, input_max, golden, .. } = manifest.first();
     assert_eq!((name.as_str(), *input_max, heads.len(), golden.len()), ("blorp-1", 64, 2, 1));
     assert_eq!(manifest.first().thresholds["standard"]["toxic"], 0.9);
-    assert!(manifest.first().is_weak("threat") && !manifest.first().is_weak("toxic"));
+    let card = manifest.first().card();
+    assert_eq!((&*card.id, &*card.heads[1]), ("001122334455", "threat"));
+    assert!(card.is_weak(Head::Threat) && !card.is_weak(Head::Toxic));
+    assert_eq!(card.threshold("standard", Head::Toxic), Some(0.9));
+    assert_eq!(card.threshold("standard", Head::Threat), None);
+    assert_eq!(card.threshold("strict", Head::Toxic), None);
 }
 
 #[test]

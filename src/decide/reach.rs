@@ -1,0 +1,158 @@
+//! Says whether a score could still change a verdict, up or down.
+//!
+//! A score counts only through the heads that reach their thresholds and through being harmless,
+//! so every answer of every model is one of few. They are gone through in groups: some heads have
+//! spoken, of others each is free to. A free head touches its own category alone, and the verdict
+//! is the worst over the categories, so the worst of a group is the worst choice in some category,
+//! and its mildest is the mildest choice in each.
+
+use super::{
+    Heard, Policy, RULES, Seen,
+    heard::{Heads, State},
+    placed, scores,
+    terms::{self, Term},
+};
+use crate::message::{
+    Category, Finding, Head, Score,
+    Verdict::{self, Drop, Mask, Pass},
+};
+
+/// The heads that neither speak for others nor make a message hostile.
+const PLAIN: [Head; 5] = [Head::Insult, Head::Threat, Head::Obscene, Head::Sexual, Head::SelfHarm];
+/// What a harmless message may have nevertheless.
+const HARMLESS: [Head; 3] = [Head::Obscene, Head::Sexual, Head::SelfHarm];
+
+impl Policy {
+    /// Whether a score could change the verdict, up or down, or add what a category in shadow
+    /// wants to know of a message that is not dropped already.
+    pub fn needs_score(&self, seen: &Seen) -> bool {
+        // An exempt sender's message passes whatever is found in it.
+        if self.exempts(&seen.message.sender) {
+            return false;
+        }
+        let reach = Reach::new(self, seen);
+        let so_far = reach.verdict(State::default());
+        if reach.fixed.iter().any(|finding| finding.rule == super::time_out::TIME_OUT) {
+            return false;
+        }
+        let changes = |group: Group| {
+            let (mildest, worst) = reach.range(group);
+            mildest < so_far || worst > so_far
+        };
+        groups(self).into_iter().any(changes) || (so_far < Drop && wants_to_know(self))
+    }
+}
+
+/// Whether there is a category in shadow in which the model could find what would act.
+fn wants_to_know(policy: &Policy) -> bool {
+    let acts = |category: Category| {
+        // A score is of severity 3 at most.
+        let own = policy.categories.get(&category);
+        own.is_some_and(|own| own.shadow && own.action[..3].iter().any(|action| *action > Pass))
+    };
+    Head::ALL.into_iter().any(|head| policy.could_find(head) && head.category().is_some_and(acts))
+}
+
+/// Answers that have some heads in common and others free.
+#[derive(Clone, Copy)]
+struct Group {
+    spoken: State,
+    free: Heads,
+}
+
+/// Groups that hold every answer which a model could give under this policy; those that change
+/// most verdicts first.
+fn groups(policy: &Policy) -> Vec<Group> {
+    let could = |head: &Head| policy.could_find(*head);
+    // Nine, and the same with `severe`.
+    let mut groups = Vec::with_capacity(18);
+    let mut add = |spoken: &[Head], free: &[Head], harmless: bool| {
+        if spoken.iter().all(could) {
+            let at = Heads::of(spoken.iter().copied());
+            let free = Heads::of(free.iter().copied().filter(could));
+            groups.push(Group { spoken: State { at, harmless }, free });
+        }
+    };
+    add(&[Head::IdentityHate], &PLAIN, false);
+    add(&[], &PLAIN, false);
+    if policy.harmless > 0.0 {
+        add(&[], &HARMLESS, true);
+    }
+    // `toxic` finds something only where no other head does what acts: it is asked alone, and
+    // beside each that acts.
+    add(&[Head::Toxic], &[], false);
+    let acts = |head: &Head| head.category().is_some_and(|own| !policy.in_shadow(own));
+    for head in PLAIN.into_iter().filter(acts) {
+        add(&[Head::Toxic, head], &PLAIN, false);
+    }
+    // The same with `severe`, which touches every category at once.
+    if could(&Head::Severe) {
+        let severe = Heads::of([Head::Severe]);
+        let worse = |group: &Group| {
+            let at = group.spoken.at.with(severe);
+            Group { spoken: State { at, ..group.spoken }, ..*group }
+        };
+        let all: Vec<Group> = groups.iter().map(worse).collect();
+        groups.extend(all);
+    }
+    groups
+}
+
+/// What is known of a message without its score.
+struct Reach<'a> {
+    policy: &'a Policy,
+    terms: Vec<Term<'a>>,
+    /// What acts, and no score changes.
+    fixed: Vec<Finding>,
+}
+
+impl<'a> Reach<'a> {
+    fn new(policy: &'a Policy, seen: &Seen<'a>) -> Reach<'a> {
+        let heard = Heard::new(policy, &Score::Skipped);
+        let mut fixed = Vec::new();
+        for rule in RULES.iter().filter(|rule| !rule.hears()) {
+            rule.find(policy, seen, &heard, &mut fixed);
+        }
+        fixed.retain(|finding| !finding.shadow);
+        Reach { policy, terms: terms::terms(policy, seen), fixed }
+    }
+
+    fn verdict(&self, state: State) -> Verdict {
+        let each = Category::ALL.into_iter().map(|category| self.value(category, state));
+        each.max().unwrap_or(Pass)
+    }
+
+    /// The mildest and the worst verdict over a group of answers.
+    fn range(&self, group: Group) -> (Verdict, Verdict) {
+        let (mut mildest, mut worst) = (Pass, Pass);
+        for category in Category::ALL {
+            let without = self.value(category, group.spoken);
+            let (mut low, mut high) = (without, without);
+            for head in PLAIN.into_iter().filter(|head| head.category() == Some(category)) {
+                if group.free.has(head) {
+                    let at = group.spoken.at.with(Heads::of([head]));
+                    let with = self.value(category, State { at, ..group.spoken });
+                    (low, high) = (low.min(with), high.max(with));
+                }
+            }
+            (mildest, worst) = (mildest.max(low), worst.max(high));
+        }
+        (mildest, worst)
+    }
+
+    /// What one category asks for, as [`super::verdict`] would have it.
+    fn value(&self, category: Category, state: State) -> Verdict {
+        let policy = self.policy;
+        let shadow = policy.in_shadow(category);
+        let found = scores::found(policy, state, category).map(|(_, severity)| severity);
+        let fixed = self.fixed.iter().filter(|finding| finding.category == category);
+        let fixed = fixed.map(|finding| (finding.severity, finding.span.is_some()));
+        let terms = self.terms.iter().filter(|term| !shadow && term.category() == category);
+        let terms = terms.map(|term| (term.severity(state, found), !term.span.is_empty()));
+        let model = found.filter(|_| !shadow).map(|severity| (severity, false));
+        let all = fixed.chain(terms).chain(model);
+        let actions = all.map(|(severity, place)| (policy.action(category, severity), place));
+        let covered = actions.clone().any(|(action, place)| place && action >= Mask);
+        actions.map(|(action, place)| placed(action, place || covered)).max().unwrap_or(Pass)
+    }
+}
