@@ -10,7 +10,7 @@ use std::{
 };
 
 use serde_json::Value;
-use tidegate::{config::Config, decide::Policy, scan::wordlist};
+use tidegate::{config::Config, decide::Policy, scan::wordlist, score::manifest::Manifest};
 
 /// A folder of its own for one test, gone when the test is.
 struct Folder(PathBuf);
@@ -99,7 +99,7 @@ fn check_config_says_everything_that_is_wrong() {
     folder.file("lists/xx/insults.txt", "\u{0}\u{1}\n");
     let text = format!(
         "colour = 1\n[hold]\nheld_max = 0\n[wordlists]\npaths = [{:?}]\n[[route]]\nprotocol = \
-         \"smoke\"\npolicy = \"lax\"\n",
+         \"smoke\"\npolicy = \"lax\"\n[score]\nruntime = \"abacus\"\n",
         folder.0.join("nowhere")
     );
     let path = folder.file("bad.toml", &text);
@@ -111,12 +111,50 @@ fn check_config_says_everything_that_is_wrong() {
         (6, "route[0].upstream: is missing"),
         (7, "route[0].protocol: protocol \"smoke\" is not one of"),
         (8, "route[0].policy: there is no policy \"lax\""),
+        (10, "score.runtime: \"abacus\" is not one of"),
     ] {
         let wanted = format!("bad.toml:{line}: {part}");
         assert!(told.contains(&wanted), "{wanted} in {told}");
     }
     assert!(told.contains("nowhere"), "the word list: {told}");
     assert_eq!(output.stdout, b"");
+}
+
+#[test]
+fn a_model_that_cannot_be_used_is_said() {
+    let folder = Folder::new("badmodel");
+    folder.file("manifest.toml", "[[model]]\nname = \"blorp\"\n");
+    let text = format!("[score]\nmanifest = {:?}\n", folder.0.join("manifest.toml"));
+    let path = folder.file("t.toml", &text);
+    let path = path.to_str().unwrap();
+    for (args, code) in [(["check-config", path].as_slice(), 1), (&["judge", "--config", path], 64)]
+    {
+        let output = run(args, b"");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{told}");
+        assert!(told.contains("manifest.toml:1: missing field"), "{told}");
+    }
+}
+
+/// The binary in an empty folder, with nothing in its environment.
+#[test]
+fn every_text_is_scored_with_nothing_set_up() {
+    let folder = Folder::new("alone");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    command.arg("judge").env_clear().current_dir(&folder.0);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"hello\n\nb l o r p\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    let manifest = Manifest::embedded().unwrap();
+    assert!(told.starts_with(&format!("model {} (", manifest.first().name)), "{told}");
+    for answer in answers(&output) {
+        for head in &manifest.first().heads {
+            let score = answer["scores"][head].as_f64().unwrap();
+            assert!((0.0..=1.0).contains(&score), "{answer}");
+        }
+    }
 }
 
 #[test]
@@ -185,7 +223,7 @@ fn senders_have_a_pace_only_where_they_have_a_name() {
         ("nameless", nameless, ["pass"; 5]),
         ("spread", spread, ["pass"; 5]),
     ] {
-        let answers = answers(&run(&["judge", "--jsonl"], input.as_bytes()));
+        let answers = answers(&run(&["judge", "--jsonl", "--no-model"], input.as_bytes()));
         let verdicts: Vec<_> = answers.iter().map(|a| a["verdict"].as_str().unwrap()).collect();
         assert_eq!(verdicts, expected, "{what}");
     }
@@ -201,7 +239,7 @@ fn the_route_named_is_the_policy_that_judges() {
     let path = path.to_str().unwrap();
     let input = "{\"text\":\"hello\",\"user\":\"una\",\"ts\":1}\n".repeat(4);
     for (route, expected) in [(&[][..], "drop"), (&["--route", "free"], "pass")] {
-        let args = [&["judge", "--jsonl", "--config", path], route].concat();
+        let args = [&["judge", "--jsonl", "--no-model", "--config", path], route].concat();
         assert_eq!(answers(&run(&args, input.as_bytes()))[3]["verdict"], expected, "{route:?}");
     }
     let unknown = run(&["judge", "--config", path, "--route", "none"], b"");
@@ -225,7 +263,7 @@ fn each_answer_comes_before_the_next_line_is_needed() {
 
 #[test]
 fn a_reader_who_leaves_is_no_failure() {
-    let mut child = start(&["judge"]);
+    let mut child = start(&["judge", "--no-model"]);
     let mut stdin = child.stdin.take().unwrap();
     drop(child.stdout.take());
     // More than any pipe holds, so that the end is met while writing.

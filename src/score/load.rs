@@ -70,7 +70,7 @@ fn load(config: &ScoreConfig, entry: &ModelEntry) -> Result<Arc<dyn Model>, Stri
     let file = read(manifest, &entry.file, &entry.sha256)?;
     let pieces = read(manifest, &entry.pieces, &entry.pieces_sha256)?;
     let pieces = Pieces::parse(&pieces).map_err(|cause| format!("{}: {cause}", entry.pieces))?;
-    let model = onnx::open(entry, &file, pieces, &config.runtime, config.threads)?;
+    let model = onnx::open(entry, file, pieces, &config.runtime, config.threads)?;
     prove(&model, entry)?;
     Ok(Arc::new(model))
 }

@@ -36,7 +36,7 @@ struct Opened {
 }
 
 /// Opens a checked file for that many threads.
-type Open = fn(&Cow<'static, [u8]>, usize) -> Result<Opened, Closed>;
+type Open = fn(Cow<'static, [u8]>, usize) -> Result<Opened, Closed>;
 
 /// Why a runtime does not take a model.
 enum Closed {
@@ -64,18 +64,18 @@ pub fn runtime_cause(name: &str) -> Option<String> {
 /// Why no runtime takes it.
 pub fn open(
     entry: &ModelEntry,
-    file: &Cow<'static, [u8]>,
+    file: Cow<'static, [u8]>,
     pieces: Pieces,
     runtime: &str,
     threads: usize,
 ) -> Result<Classifier, String> {
-    check(file, entry.heads.len()).map_err(|cause| format!("{}: {cause}", entry.file))?;
+    check(&file, entry.heads.len()).map_err(|cause| format!("{}: {cause}", entry.file))?;
     if let Some(cause) = runtime_cause(runtime) {
         return Err(format!("score.runtime: {cause}"));
     }
     let mut causes = Vec::new();
     for (name, open) in RUNTIMES.iter().filter(|(name, _)| runtime == AUTO || runtime == *name) {
-        let cause = match open(file, threads) {
+        let cause = match open(file.clone(), threads) {
             Ok(opened) => return Ok(Classifier::new(entry, pieces, name, opened)),
             Err(Closed::Absent(cause)) => cause,
             Err(Closed::Failed(cause)) => {

@@ -69,6 +69,8 @@ pub fn config(
     config.listen.grace_ms = 1_000;
     config.wordlists.embedded = false;
     config.wordlists.paths = vec![PathBuf::from("tests/data/words")];
+    // What a model thinks of invented words is no part of these tests, and loading it takes time.
+    config.score.enabled = false;
     let mut route = RouteConfig { upstream: format!("ws://{upstream}"), ..RouteConfig::default() };
     change(&mut route);
     config.route = vec![route];

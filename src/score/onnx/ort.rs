@@ -39,14 +39,14 @@ struct Ort {
     sessions: Vec<Mutex<Session>>,
 }
 
-pub fn open(file: &Cow<'static, [u8]>, threads: usize) -> Result<Opened, Closed> {
+pub fn open(file: Cow<'static, [u8]>, threads: usize) -> Result<Opened, Closed> {
     let loaded =
         LOADED.get_or_init(load).as_ref().map_err(|Unloaded(causes)| match causes.is_empty() {
             true => Closed::Absent("no library is found".to_owned()),
             false => Closed::Failed(causes.join("; ")),
         })?;
     let sessions: Result<Vec<_>, ort::Error> =
-        (0..threads.max(1)).map(|_| session(&loaded.environment, file).map(Mutex::new)).collect();
+        (0..threads.max(1)).map(|_| session(&loaded.environment, &file).map(Mutex::new)).collect();
     let sessions =
         sessions.map_err(|error| Closed::Failed(format!("it cannot be loaded: {error}")))?;
     Ok(Opened {

@@ -24,13 +24,13 @@ struct Rten {
     output: NodeId,
 }
 
-pub fn open(file: &Cow<'static, [u8]>, _threads: usize) -> Result<Opened, Closed> {
+pub fn open(file: Cow<'static, [u8]>, _threads: usize) -> Result<Opened, Closed> {
     let failed = |error: &dyn Error| Closed::Failed(format!("it cannot be loaded: {error}"));
     let mut options = ModelOptions::with_all_ops();
     options.prepack_weights(true);
     let model = match file {
         Cow::Borrowed(own) => options.load_static_slice(own),
-        Cow::Owned(read) => options.load(read.clone()),
+        Cow::Owned(read) => options.load(read),
     };
     let model = model.map_err(|error| failed(&error))?;
     let input = model.node_id(INPUT).map_err(|error| failed(&error))?;
