@@ -1,10 +1,15 @@
 //! Times each stage of the path on chat lines, and checks its answer before it times it.
 
-use std::hint::black_box;
+use std::{hint::black_box, sync::Arc};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tidegate::{
-    message::{Canonical, Category, Severity},
+    config::Config,
+    decide::{self, Policy, Seen},
+    message::{
+        Canonical, Category, Head, Message, ModelCard, Recent, Score, Scores, Sender, Severity,
+        Verdict,
+    },
     normalize::normalize,
     scan::{
         MatchMode, Scanner, Term,
@@ -165,5 +170,55 @@ fn building(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(stages, normalizing, scanning, both, building);
+/// The question whether a score is needed, and the verdict with one: a line that nothing was found
+/// in, one with a word that a score could make milder, and one with a word that it could not.
+fn deciding(c: &mut Criterion) {
+    let mut group = c.benchmark_group("decide");
+    let policies = Policy::compile(&Config::default()).expect("the presets");
+    let policy = &policies["standard"];
+    let from: f32 = 0.9;
+    let thresholds = Head::ALL.map(|head| (head, from)).into();
+    let model = ModelCard {
+        id: "00112233aabb".into(),
+        heads: Head::ALL.map(|head| Arc::from(head.name())).to_vec(),
+        weak: vec![Head::SelfHarm],
+        thresholds: [("standard".to_owned(), thresholds)].into(),
+    };
+    let score = Score::Known(Scores { model: Arc::new(model), row: vec![0.02; 8] });
+    let scanner = Scanner::build(&lists(1_000)).expect("the lists fit");
+    let recent = Recent { messages: 1, repeats: 1, ..Recent::default() };
+    for (name, text, needed, expected) in [
+        ("clean", "anyone up for ranked after this", true, Verdict::Pass),
+        ("quoted", "nobody should call anyone a blorp here", false, Verdict::Hold),
+        ("hurled", "you blorp get out of this", false, Verdict::Hold),
+        ("disguised", "oh what a bl0rp that one is", true, Verdict::Hold),
+    ] {
+        let canonical = normalize(text);
+        let hits = scanner.scan(&canonical, &[]);
+        let message = Message {
+            route: "/".into(),
+            channel: String::new(),
+            sender: Sender::default(),
+            id: None,
+            text: text.to_owned(),
+            at_ms: 0,
+        };
+        let seen = Seen { message: &message, text: &canonical, hits: &hits, recent: &recent };
+        assert_eq!(policy.needs_score(&seen), needed, "{text}: {hits:?}");
+        let found = decide::findings(policy, &seen, &score);
+        assert_eq!(decide::verdict(policy, &seen, &found, &score), expected, "{found:?}");
+        group.bench_function(format!("{name}/needs_score"), |b| {
+            b.iter(|| black_box(policy.needs_score(black_box(&seen))));
+        });
+        group.bench_function(format!("{name}/verdict"), |b| {
+            b.iter(|| {
+                let found = decide::findings(policy, black_box(&seen), &score);
+                black_box(decide::verdict(policy, &seen, &found, &score))
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(stages, normalizing, scanning, both, building, deciding);
 criterion_main!(stages);

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::presets::{OFF, PRESETS, Preset};
+use super::{
+    presets::{OFF, PRESETS, Preset},
+    reach::Answers,
+};
 use crate::{
     config::{Config, FloodConfig, OnExpiry, OnLate, PolicyConfig, Unjudged, WhileHeld},
     message::{Category, Finding, Head, ModelCard, Role, Sender, Severity, Verdict},
@@ -30,6 +33,8 @@ pub struct Policy {
     /// Below it in every hostile head, the model finds a message harmless; 0: it never does.
     pub harmless: f32,
     pub categories: BTreeMap<Category, CategoryPolicy>,
+    /// What scores could do under everything above, gone through once.
+    pub(super) answers: Answers,
 }
 
 #[derive(Clone, Debug)]
@@ -135,7 +140,7 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig) -> Policy {
         };
         (category, policy)
     };
-    Policy {
+    let mut policy = Policy {
         name: name.to_owned(),
         preset: preset.name,
         while_held: own.while_held.unwrap_or_default(),
@@ -149,5 +154,8 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig) -> Policy {
         heads: own.heads.clone().unwrap_or_default(),
         harmless: own.harmless.unwrap_or(preset.harmless),
         categories: Category::ALL.into_iter().map(category).collect(),
-    }
+        answers: Answers::default(),
+    };
+    policy.answers = Answers::of(&policy);
+    policy
 }

@@ -23,8 +23,31 @@ const BEFORE: usize = 3;
 const AFTER: usize = 2;
 
 /// Who is spoken to, English and French, without accents and case.
-const ADDRESS: &str = "you your yours yourself yourselves u ur ya yall y'all thou tu toi te t ton \
-    ta tes tien tienne vous votre vos";
+const ADDRESS: [&str; 23] = [
+    "you",
+    "your",
+    "yours",
+    "yourself",
+    "yourselves",
+    "u",
+    "ur",
+    "ya",
+    "yall",
+    "y'all",
+    "thou",
+    "tu",
+    "toi",
+    "te",
+    "t",
+    "ton",
+    "ta",
+    "tes",
+    "tien",
+    "tienne",
+    "vous",
+    "votre",
+    "vos",
+];
 
 /// The lists in which a word may mean no harm. Threats, doxxing, extremism and self-harm are
 /// what they say, and what has no head of its own is not the model's to judge.
@@ -63,8 +86,7 @@ fn words(text: &str) -> impl DoubleEndedIterator<Item = &str> {
 fn addresses(word: &str) -> bool {
     let word = word.trim_matches('\'');
     let stem = word.split('\'').next().unwrap_or(word);
-    let listed = |word: &str| ADDRESS.split_whitespace().any(|own| own == word);
-    word.contains('@') || listed(word) || listed(stem)
+    word.contains('@') || ADDRESS.contains(&word) || ADDRESS.contains(&stem)
 }
 
 fn is_mild(hit: &Hit) -> bool {

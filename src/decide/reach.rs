@@ -22,6 +22,28 @@ const PLAIN: [Head; 5] = [Head::Insult, Head::Threat, Head::Obscene, Head::Sexua
 /// What a harmless message may have nevertheless.
 const HARMLESS: [Head; 3] = [Head::Obscene, Head::Sexual, Head::SelfHarm];
 
+/// What a policy can say before it sees a message.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Answers {
+    groups: Vec<Group>,
+    /// A score could make something of a message in which nothing was found.
+    something: bool,
+    /// A category in shadow wants to know.
+    curious: bool,
+}
+
+impl Answers {
+    pub fn of(policy: &Policy) -> Answers {
+        let nothing = Reach { policy, terms: Vec::new(), fixed: Vec::new() };
+        let mut groups = groups(policy);
+        for group in &mut groups {
+            group.bare = Category::ALL.map(|category| nothing.choices(category, group));
+        }
+        let something = groups.iter().any(|group| group.bare.iter().any(|(_, high)| *high > Pass));
+        Answers { groups, something, curious: wants_to_know(policy) }
+    }
+}
+
 impl Policy {
     /// Whether a score could change the verdict, up or down, or add what a category in shadow
     /// wants to know of a message that is not dropped already.
@@ -31,15 +53,20 @@ impl Policy {
             return false;
         }
         let reach = Reach::new(self, seen);
-        let so_far = reach.verdict(State::default());
+        let Answers { groups, something, curious } = &self.answers;
+        if reach.terms.is_empty() && reach.fixed.is_empty() {
+            return *something || *curious;
+        }
         if reach.fixed.iter().any(|finding| finding.rule == super::time_out::TIME_OUT) {
             return false;
         }
-        let changes = |group: Group| {
-            let (mildest, worst) = reach.range(group);
+        let touched = Category::ALL.map(|category| reach.touches(category));
+        let so_far = reach.verdict(State::default());
+        let changes = |group: &Group| {
+            let (mildest, worst) = reach.range(group, &touched);
             mildest < so_far || worst > so_far
         };
-        groups(self).into_iter().any(changes) || (so_far < Drop && wants_to_know(self))
+        groups.iter().any(changes) || (so_far < Drop && *curious)
     }
 }
 
@@ -54,10 +81,12 @@ fn wants_to_know(policy: &Policy) -> bool {
 }
 
 /// Answers that have some heads in common and others free.
-#[derive(Clone, Copy)]
+#[derive(Clone, Debug)]
 struct Group {
     spoken: State,
     free: Heads,
+    /// The mildest and the worst choice in each category in which nothing else was found.
+    bare: [(Verdict, Verdict); Category::ALL.len()],
 }
 
 /// Groups that hold every answer which a model could give under this policy; those that change
@@ -70,7 +99,8 @@ fn groups(policy: &Policy) -> Vec<Group> {
         if spoken.iter().all(could) {
             let at = Heads::of(spoken.iter().copied());
             let free = Heads::of(free.iter().copied().filter(could));
-            groups.push(Group { spoken: State { at, harmless }, free });
+            let bare = [(Pass, Pass); Category::ALL.len()];
+            groups.push(Group { spoken: State { at, harmless }, free, bare });
         }
     };
     add(&[Head::IdentityHate], &PLAIN, false);
@@ -90,7 +120,7 @@ fn groups(policy: &Policy) -> Vec<Group> {
         let severe = Heads::of([Head::Severe]);
         let worse = |group: &Group| {
             let at = group.spoken.at.with(severe);
-            Group { spoken: State { at, ..group.spoken }, ..*group }
+            Group { spoken: State { at, ..group.spoken }, ..group.clone() }
         };
         let all: Vec<Group> = groups.iter().map(worse).collect();
         groups.extend(all);
@@ -122,20 +152,30 @@ impl<'a> Reach<'a> {
         each.max().unwrap_or(Pass)
     }
 
+    fn touches(&self, category: Category) -> bool {
+        self.terms.iter().any(|term| term.category() == category)
+            || self.fixed.iter().any(|finding| finding.category == category)
+    }
+
     /// The mildest and the worst verdict over a group of answers.
-    fn range(&self, group: Group) -> (Verdict, Verdict) {
-        let (mut mildest, mut worst) = (Pass, Pass);
-        for category in Category::ALL {
-            let without = self.value(category, group.spoken);
-            let (mut low, mut high) = (without, without);
-            for head in PLAIN.into_iter().filter(|head| head.category() == Some(category)) {
-                if group.free.has(head) {
-                    let at = group.spoken.at.with(Heads::of([head]));
-                    let with = self.value(category, State { at, ..group.spoken });
-                    (low, high) = (low.min(with), high.max(with));
-                }
+    fn range(&self, group: &Group, touched: &[bool; Category::ALL.len()]) -> (Verdict, Verdict) {
+        let each = Category::ALL.into_iter().map(|category| match touched[category as usize] {
+            true => self.choices(category, group),
+            false => group.bare[category as usize],
+        });
+        each.fold((Pass, Pass), |all, own| (all.0.max(own.0), all.1.max(own.1)))
+    }
+
+    /// The mildest and the worst that a group of answers can make of one category.
+    fn choices(&self, category: Category, group: &Group) -> (Verdict, Verdict) {
+        let without = self.value(category, group.spoken);
+        let (mut mildest, mut worst) = (without, without);
+        for head in PLAIN.into_iter().filter(|head| head.category() == Some(category)) {
+            if group.free.has(head) {
+                let at = group.spoken.at.with(Heads::of([head]));
+                let with = self.value(category, State { at, ..group.spoken });
+                (mildest, worst) = (mildest.min(with), worst.max(with));
             }
-            (mildest, worst) = (mildest.max(low), worst.max(high));
         }
         (mildest, worst)
     }
