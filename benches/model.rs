@@ -51,6 +51,7 @@ fn one(runtime: &str) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let resident = resident_mib("VmRSS") - before;
     println!("\n{}", model.about());
     println!("{:>10} {:>9} {:>9} {:>9}", "ids", "batch 1", "batch 8", "batch 32");
     let words = words();
@@ -65,9 +66,8 @@ fn one(runtime: &str) -> ExitCode {
         drift(&*model, &chat)
     );
     println!(
-        "loaded and proved in {:.0} ms; resident {:.0} MiB more, {:.0} MiB at most in all",
+        "loaded and proved in {:.0} ms; {resident:.0} MiB resident for it, {:.0} at most in all",
         load.as_secs_f64() * 1e3,
-        resident_mib("VmRSS") - before,
         resident_mib("VmHWM"),
     );
     ExitCode::SUCCESS

@@ -268,6 +268,7 @@ fn patient(score: &ScoreConfig) -> ScoreConfig {
 
 /// The pipeline of the commands that judge without a socket.
 fn pipeline(config: &Config, no_model: bool) -> Result<Pipeline, Failure> {
+    run::log("warn");
     let rules = Ruleset::build(config).map_err(Failure::Config)?;
     let scorer = match no_model {
         true => Scorer::none(),

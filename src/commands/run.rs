@@ -65,7 +65,7 @@ fn serve<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
 /// Logs to standard error: lines for people at a terminal, JSON for whoever collects it.
 ///
 /// `TIDEGATE_LOG` sets levels (`debug`, `tidegate::session=trace`).
-fn log(default: &str) {
+pub(super) fn log(default: &str) {
     let filter = EnvFilter::try_from_env("TIDEGATE_LOG").unwrap_or_else(|_| default.into());
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match std::io::stderr().is_terminal() {
