@@ -11,15 +11,22 @@ use tidegate::{
     metrics::Metrics,
     pipeline::Pipeline,
     rules::Ruleset,
-    score::{Model, Scorer},
+    score::{About, Model, Scorer},
 };
 
 /// Scores what the text says: `0.9 0.1` is `toxic` and `threat`; it fails on anything else.
-struct Scripted(Arc<ModelCard>);
+struct Scripted {
+    about: About,
+    card: Arc<ModelCard>,
+}
 
 impl Model for Scripted {
+    fn about(&self) -> &About {
+        &self.about
+    }
+
     fn card(&self) -> &Arc<ModelCard> {
-        &self.0
+        &self.card
     }
 
     fn score(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
@@ -43,8 +50,10 @@ fn pipeline(settings: &str) -> Pipeline {
         thresholds: [("standard".to_owned(), thresholds)].into(),
     };
     let score = ScoreConfig { score_deadline_ms: 60_000, batch_max: 1, ..ScoreConfig::default() };
-    let scorer =
-        Scorer::start(Arc::new(Scripted(Arc::new(card))), &score, Arc::new(Metrics::new()));
+    let (name, version) = ("scripted".to_owned(), "1".to_owned());
+    let about = About { name, id: card.id.clone(), runtime: "none", version, library: None };
+    let model = Arc::new(Scripted { about, card: Arc::new(card) });
+    let scorer = Scorer::start(model, &score, Arc::new(Metrics::new()));
     let history = Arc::new(History::new(10));
     Pipeline { rules: Arc::new(ArcSwap::from_pointee(rules)), history, scorer }
 }

@@ -151,7 +151,7 @@ impl Gates {
         let alone = Pipeline { scorer: Scorer::none(), ..self.with.clone() };
         let without = alone.judge(&message).await.verdict;
         let score = match &judgement.score {
-            Score::Skipped => self.with.scorer.score(&message.text).await,
+            Score::Skipped => self.with.score(&message.text).await,
             score => score.clone(),
         };
         Judged { judgement, without, score }
