@@ -10,6 +10,8 @@ mod chat;
 mod check;
 mod echo;
 mod load;
+#[path = "../shared/machine.rs"]
+mod machine;
 mod options;
 mod proxies;
 mod relay;

@@ -6,10 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    Outcome,
-    started::{Started, said_by},
-};
+use super::{Outcome, machine::said_by, started::Started};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
