@@ -100,7 +100,7 @@ fn heading(options: &Options, versions: &[String]) -> Outcome<String> {
 }
 
 /// What stands above figures that mean nothing.
-fn warning(options: &Options) -> &'static str {
+pub fn warning(options: &Options) -> &'static str {
     match options.short {
         true => "**A short run: it proves that the benchmark runs; its figures mean nothing.**\n\n",
         false => "",
