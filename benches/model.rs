@@ -15,6 +15,11 @@ use tidegate::{
     score::{self, Model, manifest::Manifest, pieces::Pieces},
 };
 
+#[path = "shared/cpu.rs"]
+mod cpu;
+
+use cpu::cpu;
+
 const RUNTIMES: [&str; 2] = ["onnxruntime", "embedded"];
 const BATCHES: [usize; 3] = [1, 8, 32];
 const LENGTHS: [usize; 3] = [16, 32, 64];
@@ -157,16 +162,6 @@ fn vocabulary() -> (Pieces, usize) {
     let manifest = Manifest::embedded().expect("the manifest is whole");
     let file = fs::read(vocabulary_path()).expect("the vocabulary stands beside it");
     (Pieces::parse(&file).expect("the vocabulary is whole"), manifest.first().input_max)
-}
-
-/// What all threads of this process have run so far.
-fn cpu() -> Duration {
-    let tasks = fs::read_dir("/proc/self/task").expect("this is Linux");
-    let nanos = tasks.flatten().filter_map(|task| {
-        let spent = fs::read_to_string(task.path().join("schedstat")).ok()?;
-        spent.split(' ').next()?.parse::<u64>().ok()
-    });
-    Duration::from_nanos(nanos.sum())
 }
 
 /// A figure of this process's memory, in MiB.

@@ -83,10 +83,7 @@ impl Dice {
 
 /// One message; `id` is readable with [`id_of`].
 pub fn message(id: u64, dice: &mut Dice) -> String {
-    let sender = (dice.first + id) % SENDERS;
-    let mut line = format!(
-        r#"{{"type":"chat","id":"{id:012}","channel":"main","user":"u{sender:05}","text":""#
-    );
+    let mut line = head(id, dice);
     // `"}` closes it.
     let end = MESSAGE_BYTES - 2;
     loop {
@@ -103,6 +100,12 @@ pub fn message(id: u64, dice: &mut Dice) -> String {
     }
     line.push_str("\"}");
     line
+}
+
+/// A message as far as its text; senders take turns.
+pub fn head(id: u64, dice: &Dice) -> String {
+    let sender = (dice.first + id) % SENDERS;
+    format!(r#"{{"type":"chat","id":"{id:012}","channel":"main","user":"u{sender:05}","text":""#)
 }
 
 /// A message of the same shape with this text.

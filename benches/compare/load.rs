@@ -5,6 +5,7 @@
 
 use std::{
     cell::Cell,
+    collections::HashSet,
     io::{BufRead, Read, Write, stdin, stdout},
     rc::Rc,
     sync::{
@@ -24,13 +25,18 @@ use tokio::{
 use super::{
     Outcome,
     chat::{self, Dice},
-    runtime, wire,
+    runtime, talk, wire,
 };
 
 /// What a kind of load has to say at its end; what does not concern it is 0.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Result {
+    /// Sent; in a closed loop, sent and come back.
     pub messages: u64,
+    /// Of those at a fixed rate, how many came back,
+    pub returned: u64,
+    /// and how many notices did.
+    pub notices: u64,
     pub seconds: f64,
     pub p50_ms: f64,
     pub p99_ms: f64,
@@ -43,13 +49,14 @@ pub fn run(words: &[&str]) -> Outcome<()> {
     let number = |word: &str| word.parse::<u64>().map_err(|e| format!("{word}: {e}"));
     runtime()?.block_on(LocalSet::new().run_until(async {
         match words {
-            ["closed", address, connections, ms, seed] => {
+            [kind @ ("closed" | "closed-talk"), address, connections, ms, seed] => {
                 let phase = Duration::from_millis(number(ms)?);
-                closed(address, number(connections)?, phase, number(seed)?).await
+                let talk = *kind == "closed-talk";
+                closed(address, number(connections)?, phase, number(seed)?, talk).await
             }
-            ["open", address, connections, rate, ms, seed] => {
-                let total = number(rate)? * number(ms)? / 1000;
-                let plan = Plan { rate: number(rate)?, total, seed: number(seed)? };
+            [kind @ ("open" | "open-talk"), address, connections, rate, ms, seed] => {
+                let (rate, seed, talk) = (number(rate)?, number(seed)?, *kind == "open-talk");
+                let plan = Plan { rate, total: rate * number(ms)? / 1000, seed, talk };
                 open(address, number(connections)?, plan).await
             }
             ["idle", address, connections] => idle(address, number(connections)?).await,
@@ -75,12 +82,18 @@ fn finish(result: &Result) -> Outcome<()> {
 }
 
 /// One message in flight on each connection, as fast as they come back.
-async fn closed(address: &str, connections: u64, phase: Duration, seed: u64) -> Outcome<()> {
+async fn closed(
+    address: &str,
+    connections: u64,
+    phase: Duration,
+    seed: u64,
+    talk: bool,
+) -> Outcome<()> {
     let mut seats = Vec::new();
     for number in 0..connections {
         let dice = Dice::new("closed", seed ^ (number << 32));
         let stream = wire::connect(address).await?;
-        seats.push(Seat { stream, inbox: wire::Inbox::default(), dice, said: 0 });
+        seats.push(Seat { stream, inbox: wire::Inbox::default(), dice, said: 0, talk });
     }
     // Buffers, caches and pools as they are in the middle of an evening.
     let (seats, _) = chatter(seats, Instant::now() + Duration::from_millis(300)).await?;
@@ -98,6 +111,8 @@ struct Seat {
     inbox: wire::Inbox,
     dice: Dice,
     said: u64,
+    /// As in [`Plan`].
+    talk: bool,
 }
 
 /// Lets every seat chat until `end`; gives the seats back and how many messages came back.
@@ -122,14 +137,15 @@ async fn chatter(seats: Vec<Seat>, end: Instant) -> Outcome<(Vec<Seat>, u64)> {
     Ok((seats, count.get()))
 }
 
-/// Sends one message and waits for exactly it.
+/// Sends one message and waits for exactly it; in talk, for whatever comes of it.
 async fn exchange(seat: &mut Seat) -> Outcome<()> {
-    let message = chat::message(seat.said, &mut seat.dice);
+    let says = if seat.talk { talk::message } else { chat::message };
+    let message = says(seat.said, &mut seat.dice);
     let mut frame = Vec::with_capacity(message.len() + 14);
     wire::write_frame(wire::TEXT, message.as_bytes(), seat.dice.roll() as u32, &mut frame);
     seat.stream.write_all(&frame).await.map_err(|e| e.to_string())?;
     let (opcode, payload) = wire::receive(&mut seat.stream, &mut seat.inbox).await?;
-    match opcode == wire::TEXT && payload == message.as_bytes() {
+    match opcode == wire::TEXT && (seat.talk || payload == message.as_bytes()) {
         true => Ok(()),
         false => {
             Err(format!("sent {message}\n     came back: {}", String::from_utf8_lossy(&payload)))
@@ -141,12 +157,56 @@ struct Plan {
     rate: u64,
     total: u64,
     seed: u64,
+    /// No text comes twice, and not every message has to come back.
+    talk: bool,
 }
 
 impl Plan {
     /// When message `number` is due after the start.
     fn due(&self, number: u64) -> Duration {
         Duration::from_nanos(number * 1_000_000_000 / self.rate)
+    }
+
+    fn messages(&self, dice: &mut Dice) -> Vec<String> {
+        if !self.talk {
+            return (0..self.total).map(|id| chat::message(id, dice)).collect();
+        }
+        let mut said = HashSet::new();
+        let mut fresh = |id| loop {
+            let message = talk::message(id, dice);
+            if said.insert(talk::text_of(&message).to_owned()) {
+                break message;
+            }
+        };
+        (0..self.total).map(&mut fresh).collect()
+    }
+}
+
+/// What came back, and when after the start.
+#[derive(Default)]
+struct Back {
+    arrivals: Vec<Cell<Option<Duration>>>,
+    /// Messages; one that came twice counts twice.
+    returned: Cell<u64>,
+    notices: Cell<u64>,
+    last: Cell<Duration>,
+}
+
+impl Back {
+    fn missing(&self) -> usize {
+        self.arrivals.iter().filter(|at| at.get().is_none()).count()
+    }
+
+    /// What is still on its way gets two seconds from the last message that was due, and where
+    /// messages may be missing from the last that was heard of.
+    async fn wait(&self, plan: &Plan, start: Instant) {
+        let from = || match plan.talk {
+            true => plan.due(plan.total).max(self.last.get()),
+            false => plan.due(plan.total),
+        };
+        while self.missing() > 0 && start.elapsed() < from() + Duration::from_secs(2) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 
@@ -160,7 +220,7 @@ async fn open(address: &str, connections: u64, plan: Plan) -> Outcome<()> {
         streams.push(Arc::new(stream));
     }
     let mut dice = Dice::new("open", plan.seed);
-    let messages: Vec<String> = (0..plan.total).map(|id| chat::message(id, &mut dice)).collect();
+    let messages = plan.messages(&mut dice);
     let frames: Vec<Vec<u8>> = messages
         .iter()
         .map(|message| {
@@ -171,10 +231,10 @@ async fn open(address: &str, connections: u64, plan: Plan) -> Outcome<()> {
         .collect();
     ready()?;
     let start = Instant::now();
-    let arrivals: Rc<Vec<Cell<Option<Duration>>>> =
-        Rc::new((0..plan.total).map(|_| Cell::new(None)).collect());
+    let arrivals = (0..plan.total).map(|_| Cell::new(None)).collect();
+    let back = Rc::new(Back { arrivals, ..Back::default() });
     for stream in &streams {
-        spawn_local(note_arrivals(stream.clone(), arrivals.clone(), start));
+        spawn_local(note_arrivals(stream.clone(), back.clone(), start));
     }
     let lags: Arc<Vec<AtomicU64>> = Arc::new((0..plan.total).map(|_| AtomicU64::new(0)).collect());
     let plan = Arc::new(plan);
@@ -183,22 +243,22 @@ async fn open(address: &str, connections: u64, plan: Plan) -> Outcome<()> {
         tokio::task::spawn_blocking(move || send_on_time(&plan, &streams, &frames, &lags, start))
     };
     sender.await.map_err(|e| e.to_string())??;
-    // What is still on its way gets two seconds; what is missing then is an error, not a sample.
-    let end = start + plan.due(plan.total) + Duration::from_secs(2);
-    let missing = || arrivals.iter().filter(|at| at.get().is_none()).count();
-    while missing() > 0 && Instant::now() < end {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    if let Some(first) = arrivals.iter().position(|at| at.get().is_none()) {
-        let (count, message) = (missing(), &messages[first]);
+    back.wait(&plan, start).await;
+    // What is missing now is an error and not a sample, unless somebody held it.
+    let first = back.arrivals.iter().position(|at| at.get().is_none()).filter(|_| !plan.talk);
+    if let Some(first) = first {
+        let (count, message) = (back.missing(), &messages[first]);
         return Err(format!("{count} of {} messages never came back: {message}", plan.total));
     }
-    let taken = |id: u64| arrivals[id as usize].get().map(|at| at.saturating_sub(plan.due(id)));
+    let arrival = |id: u64| back.arrivals[id as usize].get();
+    let taken = |id: u64| arrival(id).map(|at| at.saturating_sub(plan.due(id)));
     let mut taken: Vec<Duration> = (0..plan.total).filter_map(taken).collect();
     let mut lags: Vec<Duration> =
         lags.iter().map(|lag| Duration::from_nanos(lag.load(Ordering::Relaxed))).collect();
     finish(&Result {
         messages: plan.total,
+        returned: back.returned.get(),
+        notices: back.notices.get(),
         seconds: plan.due(plan.total).as_secs_f64(),
         p50_ms: percentile(&mut taken, 0.5),
         p99_ms: percentile(&mut taken, 0.99),
@@ -233,20 +293,24 @@ fn send_on_time(
 }
 
 /// Notes when each message came back; ends with the connection.
-async fn note_arrivals(
-    stream: Arc<TcpStream>,
-    arrivals: Rc<Vec<Cell<Option<Duration>>>>,
-    start: Instant,
-) -> Outcome<()> {
+async fn note_arrivals(stream: Arc<TcpStream>, back: Rc<Back>, start: Instant) -> Outcome<()> {
     let mut inbox = wire::Inbox::default();
     let mut reader = Reader(stream);
     loop {
         inbox.fill(&mut reader).await?;
         let now = start.elapsed();
         while let Some((opcode, payload)) = inbox.next()? {
-            let id = chat::id_of(payload).filter(|_| opcode == wire::TEXT);
-            if let Some(arrival) = id.and_then(|id| arrivals.get(id)) {
-                arrival.set(Some(now));
+            if opcode != wire::TEXT {
+                continue;
+            }
+            back.last.set(now);
+            match chat::id_of(payload).map(|id| back.arrivals.get(id)) {
+                Some(Some(arrival)) => {
+                    arrival.set(Some(now));
+                    back.returned.set(back.returned.get() + 1);
+                }
+                Some(None) => return Err("a message that nobody sent came".into()),
+                None => back.notices.set(back.notices.get() + 1),
             }
         }
     }
@@ -295,7 +359,8 @@ async fn idle(address: &str, connections: u64) -> Outcome<()> {
             open += 1;
             joined.spawn_local(async move {
                 let stream = wire::connect(&address).await?;
-                let mut seat = Seat { stream, inbox: wire::Inbox::default(), dice, said: 1 };
+                let inbox = wire::Inbox::default();
+                let mut seat = Seat { stream, inbox, dice, said: 1, talk: false };
                 exchange(&mut seat).await?;
                 Ok::<_, String>(seat)
             });

@@ -1,6 +1,7 @@
 //! Compares Tidegate with nginx, HAProxy and a raw TCP relay, interleaved in one run on loopback.
 //!
-//! `cargo bench --bench compare`; `docs/benchmarks.md` says what is measured and how to read it.
+//! `cargo bench --bench compare`; with `-- --overload` it overloads the model instead and compares
+//! the proxy with itself. `docs/benchmarks.md` says what is measured and how to read it.
 //! The echo server, the relay and the load generator are this same program, started again with a
 //! role, so that each one's CPU time is its own.
 
@@ -10,12 +11,17 @@ mod chat;
 mod check;
 mod echo;
 mod load;
+#[path = "../shared/machine.rs"]
+mod machine;
 mod options;
+mod overload;
 mod proxies;
+mod readings;
 mod relay;
 mod report;
 mod rounds;
 mod started;
+mod talk;
 mod terms;
 mod wire;
 
@@ -29,7 +35,11 @@ fn main() -> ExitCode {
         ["role:echo"] => echo::run(),
         ["role:relay", upstream] => relay::run(upstream),
         ["role:load", rest @ ..] => load::run(rest),
-        _ => options::parse(&words).and_then(|options| options.map_or(Ok(()), rounds::run)),
+        _ => options::parse(&words).and_then(|options| match options {
+            Some(options) if options.overload => overload::run(&options),
+            Some(options) => rounds::run(options),
+            None => Ok(()),
+        }),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,6 +6,7 @@ use super::{Outcome, proxies::Kind};
 
 const USAGE: &str = "\
 cargo bench --bench compare -- [options]
+cargo bench --bench compare -- --overload [--seconds N] [--connections N] [--runtime NAME] [--short]
 
   --rounds N        how often each subject is measured (5)
   --seconds N       length of each timed phase (5)
@@ -14,7 +15,12 @@ cargo bench --bench compare -- [options]
   --idle N          connections in the memory phase (2000)
   --terms N         listed terms beside the embedded lists (5000)
   --only A,B        of direct, raw, nginx, haproxy, tidegate; nginx is what ratios are to
-  --short           seconds long: proves that it runs; its figures mean nothing";
+  --short           seconds long: proves that it runs; its figures mean nothing
+
+  --overload        no comparison: three times the messages that the model can score
+  --seconds N       length of the overload (20)
+  --connections N   at least so many; more where each would say over four messages a second
+  --runtime NAME    what runs the model (embedded), as the settings name it";
 
 pub struct Options {
     pub rounds: usize,
@@ -25,6 +31,9 @@ pub struct Options {
     pub terms: usize,
     pub subjects: Vec<Kind>,
     pub short: bool,
+    /// The model is overloaded, and no proxy compared.
+    pub overload: bool,
+    pub runtime: String,
 }
 
 impl Default for Options {
@@ -39,6 +48,8 @@ impl Default for Options {
             terms: 5000,
             subjects: Kind::ALL.to_vec(),
             short: false,
+            overload: false,
+            runtime: "embedded".to_owned(),
         }
     }
 }
@@ -51,7 +62,13 @@ pub fn parse(words: &[&str]) -> Outcome<Option<Options>> {
         return Ok(None);
     }
     let mut options = Options::default();
-    let mut rest = words.iter().copied().filter(|word| *word != "--bench");
+    if words.contains(&"--overload") {
+        options.overload = true;
+        // Long enough that the queue, the cache and the pools are as they stay.
+        options.phase = Duration::from_secs(20);
+    }
+    let own = |word: &&str| !matches!(*word, "--bench" | "--overload");
+    let mut rest = words.iter().copied().filter(own);
     while let Some(name) = rest.next() {
         if name == "--short" {
             shorten(&mut options);
@@ -64,6 +81,10 @@ pub fn parse(words: &[&str]) -> Outcome<Option<Options>> {
         let value = rest.next().ok_or_else(|| format!("{name} wants a value\n\n{USAGE}"))?;
         if name == "--only" {
             options.subjects = value.split(',').map(Kind::named).collect::<Outcome<_>>()?;
+            continue;
+        }
+        if name == "--runtime" {
+            options.runtime = value.to_owned();
             continue;
         }
         let number: usize = value.parse().map_err(|_| format!("{name} {value}: not a number"))?;
@@ -86,7 +107,7 @@ pub fn parse(words: &[&str]) -> Outcome<Option<Options>> {
 fn shorten(options: &mut Options) {
     options.short = true;
     options.rounds = 1;
-    options.phase = Duration::from_secs(1);
+    options.phase = Duration::from_secs(if options.overload { 5 } else { 1 });
     options.connections = 20;
     options.idle = 100;
 }

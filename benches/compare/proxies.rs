@@ -6,10 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    Outcome,
-    started::{Started, said_by},
-};
+use super::{Outcome, machine::said_by, started::Started};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -72,6 +69,8 @@ impl Kind {
 /// A subject that runs; `process` is `None` where there is no proxy.
 pub struct Proxy {
     pub address: String,
+    /// Tidegate's port for operators.
+    pub admin: Option<String>,
     pub process: Option<Started>,
 }
 
@@ -79,16 +78,30 @@ pub struct Proxy {
 pub struct Setting<'a> {
     pub folder: &'a Path,
     pub upstream: &'a str,
-    pub wordlists: &'a Path,
+    /// Terms beside Tidegate's own lists.
+    pub wordlists: Option<&'a Path>,
     /// More connections than will be opened.
     pub connections: usize,
+    /// Tidegate's; none judges by lists and rules alone.
+    pub model: Option<Model<'a>>,
+}
+
+/// The model in the binary, on one thread of its own.
+#[derive(Clone, Copy)]
+pub struct Model<'a> {
+    pub runtime: &'a str,
+    /// What becomes of a message whose score is late: `pass` or `hold`.
+    pub on_late: &'a str,
 }
 
 pub fn start(kind: Kind, setting: &Setting) -> Outcome<Proxy> {
     let address = free_address()?;
     let folder = setting.folder;
+    let mut admin = None;
     let (program, arguments) = match kind {
-        Kind::Direct => return Ok(Proxy { address: setting.upstream.to_owned(), process: None }),
+        Kind::Direct => {
+            return Ok(Proxy { address: setting.upstream.to_owned(), admin, process: None });
+        }
         Kind::Raw => return raw(setting),
         Kind::Nginx => {
             let file = write(folder, "nginx.conf", &nginx(&address, setting))?;
@@ -101,7 +114,8 @@ pub fn start(kind: Kind, setting: &Setting) -> Outcome<Proxy> {
             ("haproxy".into(), words(&["-db", "-f", &file]))
         }
         Kind::Tidegate => {
-            let file = write(folder, "tidegate.toml", &tidegate(&address, setting)?)?;
+            let own = admin.insert(free_address()?);
+            let file = write(folder, "tidegate.toml", &tidegate(&address, own, setting)?)?;
             // What an earlier round held is none of this one's business.
             let state = folder.join("state");
             if state.exists() {
@@ -113,12 +127,12 @@ pub fn start(kind: Kind, setting: &Setting) -> Outcome<Proxy> {
     };
     let mut process = Started::new(kind.name(), &program, &arguments, folder)?;
     process.listens(&address)?;
-    Ok(Proxy { address, process: Some(process) })
+    Ok(Proxy { address, admin, process: Some(process) })
 }
 
 fn raw(setting: &Setting) -> Outcome<Proxy> {
     let mut process = role("raw", &["role:relay", setting.upstream], setting.folder)?;
-    Ok(Proxy { address: process.line()?, process: Some(process) })
+    Ok(Proxy { address: process.line()?, admin: None, process: Some(process) })
 }
 
 /// Starts this program again in another role.
@@ -201,12 +215,17 @@ backend server
     )
 }
 
-/// Judged by the embedded lists, the invented terms and the pace rule; no model. The pace is one
-/// that the load does not reach: it is counted all the same.
-fn tidegate(address: &str, setting: &Setting) -> Outcome<String> {
-    let Setting { folder, upstream, wordlists, .. } = setting;
-    let (console, admin) = (free_address()?, free_address()?);
-    let (folder, wordlists) = (folder.display(), wordlists.display());
+/// Judged by the embedded lists, the invented terms and the pace rule, and by the model where the
+/// setting has one. The pace is one that the load does not reach: it is counted all the same.
+fn tidegate(address: &str, admin: &str, setting: &Setting) -> Outcome<String> {
+    let Setting { folder, upstream, wordlists, model, .. } = setting;
+    let console = free_address()?;
+    let folder = folder.display();
+    let paths = wordlists.map_or(String::new(), |path| format!("{:?}", path.display().to_string()));
+    let (enabled, runtime, on_late) = match model {
+        Some(model) => (true, model.runtime, model.on_late),
+        None => (false, "auto", "pass"),
+    };
     Ok(format!(
         "state_dir = \"{folder}/state\"
 [listen]
@@ -214,11 +233,16 @@ chat = \"{address}\"
 console = \"{console}\"
 admin = \"{admin}\"
 accept_per_second = 100000
+[hold]
+# Whatever is to be held must find room: a full queue is another fallback.
+held_max = 1000000
 [score]
-enabled = false
+enabled = {enabled}
+threads = 1
+runtime = \"{runtime}\"
 [wordlists]
 embedded = true
-paths = [\"{wordlists}\"]
+paths = [{paths}]
 [[route]]
 name = \"main\"
 path = \"/\"
@@ -230,6 +254,7 @@ policy = \"bench\"
 on_binary = \"pass\"
 [policy.bench]
 preset = \"standard\"
+on_late = \"{on_late}\"
 [policy.bench.flood]
 messages_max = 100
 repeats_max = 100

@@ -1,8 +1,6 @@
 //! Turns samples into the table that stands in the README.
 
-use std::fs;
-
-use super::{Outcome, options::Options, proxies::Kind, started::said_by};
+use super::{Outcome, machine, options::Options, proxies::Kind};
 
 /// One subject in one round. CPU is in seconds per 100,000 messages.
 pub struct Sample {
@@ -85,25 +83,13 @@ pub fn table(
 }
 
 fn heading(options: &Options, versions: &[String]) -> Outcome<String> {
-    let date = said_by("date", &["-u", "+%F"])?;
-    let commit = said_by("git", &["rev-parse", "--short", "HEAD"]).unwrap_or_default();
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let busy = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let models = || cpus.lines().filter_map(|line| line.strip_prefix("model name"));
-    let model = models().next().unwrap_or_default().trim_start_matches([' ', '\t', ':']);
-    let warning = match options.short {
-        true => "**A short run: it proves that the benchmark runs; its figures mean nothing.**\n\n",
-        false => "",
-    };
+    let machine = machine::about()?;
+    let warning = warning(options);
     Ok(format!(
-        "{warning}{date}, {model}, {} cores, Linux {}, load {} at the end; commit {commit}; {}.\n\
+        "{warning}{machine}; {}.\n\
          Rounds: {}; medians [lowest to highest], and in brackets the median of the ratios to \
          nginx in the same round. {} connections; paced: {} messages/s; idle: {} connections; \
          Tidegate with {} terms beside its own lists, no model. `cargo bench --bench compare`\n\n",
-        models().count(),
-        kernel.trim(),
-        busy.split(' ').next().unwrap_or_default(),
         versions.join(", "),
         options.rounds,
         options.connections,
@@ -111,6 +97,14 @@ fn heading(options: &Options, versions: &[String]) -> Outcome<String> {
         options.idle,
         options.terms,
     ))
+}
+
+/// What stands above figures that mean nothing.
+pub fn warning(options: &Options) -> &'static str {
+    match options.short {
+        true => "**A short run: it proves that the benchmark runs; its figures mean nothing.**\n\n",
+        false => "",
+    }
 }
 
 /// `2.39 [2.10 to 2.61] (1.00×)`.

@@ -35,8 +35,9 @@ pub fn run(options: Options) -> Outcome<()> {
     let setting = Setting {
         folder,
         upstream: &upstream,
-        wordlists: wordlists.parent().unwrap_or(&wordlists),
+        wordlists: wordlists.parent(),
         connections: options.idle.max(options.connections),
+        model: None,
     };
     // In the middle of the list: neither the first nor the last term that was compiled.
     let term = &listed[listed.len() / 2];
@@ -109,7 +110,11 @@ fn measure(
 }
 
 /// Runs a load and says what the proxy's CPU did meanwhile.
-fn loaded(proxy: &Proxy, words: &[&str], folder: &Path) -> Outcome<(load::Result, Option<f64>)> {
+pub fn loaded(
+    proxy: &Proxy,
+    words: &[&str],
+    folder: &Path,
+) -> Outcome<(load::Result, Option<f64>)> {
     let cpu = || proxy.process.as_ref().map(Started::cpu_seconds).transpose();
     let mut generator = proxies::role("load", words, folder)?;
     generator.line()?;
@@ -139,7 +144,7 @@ fn memory(proxy: &Proxy, folder: &Path, options: &Options) -> Outcome<Option<f64
 }
 
 /// Ctrl-C and `kill` remove the folder too; the processes end with this one.
-fn clear_when_told(folder: &Path) -> Outcome<()> {
+pub fn clear_when_told(folder: &Path) -> Outcome<()> {
     let folder = folder.to_owned();
     let runtime = runtime()?;
     let (mut interrupt, mut terminate) = runtime

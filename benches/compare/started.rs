@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Outcome;
+use super::{Outcome, machine::said_by};
 
 /// A process that is killed when this is dropped, and by the kernel when the benchmark dies.
 pub struct Started {
@@ -175,14 +175,6 @@ fn parse(pid: u32, stat: &str) -> Option<Process> {
 
 fn ticks_per_second() -> Outcome<u64> {
     said_by("getconf", &["CLK_TCK"])?.parse().map_err(|e| format!("getconf CLK_TCK: {e}"))
-}
-
-/// What a program prints, on either of its outputs.
-pub fn said_by(program: &str, arguments: &[&str]) -> Outcome<String> {
-    let output = Command::new(program).args(arguments).output();
-    let output = output.map_err(|e| format!("{program}: {e}"))?;
-    let text = [output.stdout, output.stderr].concat();
-    Ok(String::from_utf8_lossy(&text).trim().to_owned())
 }
 
 /// Lets time pass for the other processes; this one has no runtime and nothing to do meanwhile.
