@@ -119,13 +119,7 @@ impl Classifier {
             version: opened.version,
             library: opened.library,
         };
-        Classifier {
-            about,
-            card,
-            pieces,
-            input_max: entry.input_max,
-            runtime: opened.runtime,
-        }
+        Classifier { about, card, pieces, input_max: entry.input_max, runtime: opened.runtime }
     }
 
     fn rows(&self, texts: &[&str]) -> Vec<Row> {
