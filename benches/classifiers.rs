@@ -1,8 +1,7 @@
 //! Compares what classifiers find in labelled rows, and what a message costs each of them.
 //!
 //! `cargo bench --bench classifiers [-- FILE.jsonl]`; `docs/benchmarks.md` says how to read it. A
-//! row is one of `tidegate eval`'s. A `<SLUR>` in it stands for a term of this repository's lists,
-//! so that the file need not hold it.
+//! row is one of `tidegate eval`'s.
 
 use std::{env, fs, process::ExitCode, sync::Arc, time::Duration};
 
@@ -33,7 +32,6 @@ use cpu::cpu;
 
 const OWN_DEV: &str = "models/training/own_dev.jsonl";
 const COMMAND: &str = "cargo bench --bench classifiers";
-const SLUR: &str = "<SLUR>";
 /// From here on a term is a slur and not merely rude.
 const SLUR_SEVERITY: u8 = 3;
 /// From here on a label means yes.
@@ -61,7 +59,7 @@ struct Row {
     text: String,
     lang: String,
     toxic: bool,
-    /// A slur of Tidegate's lists stands in it, be it from the file or put in here.
+    /// A slur of Tidegate's lists stands in it.
     slur: bool,
 }
 
@@ -131,14 +129,10 @@ fn rows(text: &str, lists: &[Wordlist]) -> Result<Vec<Row>, String> {
         let line: Line =
             serde_json::from_str(line).map_err(|e| format!("line {}: {e}", index + 1))?;
         let Some(toxic) = line.labels.toxic else { continue };
-        let text = match line.text.contains(SLUR) {
-            true => fill(&line.text, index, if line.lang == "fr" { &fr } else { &en })?,
-            false => line.text,
-        };
         let listed =
             |word: &str| en.binary_search(&word).is_ok() || fr.binary_search(&word).is_ok();
-        let slur = text.to_lowercase().split(|c: char| !c.is_alphanumeric()).any(listed);
-        rows.push(Row { text, lang: line.lang, toxic: toxic >= MEANT, slur });
+        let slur = line.text.to_lowercase().split(|c: char| !c.is_alphanumeric()).any(listed);
+        rows.push(Row { text: line.text, lang: line.lang, toxic: toxic >= MEANT, slur });
     }
     if rows.is_empty() { Err("no row says whether it is toxic".to_owned()) } else { Ok(rows) }
 }
@@ -152,20 +146,6 @@ fn slurs<'a>(name: &str, lists: &'a [Wordlist]) -> Vec<&'a str> {
         .collect();
     slurs.sort_unstable();
     slurs
-}
-
-/// The text with a slur of its language in each place; which one, its line decides.
-fn fill(text: &str, index: usize, slurs: &[&str]) -> Result<String, String> {
-    // One person is meant: of a word that is listed with and without its `s`, the one without.
-    let several = |slur: &str| {
-        let one = slur.strip_suffix('s');
-        one.is_some_and(|one| slurs.binary_search(&one).is_ok())
-    };
-    let single: Vec<&str> = slurs.iter().copied().filter(|slur| !several(slur)).collect();
-    match single.is_empty() {
-        true => Err("the lists have no slur to put in".to_owned()),
-        false => Ok(text.replace(SLUR, single[index * 7 % single.len()])),
-    }
 }
 
 /// What is compared, and versions.
