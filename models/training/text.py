@@ -10,6 +10,7 @@ PAD, UNK, BOS, EOS = 0, 1, 2, 3
 SPECIAL = ["<pad>", "<unk>", "<s>", "</s>"]
 SPACE = "\u2581"
 INPUT_MAX = 64
+OVERLAP, WINDOWS_MAX = 16, 3
 
 # What can be written into a word without being seen.
 INVISIBLE = re.compile(
@@ -61,9 +62,10 @@ class Pieces:
         encoded = self.model.encode_batch(ready, add_special_tokens=False)
         return [[BOS, *e.ids[: INPUT_MAX - 2], EOS] for e in encoded]
 
-    def windows(self, text: str, stride=INPUT_MAX - 2 - 16, most=8) -> list[list[int]]:
+    def windows(self, text: str) -> list[list[int]]:
+        """The rows that the product reads: of a long text its beginning and its end."""
         ids, size = self.ids(text), INPUT_MAX - 2
-        windows = [ids[:size]]
-        while (start := len(windows) * stride) + size - stride < len(ids) and len(windows) < most:
-            windows.append(ids[start : start + size])
-        return [[BOS, *window, EOS] for window in windows]
+        starts = list(range(0, max(1, len(ids) - OVERLAP), size - OVERLAP))
+        if len(starts) > WINDOWS_MAX:
+            starts = [*starts[: WINDOWS_MAX - 1], len(ids) - size]
+        return [[BOS, *ids[start : start + size], EOS] for start in starts]

@@ -1,6 +1,6 @@
 """Trains the network; stops and resumes at its checkpoint.
 
-train.py --data DIR --base DIR --work DIR [--shape max,attention1] [--examples N] [--minutes M]
+train.py --data DIR --base DIR --work DIR [--shape max,attention1] [--examples N]
 """
 
 import argparse
@@ -145,7 +145,7 @@ def arguments():
     parser.add_argument(
         "--shape", type=lambda s: frozenset(filter(None, s.split(","))), default="max"
     )
-    parser.add_argument("--examples", type=int, default=450_000)
+    parser.add_argument("--examples", type=int, default=420_000)
     parser.add_argument("--drop", type=float, default=0.1)
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()

@@ -43,7 +43,7 @@ def parse(path: Path) -> list[Section]:
     into: list[str] | None = None
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         line = line.strip()
-        if not line or line.startswith("#"):
+        if not line or line == "#" or line.startswith("# "):
             continue
         if header := re.fullmatch(r"\[(slot|lines) ([^\]]*)\]( *#.*)?", line):
             if header[1] == "slot":

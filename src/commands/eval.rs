@@ -34,8 +34,6 @@ use tally::{Judged, ROWS_MAX, Row, Tally};
 
 /// Rows that are judged side by side, so that the model is asked in batches.
 const SIDE_BY_SIDE: usize = 32;
-/// Detection is measured here and not speed: no score is late on a busy machine.
-const DEADLINE_MS: u64 = 60_000;
 
 #[derive(Debug, Args)]
 pub struct EvalArgs {
@@ -61,7 +59,6 @@ pub struct EvalArgs {
 /// too many, `Refused` with every floor that did not hold.
 pub fn run(args: &EvalArgs) -> Result<(), Failure> {
     let mut config = super::settings_or_default(args.config.as_deref())?;
-    config.score.score_deadline_ms = DEADLINE_MS;
     config.score.queue_max = config.score.queue_max.max(SIDE_BY_SIDE);
     let pipeline = super::pipeline(&config, args.no_model)?;
     let route = config.route.first().map_or("", |route| route.name());

@@ -1,6 +1,12 @@
 //! Reads a settings file and names everything that is wrong with it by line, key and cause.
 
-use std::{fmt, fs::File, io::Read, ops::Range, path::Path};
+use std::{
+    fmt,
+    fs::{self, File},
+    io::Read,
+    ops::Range,
+    path::Path,
+};
 
 use serde::Deserialize;
 use toml::{
@@ -115,6 +121,10 @@ pub fn line_of(text: &str, key: &str) -> Option<usize> {
 /// # Errors
 /// The cause alone; the caller knows the file's name.
 pub fn read_bounded(path: &Path) -> Result<String, String> {
+    // A pipe keeps whoever opens it waiting, for ever if nobody writes.
+    if !fs::metadata(path).map_err(|e| e.to_string())?.is_file() {
+        return Err("is no file".to_owned());
+    }
     let file = File::open(path).map_err(|e| e.to_string())?;
     let mut bytes = Vec::new();
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;

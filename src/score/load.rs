@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    fs::File,
+    fs::{self, File},
     io::Read,
     path::{Path, PathBuf},
     sync::Arc,
@@ -75,6 +75,17 @@ fn load(config: &ScoreConfig, entry: &ModelEntry) -> Result<Arc<dyn Model>, Stri
     Ok(Arc::new(model))
 }
 
+/// Whether the files of a model are still those that its manifest names.
+///
+/// # Errors
+/// The first that is not, or cannot be read.
+pub(super) fn verify(config: &ScoreConfig, entry: &ModelEntry) -> Result<(), String> {
+    let manifest = Some(&*config.manifest).filter(|path| !path.as_os_str().is_empty());
+    read(manifest, &entry.file, &entry.sha256)?;
+    read(manifest, &entry.pieces, &entry.pieces_sha256)?;
+    Ok(())
+}
+
 fn beside(manifest: &Path, name: &str) -> PathBuf {
     manifest.parent().unwrap_or(Path::new("")).join(name)
 }
@@ -99,12 +110,11 @@ fn read(manifest: Option<&Path>, name: &str, sha256: &str) -> Result<Cow<'static
 }
 
 fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    let meta = file.metadata().map_err(|error| error.to_string())?;
-    // A pipe or a device would keep the reader waiting for ever.
-    if !meta.is_file() {
+    // A pipe keeps whoever opens it waiting, for ever if nobody writes.
+    if !fs::metadata(path).map_err(|error| error.to_string())?.is_file() {
         return Err("is no file".to_owned());
     }
+    let file = File::open(path).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     match bytes.len() as u64 > FILE_BYTES_MAX {

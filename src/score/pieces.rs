@@ -22,8 +22,9 @@ const UNKNOWN_PENALTY: f64 = 10.0;
 
 /// Pieces that two windows share, so that nothing is cut off from all it stands beside.
 const OVERLAP: usize = 16;
-/// Windows of one text; what stands behind the last is not read.
-const WINDOWS_MAX: usize = 8;
+/// Windows of one text. A longer one is read at its beginning and at its end, for whoever pads a
+/// text to hide something in it pads before it; and what it costs stays that of a few messages.
+const WINDOWS_MAX: usize = 3;
 
 const FILE_BYTES_MAX: usize = 64 * 1024 * 1024;
 const PIECES_MAX: usize = 500_000;
@@ -90,21 +91,18 @@ impl Pieces {
         let ids = self.ids(&model_text(text));
         let size = input_max.saturating_sub(2).max(OVERLAP + 1);
         let stride = size - OVERLAP;
-        let mut rows = Vec::with_capacity(1);
-        let mut at = 0;
-        loop {
-            let window = &ids[at..ids.len().min(at + size)];
-            let mut row = Vec::with_capacity(window.len() + 2);
-            row.push(START);
-            row.extend(window.iter().map(|id| *id as i32));
-            row.push(END);
-            rows.push(row);
-            at += stride;
-            // The next window begins with what the last one ended with: that alone is no reason.
-            if at + OVERLAP >= ids.len() || rows.len() == WINDOWS_MAX {
-                return rows;
-            }
+        // A window begins with what the one before ended with: that alone is no reason for it.
+        let mut starts: Vec<usize> =
+            (0..ids.len().saturating_sub(OVERLAP).max(1)).step_by(stride).collect();
+        if starts.len() > WINDOWS_MAX {
+            starts.truncate(WINDOWS_MAX - 1);
+            starts.push(ids.len() - size);
         }
+        let row = |start: usize| {
+            let window = ids[start..ids.len().min(start + size)].iter().map(|id| *id as i32);
+            [START].into_iter().chain(window).chain([END]).collect()
+        };
+        starts.into_iter().map(row).collect()
     }
 
     /// The most probable pieces of a model text.

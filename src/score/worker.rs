@@ -17,6 +17,10 @@ use tokio::sync::oneshot;
 use super::{Loaded, Model};
 use crate::{config::ScoreConfig, message::Score, metrics::Metrics};
 
+/// Text that one batch takes, about; a longer one is run by itself. Some hundred ids: what the
+/// model reads within the usual deadline.
+const BATCH_BYTES_MAX: usize = 2_048;
+
 /// One text waiting for its score.
 pub(super) struct Ask {
     /// Of both readings, for the cache.
@@ -95,9 +99,13 @@ impl Worker {
     fn batch(&self) -> Option<Vec<Ask>> {
         let asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
         let mut batch = vec![asks.recv().ok()?];
+        // Long texts are not taken along: nobody who asks about a short one should wait for them.
+        let mut bytes: usize = batch[0].texts().map(str::len).sum();
         while batch.len() < self.batch_max
+            && bytes < BATCH_BYTES_MAX
             && let Ok(ask) = asks.try_recv()
         {
+            bytes += ask.texts().map(str::len).sum::<usize>();
             batch.push(ask);
         }
         drop(asks);

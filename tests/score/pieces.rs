@@ -58,12 +58,14 @@ fn the_most_probable_pieces_win() {
 #[test]
 fn long_texts_are_read_in_windows() {
     let pieces = Pieces::parse(WHOLE.as_bytes()).unwrap();
-    for (words, expected) in [(31, 1), (32, 2), (54, 2), (55, 3), (10_000, 8)] {
+    for (words, expected) in [(31, 1), (32, 2), (54, 2), (55, 3), (77, 3), (10_000, 3)] {
         let rows = pieces.windows(&"b ".repeat(words), 64);
         assert_eq!(rows.len(), expected, "{words} words");
         let whole = |row: &&Vec<i32>| row.len() <= 64 && row[0] == 2 && row.ends_with(&[3]);
         assert_eq!(rows.iter().filter(whole).count(), expected, "{words} words");
-        for pair in rows.windows(2) {
+        // Three are enough for 77 words and one is at the end; of more the middle is left out.
+        let joined = if words > 77 { &rows[..2] } else { &rows[..] };
+        for pair in joined.windows(2) {
             // The first sixteen of a window are the last of the one before.
             let before = &pair[0][pair[0].len() - 17..pair[0].len() - 1];
             assert_eq!(before, &pair[1][1..17], "{words} words");
@@ -101,7 +103,7 @@ proptest! {
     ) {
         let pieces = Pieces::parse(WHOLE.as_bytes()).unwrap();
         let rows = pieces.windows(&text, 64);
-        prop_assert!((1..=8).contains(&rows.len()));
+        prop_assert!((1..=3).contains(&rows.len()));
         prop_assert!(rows.iter().all(|row| (2..=64).contains(&row.len())));
         let known = |id: &i32| (0..pieces.count() as i32).contains(id);
         prop_assert!(rows.iter().flatten().all(known));

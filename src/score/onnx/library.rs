@@ -55,7 +55,7 @@ fn candidates_in(root: &Path, variable: Variable) -> Vec<PathBuf> {
 
     let mut found: Vec<PathBuf> =
         variable("ORT_DYLIB_PATH").map(PathBuf::from).into_iter().collect();
-    found.retain(|path| !path.as_os_str().is_empty());
+    found.retain(|path| path.is_absolute());
     let folders = listed("LD_LIBRARY_PATH").into_iter().chain(LIBRARY_FOLDERS.map(inside));
     found.extend(folders.flat_map(|folder| libraries(&folder)));
 
