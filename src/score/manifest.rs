@@ -9,6 +9,7 @@ use std::{
 use serde::Deserialize;
 
 use crate::{
+    config::PRESETS,
     config::read_bounded,
     message::{Head, ModelCard},
 };
@@ -210,6 +211,10 @@ impl ModelEntry {
         }
         for (preset, heads) in &self.thresholds {
             let key = format!("thresholds.{preset}");
+            // Misspelt, it would leave the model without a say, and nobody would be told.
+            if !PRESETS.contains(&preset.as_str()) {
+                add(&key, format!("there is no preset {preset:?}"));
+            }
             for head in self.unknown(heads.keys()) {
                 add(&key, format!("there is no head {head:?}"));
             }

@@ -52,6 +52,7 @@ fn each_slip_is_named() {
         ("unknown key", "weak =", "weka =", "unknown field `weka`"),
         ("unknown key inside", "text = \"hello\"", "txt = \"hello\"", "unknown field `txt`"),
         ("no model", WHOLE, "model = []", "1 to 16 models"),
+        ("no such preset", "thresholds.standard", "thresholds.standart", "no preset \"standart\""),
         ("a path", "\"blorp-1.onnx\"", "\"../blorp-1.onnx\"", "model[0].file: \"../blorp"),
         ("a path elsewhere", "\"blorp-1.pieces\"", "\"C:\\\\b\"", "model[0].pieces: "),
         ("a hidden file", "\"blorp-1.onnx\"", "\".onnx\"", "model[0].file: "),
