@@ -101,7 +101,8 @@ fn compare(path: &str, name: &str, command: &str) -> Result<String, String> {
     let rows = rows(&text, &lists).map_err(|cause| format!("{path}: {cause}"))?;
     let (classifiers, about) = classifiers()?;
     let mut table = format!(
-        "| rows | toxic | classifier | precision | recall | F1 | false-positive rate | µs a message |\n{}\n",
+        "| rows | toxic | classifier | precision | recall | F1 | false-positive rate | \
+         µs a message |\n{}\n",
         "|---|---|---|---|---|---|---|---|"
     );
     for (group, rows) in groups(&rows) {

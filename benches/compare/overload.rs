@@ -1,4 +1,4 @@
-//! Overloads the model: sends three times what it can score, and checks what became of each message.
+//! Overloads the model: sends three times what it can score, and accounts for every message.
 //!
 //! No figure fails the run, for times are the machine's. What fails it is a message that nobody
 //! can account for: lost, not judged, late without a reason, or late and not met by the fallback.
