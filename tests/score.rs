@@ -173,6 +173,32 @@ async fn what_waits_is_batched_and_bounded() {
     assert_eq!([batches.recv().unwrap(), batches.recv().unwrap()], [2, 1]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asked_last_is_answered_first() {
+    let config = ScoreConfig { batch_max: 1, ..patient() };
+    let (scorer, metrics, batches, open) = blocked(&config);
+    let ask = |text: &'static str| {
+        let scorer = scorer.clone();
+        async move { scorer.score(text, None).await }
+    };
+    let mut first = std::pin::pin!(ask("a"));
+    assert!(futures_util::poll!(first.as_mut()).is_pending());
+    assert_eq!(batches.recv().unwrap(), 1);
+    let mut waiting = [ask("ab"), ask("abc"), ask("abcd")].map(Box::pin);
+    for one in &mut waiting {
+        assert!(futures_util::poll!(one).is_pending());
+    }
+    let [two, three, four] = waiting;
+    open.send(()).unwrap();
+    assert_eq!(toxic(&first.await), 0.01);
+    // The gate opens once for each: whoever is served out of turn would wait for ever.
+    for (one, expected) in [(four, 0.04), (three, 0.03), (two, 0.02)] {
+        open.send(()).unwrap();
+        assert_eq!(toxic(&one.await), expected);
+    }
+    assert!(metrics.render().contains("tidegate_score_queue 0"), "{}", metrics.render());
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_deadline_makes_late_and_spares_the_model() {
     let (scorer, metrics, batches, open) = blocked(&ScoreConfig::default());

@@ -4,11 +4,11 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::Receiver,
     },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwap;
@@ -34,13 +34,28 @@ impl Ask {
     fn texts(&self) -> impl Iterator<Item = &str> {
         [Some(self.text.as_str()), self.reading.as_deref()].into_iter().flatten()
     }
+
+    fn bytes(&self) -> usize {
+        self.texts().map(str::len).sum()
+    }
+}
+
+/// What waits for the model, before all its threads.
+struct Waiting {
+    asks: Receiver<Ask>,
+    /// Taken from the queue, the newest last; never more than the queue may have.
+    stack: Vec<Ask>,
 }
 
 /// One thread that feeds the model.
 pub(super) struct Worker {
     loaded: Arc<ArcSwap<Loaded>>,
-    asks: Arc<Mutex<Receiver<Ask>>>,
+    waiting: Arc<Mutex<Waiting>>,
+    queue_max: usize,
     batch_max: usize,
+    deadline_ns: u64,
+    /// What the model takes for a byte of text, in nanoseconds; 0 before it is known.
+    ns_a_byte: Arc<AtomicU64>,
     metrics: Arc<Metrics>,
     /// Whether the last batch failed, so that a long illness is logged once.
     ill: Arc<AtomicBool>,
@@ -54,13 +69,17 @@ impl Worker {
         loaded: &Arc<ArcSwap<Loaded>>,
         metrics: &Arc<Metrics>,
     ) {
-        let asks = Arc::new(Mutex::new(asks));
+        let waiting = Arc::new(Mutex::new(Waiting { asks, stack: Vec::new() }));
+        let ns_a_byte = Arc::new(AtomicU64::new(0));
         let ill = Arc::new(AtomicBool::new(false));
         for number in 0..config.threads.max(1) {
             let worker = Worker {
                 loaded: loaded.clone(),
-                asks: asks.clone(),
+                waiting: waiting.clone(),
+                queue_max: config.queue_max.max(1),
                 batch_max: config.batch_max.max(1),
+                deadline_ns: config.score_deadline_ms.saturating_mul(1_000_000),
+                ns_a_byte: ns_a_byte.clone(),
                 metrics: metrics.clone(),
                 ill: ill.clone(),
             };
@@ -95,24 +114,56 @@ impl Worker {
         }
     }
 
-    /// Waits for one text and takes along what else is there; `None` when nobody can ask any more.
+    /// Waits for a text and takes the newest that wait; `None` when nobody can ask any more.
+    ///
+    /// The newest first: behind schedule, the oldest are near their deadline, and a model that
+    /// serves them in order answers everybody a moment too late. So whoever is answered is answered
+    /// in time, and who waited longest is late.
     fn batch(&self) -> Option<Vec<Ask>> {
-        let asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut batch = vec![asks.recv().ok()?];
-        // Long texts are not taken along: nobody who asks about a short one should wait for them.
-        let mut bytes: usize = batch[0].texts().map(str::len).sum();
-        while batch.len() < self.batch_max
-            && bytes < BATCH_BYTES_MAX
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let Waiting { asks, stack } = &mut *waiting;
+        if stack.is_empty() {
+            stack.push(asks.recv().ok()?);
+        }
+        while stack.len() < self.queue_max
             && let Ok(ask) = asks.try_recv()
         {
-            bytes += ask.texts().map(str::len).sum::<usize>();
+            stack.push(ask);
+        }
+        let waited = stack.len();
+        // Whose deadline has passed no longer listens, and costs the model nothing.
+        stack.retain(|ask| !ask.answer.is_closed());
+        let (mut batch, mut bytes, bytes_max) = (Vec::new(), 0, self.bytes_in_time());
+        while batch.len() < self.batch_max
+            && bytes < bytes_max
+            && let Some(ask) = stack.pop()
+        {
+            bytes += ask.bytes();
             batch.push(ask);
         }
-        drop(asks);
-        self.metrics.score_queue.dec_by(batch.len() as i64);
-        // Whose deadline has passed no longer listens, and costs the model nothing.
-        batch.retain(|ask| !ask.answer.is_closed());
+        self.metrics.score_queue.dec_by((waited - stack.len()) as i64);
         Some(batch)
+    }
+
+    /// How much text the model reads in half the deadline, by its own pace: the other half may have
+    /// passed while the batch before ran.
+    fn bytes_in_time(&self) -> usize {
+        match self.ns_a_byte.load(Ordering::Relaxed) {
+            0 => BATCH_BYTES_MAX,
+            // One text is always taken, however slow the model is.
+            pace => ((self.deadline_ns / 2 / pace) as usize).clamp(1, BATCH_BYTES_MAX),
+        }
+    }
+
+    /// Notes what a batch took; the pace follows within some batches.
+    fn note_pace(&self, took: Duration, batch: &[Ask]) {
+        let bytes = batch.iter().map(Ask::bytes).sum::<usize>().max(1);
+        let now = (took.as_nanos() as u64 / bytes as u64).max(1);
+        let pace = match self.ns_a_byte.load(Ordering::Relaxed) {
+            0 => now,
+            before => (before * 3 + now) / 4,
+        };
+        self.ns_a_byte.store(pace.max(1), Ordering::Relaxed);
     }
 
     /// One row for each ask: of each head the higher of both readings.
@@ -122,7 +173,9 @@ impl Worker {
         // A model that panics on one text must not take the stage down for good.
         let rows = catch_unwind(AssertUnwindSafe(|| model.score(&texts)))
             .map_err(|_| "it panicked".to_owned())??;
-        self.metrics.model_seconds.observe(started.elapsed().as_secs_f64());
+        let took = started.elapsed();
+        self.note_pace(took, batch);
+        self.metrics.model_seconds.observe(took.as_secs_f64());
         self.metrics.score_batch.observe(texts.len() as f64);
         let heads = model.card().heads.len();
         let sound = |row: &Vec<f32>| row.len() == heads && row.iter().all(|p| p.is_finite());
