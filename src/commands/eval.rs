@@ -86,7 +86,13 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
         }
         _ => {}
     }
-    let fallen: Vec<String> = args.floors.iter().filter_map(|f| f.fallen(&report)).collect();
+    let mut fallen: Vec<String> = args.floors.iter().filter_map(|f| f.fallen(&report)).collect();
+    // A floor says what all rows reach, not those that were easy to answer.
+    let unscored = if report.model.is_some() { report.unscored } else { 0 };
+    if !args.floors.is_empty() && report.bad + unscored > 0 {
+        let cause = format!("{} rows cannot be read, {unscored} have no score", report.bad);
+        fallen.push(cause);
+    }
     if fallen.is_empty() { Ok(()) } else { Err(Failure::Refused(fallen)) }
 }
 

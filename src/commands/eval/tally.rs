@@ -12,6 +12,8 @@ use crate::message::{Finding, Head, Judgement, Score, Verdict};
 
 /// Languages and slices that are counted apart; the rows of others count in `all` alone.
 const GROUPS_MAX: usize = 256;
+/// Longer names of groups are cut.
+const NAME_CHARS_MAX: usize = 64;
 /// Rows that can be measured at once, for ranks need every score: 40 bytes each are kept.
 pub const ROWS_MAX: usize = 1_000_000;
 /// From here on a label means yes.
@@ -115,7 +117,7 @@ impl Tally {
     /// The place of a row's group; `None` for a name that is empty or one too many.
     fn place(&mut self, kind: &str, name: &str) -> Option<usize> {
         // Fit for a terminal.
-        let name: String = name.chars().filter(|c| !c.is_control()).take(24).collect();
+        let name: String = name.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
         if name.is_empty() {
             return None;
         }
