@@ -384,7 +384,9 @@ fn every_listed_term_has_its_verdict() {
     // A term that is allowed as a whole means nothing alone.
     let allowed: Vec<&String> = lists.iter().flat_map(|list| &list.allow).collect();
     for list in &lists {
-        for term in list.terms.iter().filter(|term| !allowed.contains(&&term.text)) {
+        // A term that is meant in one language only means nothing alone either.
+        let whole = list.terms.iter().filter(|term| term.scope.is_none());
+        for term in whole.filter(|term| !allowed.contains(&&term.text)) {
             let action = policies["standard"].action(term.category, term.severity);
             expected.push((format!("{} {:?}", list.name, term.text), action.name()));
             input.push_str(&term.text);
