@@ -16,7 +16,7 @@ use crate::{
 mod examples;
 mod reload;
 
-pub use examples::unmet;
+pub use examples::{unmet, unmet_by_own};
 pub use reload::{Outcome, Reloader, reload_on_change};
 
 /// The policy of whatever came by no route: the API in mode `hook`, a text on standard input.

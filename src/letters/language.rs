@@ -163,15 +163,14 @@ const TABLE: [(Tongue, &str); 9] = [
 ];
 
 const EN: &str = "the an and or of to in is are was were be been am i im you your youre ur u he \
-    she it its they them their we our my this that these those there here what who why when \
-    where how which not no dont doesnt didnt isnt cant wont aint do does did done have has had \
-    will would can could should shall may might must just like so very too much more most some \
-    any all every each other another into from for with without about on at by up off out over \
-    get got gets go goes going went come came make made take took see saw know think want need \
-    say said tell look looks really never ever always again still now then than but if because \
-    as one two new good bad nice his her him me us ll ve re don doesn didn isn wasn aren won \
-    gonna gotta wanna yeah yes hey guys dude bro please thanks sorry lets let such only being \
-    wasnt people play game stream called stop shut back both";
+    she it its they them their we our my this that these those there here what who why when where \
+    how which not no dont doesnt didnt isnt cant wont aint do does did done have has had will \
+    would can could should shall may might must just like so very too much more most some any all \
+    every each other another into from for with without about on at by up off out over get got \
+    gets go goes going went come came make made take took see saw know think want need say said \
+    tell look looks really never ever always again still now then than but if because as one two \
+    new good bad nice his her him me us ll ve re don doesn didn isn wasn aren won gonna gotta \
+    wanna yeah please thanks lets let such only being wasnt people called both";
 
 const FR: &str = "le la les un une des du de d et est es suis sont etait etais ete ai as avez \
     avons ont a je j tu il elle on nous vous ils elles me te se moi toi lui leur leurs mon ton \

@@ -1,10 +1,11 @@
 //! Holds lists to their own examples: what each term must find and what it must not.
 
 use crate::{
+    config::Config,
     normalize::normalize,
     scan::{
         Scanner,
-        wordlist::{Example, Wordlist, WordlistError},
+        wordlist::{self, Example, Wordlist, WordlistError},
     },
 };
 
@@ -16,6 +17,18 @@ pub fn unmet(lists: &[Wordlist]) -> Vec<WordlistError> {
         .collect();
     let with_examples = lists.iter().filter(|list| !list.examples.is_empty());
     with_examples.flat_map(|list| unmet_by(list, &allow)).collect()
+}
+
+/// The same for a configuration's own lists; what cannot be read says nothing here. A reload asks
+/// no such thing: a list that misses its own examples still does more than none.
+pub fn unmet_by_own(config: &Config) -> Vec<String> {
+    let embedded = config.wordlists.embedded.then(wordlist::embedded).and_then(Result::ok);
+    let mut lists = embedded.unwrap_or_default();
+    // The lists of the binary were held to theirs before it was shipped.
+    lists.iter_mut().for_each(|list| list.examples.clear());
+    let paths = config.wordlists.paths.iter();
+    lists.extend(paths.filter_map(|path| wordlist::read(path).ok()).flatten());
+    unmet(&lists).iter().map(ToString::to_string).collect()
 }
 
 /// Each list is scanned alone: of two that find the same place only one has the hit.
