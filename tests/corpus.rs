@@ -228,6 +228,35 @@ fn a_hit_says_where_and_how() {
     check("mluk mlukk mlllluk", &[]);
 }
 
+/// Users' own patterns: on the text as it came and on its plain reading, under allow terms too.
+#[test]
+fn a_regex_says_where() {
+    let term = |text: &str| Term {
+        text: text.to_owned(),
+        category: Category::Hate,
+        severity: Severity::new(3).expect("1 to 4"),
+        mode: MatchMode::Regex,
+        scope: None,
+    };
+    let terms = vec![term(r"\bbl[o0]+rp\b"), term("(?-i)Zwix"), term("gr.mlo!")];
+    let allow = vec!["blorp street".to_owned()];
+    let list = Wordlist { name: "xx/hate".into(), terms, allow, ..Wordlist::default() };
+    let scanner = Scanner::build(&[list]).expect("it fits");
+    let check = |text: &str, expected: &[&str]| {
+        let canonical = normalize(text);
+        let hits = scanner.scan(&canonical, &[]);
+        check_spans(text, &canonical, &hits);
+        let found: Vec<_> = hits.iter().map(|hit| &text[hit.span.clone()]).collect();
+        assert_eq!(found, expected, "{text:?}");
+    };
+    check("", &[]);
+    check("a BLO0orp, blorps; blorp", &["BLO0orp", "blorp"]);
+    check("é bl\u{200b}órp é", &["bl\u{200b}órp"]);
+    check("Zwix zwix ZWIX", &["Zwix"]);
+    check("GRÉMLO! gr😂mlo!", &["GRÉMLO!", "gr😂mlo!"]);
+    check("blorp street, blorp", &["blorp"]);
+}
+
 #[test]
 fn a_word_may_be_split_over_messages() {
     let scanner = invented(&[]);

@@ -14,7 +14,8 @@ use tidegate::{
 
 #[test]
 fn the_language_decides_what_a_word_means() {
-    let scanner = Scanner::build(&wordlist::embedded().expect("the lists parse")).expect("they fit");
+    let scanner =
+        Scanner::build(&wordlist::embedded().expect("the lists parse")).expect("they fit");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/scope.tsv");
     let table = fs::read_to_string(path).expect("the file can be read");
     let mut wrong = Vec::new();

@@ -121,7 +121,8 @@ fn write(folder: &Path, lists: &[(String, String)], force: bool) -> Result<(), F
     let mut result = Ok(());
     for (name, text) in lists {
         let part = beside(name);
-        result = result.and_then(|()| fs::write(&part, text).map_err(|cause| failed(&part, &cause)));
+        result =
+            result.and_then(|()| fs::write(&part, text).map_err(|cause| failed(&part, &cause)));
     }
     for (name, _) in lists {
         let path = folder.join(format!("{name}.txt"));

@@ -23,6 +23,7 @@ const GUESS_WORDS_MIN: usize = 4;
 const GUESS_WORDS_SURE: usize = 8;
 /// More of a message tells the guess nothing more.
 const GUESS_BYTES_MAX: usize = 1024;
+const GUESS_WORDS_MAX: usize = 32;
 
 /// How much speaks for each language.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,14 +68,14 @@ pub fn around(text: &str, place: &Range<usize>) -> Tally {
     tally
 }
 
-/// The language that a whole message looks like, and how much that is worth.
+/// The language that a whole message looks like, and how much that is worth: of eight words as much
+/// as two words of one language, of four half of it.
 pub fn guess(text: &str) -> Option<(Tongue, u32)> {
-    let text = first_bytes(text, GUESS_BYTES_MAX);
-    let count = words(text).take(GUESS_WORDS_SURE).count();
-    if count < GUESS_WORDS_MIN {
+    let distinct = distinct(first_bytes(text, GUESS_BYTES_MAX));
+    if distinct.len() < GUESS_WORDS_MIN {
         return None;
     }
-    let tongue = match whichlang::detect_language(text) {
+    let tongue = match whichlang::detect_language(&distinct.join(" ")) {
         Lang::Eng => Tongue::En,
         Lang::Fra => Tongue::Fr,
         Lang::Spa => Tongue::Es,
@@ -86,7 +87,20 @@ pub fn guess(text: &str) -> Option<(Tongue, u32)> {
         Lang::Swe => Tongue::Sv,
         _ => Tongue::Other,
     };
-    Some((tongue, if count < GUESS_WORDS_SURE { 4 } else { 8 }))
+    Some((tongue, if distinct.len() < GUESS_WORDS_SURE { 6 } else { 12 }))
+}
+
+/// The different words of a text: the same one over and over has no language, and must not be
+/// guessed at instead of the others.
+fn distinct(text: &str) -> Vec<String> {
+    let mut seen: Vec<String> = Vec::with_capacity(GUESS_WORDS_SURE);
+    for word in words(text) {
+        let word = word.to_lowercase();
+        if seen.len() < GUESS_WORDS_MAX && !seen.contains(&word) {
+            seen.push(word);
+        }
+    }
+    seen
 }
 
 fn words(text: &str) -> impl DoubleEndedIterator<Item = &str> {
@@ -170,7 +184,8 @@ const EN: &str = "the an and or of to in is are was were be been am i im you you
     gets go goes going went come came make made take took see saw know think want need say said \
     tell look looks really never ever always again still now then than but if because as one two \
     new good bad nice his her him me us ll ve re don doesn didn isn wasn aren won gonna gotta \
-    wanna yeah please thanks lets let such only being wasnt people called both";
+    wanna yeah hes shes thats whats theyre hows please thanks lets let such only being wasnt \
+    people called both";
 
 const FR: &str = "le la les un une des du de d et est es suis sont etait etais ete ai as avez \
     avons ont a je j tu il elle on nous vous ils elles me te se moi toi lui leur leurs mon ton \
@@ -198,12 +213,12 @@ const PT: &str = "o os a as um uma uns umas de do da dos das em no na nos nas e 
     bem mal obrigado obrigada ola bom boa dia noite kkk kkkk gente pra pro sao cor ao aos";
 
 const IT: &str = "il lo la i gli le un uno una di del dello della dei degli delle da dal dalla \
-    nel nella nei su sul sulla per tra fra e o ma che chi come quando dove perche non no si mi \
-    ti ci vi ne io tu lui lei noi voi loro mio mia tuo tua suo sua sono sei siamo siete era \
-    stato stata essere ho hai ha abbiamo hanno avere fa fare faccio vado va andare voglio vuole \
-    puo posso tutto tutti tutta niente qualcosa altro altra ora adesso qui oggi bene male grazie \
-    ciao molto piu meno anche ancora gia sempre mai cosi questo questa questi quello quella \
-    cosa l d sto sta colore a al alla";
+    nel nella nei su sul sulla per tra fra e o ma che chi come quando dove perche non no si mi ti \
+    ci vi ne io tu lui lei noi voi loro mio mia tuo tua suo sua sono sei siamo siete era stato \
+    stata essere ho hai ha abbiamo hanno avere fa fare faccio vado va andare voglio vuole puo \
+    posso tutto tutti tutta niente qualcosa altro altra ora adesso qui oggi bene male grazie ciao \
+    molto piu meno anche ancora gia sempre mai cosi questo questa questi quello quella quelle \
+    quelli cosa l d sto sta colore a al alla";
 
 const DE: &str = "der die das den dem des ein eine einen einem einer und oder aber nicht kein \
     keine ist sind war waren bin bist sein seine haben habe hat hatte hast ich du er sie es wir \
@@ -278,9 +293,10 @@ mod tests {
             assert_eq!(guess(text), expected, "{text}");
         };
         check("je suis là", None);
-        check("je suis en retard ce soir", Some((Tongue::Fr, 4)));
-        check("I will be there in a minute, wait for me", Some((Tongue::En, 8)));
-        check("eu não sei o que fazer agora com isso", Some((Tongue::Pt, 8)));
-        check("bugün çok güzel bir gün oldu arkadaşlar", Some((Tongue::Other, 4)));
+        check("hola HOLA hola Hola hola hola hola hola hola hola", None);
+        check("je suis en retard ce soir", Some((Tongue::Fr, 6)));
+        check("I will be there in a minute, wait for me", Some((Tongue::En, 12)));
+        check("eu não sei o que fazer agora com isso", Some((Tongue::Pt, 12)));
+        check("bugün çok güzel bir gün oldu arkadaşlar", Some((Tongue::Other, 6)));
     }
 }

@@ -33,7 +33,8 @@ pub fn unmet_by_own(config: &Config) -> Vec<String> {
 
 /// Each list is scanned alone: of two that find the same place only one has the hit.
 fn unmet_by(list: &Wordlist, allow: &[Wordlist]) -> Vec<WordlistError> {
-    let at = |line: usize, cause: String| WordlistError { file: list.name.to_string(), line, cause };
+    let at =
+        |line: usize, cause: String| WordlistError { file: list.name.to_string(), line, cause };
     let alone = [allow, std::slice::from_ref(list)].concat();
     let scanner = match Scanner::build(&alone) {
         Ok(scanner) => scanner,
