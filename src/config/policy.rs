@@ -13,8 +13,8 @@ use crate::message::{Category, Head, Role, Tongues, Verdict};
 pub struct PolicyConfig {
     /// `off`, `relaxed`, `standard` or `strict`: what everything unsaid below is.
     pub preset: Option<String>,
-    /// What the channel's chat speaks: a word that is an insult in one language only is judged by it
-    /// where the message itself does not tell.
+    /// What the channel's chat speaks: a word that is an insult in one language only is judged by
+    /// it where the message itself does not tell.
     pub language: Option<Tongues>,
     pub while_held: Option<WhileHeld>,
     /// How long a held message waits for a moderator.

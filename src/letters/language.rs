@@ -294,7 +294,7 @@ mod tests {
         };
         check("je suis là", None);
         check("hola HOLA hola Hola hola hola hola hola hola hola", None);
-        check("je suis en retard ce soir", Some((Tongue::Fr, 6)));
+        check("je suis en route ce soir", Some((Tongue::Fr, 6)));
         check("I will be there in a minute, wait for me", Some((Tongue::En, 12)));
         check("eu não sei o que fazer agora com isso", Some((Tongue::Pt, 12)));
         check("bugün çok güzel bir gün oldu arkadaşlar", Some((Tongue::Other, 6)));

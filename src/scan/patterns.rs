@@ -53,7 +53,7 @@ impl Patterns {
 
     /// Calls with entry, place in the original, and the reading of every match.
     pub fn run(&self, text: &Canonical, mut found: impl FnMut(u32, Range<usize>)) {
-        self.search(&text.original, |entry, span| found(entry, span));
+        self.search(&text.original, &mut found);
         let plain = text.views.iter().find(|view| view.kind == ViewKind::Plain);
         if let Some(plain) = plain.filter(|plain| plain.text != text.original) {
             self.search(&plain.text, |entry, span| found(entry, plain.original(span)));

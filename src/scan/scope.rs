@@ -49,7 +49,13 @@ impl Scope {
         }
     }
 
-    fn counts(self, near: &Tally, guess: Option<(Tongue, u32)>, spoken: Tongues) -> Counts {
+    fn counts(
+        self,
+        listed: Severity,
+        near: &Tally,
+        guess: Option<(Tongue, u32)>,
+        spoken: Tongues,
+    ) -> Counts {
         let all: Tongues = Tongue::ALL.into_iter().collect();
         let pro = if self.meant.is_empty() { all.without(self.ordinary) } else { self.meant };
         let against = all.without(pro);
@@ -63,10 +69,14 @@ impl Scope {
                 for_it = for_it.max(with_guess);
             }
         }
+        // One foreign word before it must not let through what must never be seen.
+        let grave = listed.level() == GRAVE;
+        let agreed = guess.is_some_and(|(tongue, _)| against.has(tongue))
+            || !spoken.both(against).is_empty();
         match for_it.cmp(&against_it) {
             Ordering::Greater => Counts::Whole,
-            Ordering::Less => Counts::Not,
-            Ordering::Equal => self.alone(spoken),
+            Ordering::Less if !grave || agreed => Counts::Not,
+            Ordering::Less | Ordering::Equal => self.alone(spoken),
         }
     }
 
@@ -104,6 +114,9 @@ fn tongues(names: &str) -> Result<Tongues, String> {
     names.map(|name| Tongue::named(name).ok_or_else(|| unknown_tongue(name))).collect()
 }
 
+/// From this severity on, only the whole message or the channel speaks for the ordinary meaning,
+/// not the words around alone.
+const GRAVE: u8 = 4;
 /// In how many places of one message the words around are looked at. More hits of scoped terms
 /// than this are a flood, and what stands between them is no evidence.
 const PLACES_MAX: usize = 64;
@@ -133,7 +146,7 @@ impl Weigher<'_> {
             scope.alone(self.spoken)
         } else {
             let guess = *self.guess.get_or_insert_with(|| language::guess(self.text));
-            scope.counts(&language::around(self.text, place), guess, self.spoken)
+            scope.counts(listed, &language::around(self.text, place), guess, self.spoken)
         };
         match counts {
             Counts::Whole => Some(listed),
@@ -146,6 +159,10 @@ impl Weigher<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn severity(level: u8) -> Severity {
+        Severity::new(level).expect("1 to 4")
+    }
 
     #[test]
     fn scopes_are_read_as_they_are_written() {
@@ -169,7 +186,7 @@ mod tests {
         let check = |scope: &str, spoken: &str, expected: Counts| {
             let scope = Scope::parse(scope).expect("the scope is good");
             let spoken = tongues(spoken).expect("the languages are known");
-            let counts = scope.counts(&Tally::default(), None, spoken);
+            let counts = scope.counts(severity(3), &Tally::default(), None, spoken);
             assert_eq!(counts, expected, "{scope} in {spoken}");
         };
         check(":fr", "", Counts::Milder);
@@ -190,16 +207,34 @@ mod tests {
     fn a_guess_acquits_and_never_convicts() {
         let counts = |guess| {
             let scope = Scope::parse(":fr!en").expect("the scope is good");
-            scope.counts(&Tally::default(), Some((guess, 8)), Tongues::NONE)
+            scope.counts(severity(3), &Tally::default(), Some((guess, 8)), Tongues::NONE)
         };
         assert_eq!(counts(Tongue::Fr), Counts::Not);
         let milder = Scope::parse(":fr").expect("the scope is good");
         let spoken = Tongues::of(Tongue::Fr);
         for (guess, expected) in [(Tongue::Es, Counts::Not), (Tongue::Fr, Counts::Whole)] {
-            let counts = milder.counts(&Tally::default(), Some((guess, 8)), spoken);
+            let near = Tally::default();
+            let counts = milder.counts(severity(3), &near, Some((guess, 8)), spoken);
             assert_eq!(counts, expected, "{guess:?}");
         }
-        let alone = milder.counts(&Tally::default(), Some((Tongue::Fr, 8)), Tongues::NONE);
+        let (near, guess) = (Tally::default(), Some((Tongue::Fr, 8)));
+        let alone = milder.counts(severity(3), &near, guess, Tongues::NONE);
         assert_eq!(alone, Counts::Milder);
+    }
+
+    #[test]
+    fn one_foreign_word_excuses_nothing_grave() {
+        let check = |level: u8, text: &str, spoken: &str, expected: bool| {
+            let scope = Scope::parse("!es").expect("the scope is good");
+            let spoken = tongues(spoken).expect("the languages are known");
+            let at = text.find("blorp").expect("the word is there");
+            let mut weigher = Weigher::new(text, spoken);
+            let left = weigher.severity(scope, &(at..at + 5), severity(level));
+            assert_eq!(left.is_some(), expected, "{level} {text} {spoken}");
+        };
+        check(3, "el blorp", "", false);
+        check(4, "el blorp", "", true);
+        check(4, "el blorp", "es", false);
+        check(4, "ayer el blorp estaba en mi casa", "", false);
     }
 }

@@ -94,7 +94,7 @@ impl Reading {
             return Err(format!("{} bytes; a line may have {LINE_BYTES_MAX}", line.len()));
         }
         let Holds::Terms(category) = self.holds else {
-            self.new(folded(line)?.join(" "), number)?;
+            self.unsaid(folded(line)?.join(" "), number)?;
             self.list.allow.push(line.to_owned());
             return Ok(());
         };
@@ -103,13 +103,13 @@ impl Reading {
         }
         self.above = Above::Refused;
         let (key, term) = term(line, category)?;
-        self.new(key, number)?;
+        self.unsaid(key, number)?;
         self.above = Above::Term(self.list.terms.len());
         self.list.terms.push(term);
         Ok(())
     }
 
-    fn new(&mut self, key: String, number: usize) -> Result<(), String> {
+    fn unsaid(&mut self, key: String, number: usize) -> Result<(), String> {
         match self.seen.insert(key, number) {
             Some(first) => Err(format!("says the same as line {first}")),
             None => Ok(()),
