@@ -82,9 +82,11 @@ fn lists(terms: usize) -> Vec<Wordlist> {
         category: Category::Hate,
         severity: Severity::new(3).expect("1 to 4"),
         mode: MatchMode::Word,
+        scope: None,
     };
     let invented = (0..left - 1).map(|n| term(invented(n))).chain([term("blorp".to_owned())]);
-    lists.push(Wordlist { name: "xx/hate".into(), terms: invented.collect(), allow: Vec::new() });
+    let terms = invented.collect();
+    lists.push(Wordlist { name: "xx/hate".into(), terms, ..Wordlist::default() });
     lists
 }
 

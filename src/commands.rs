@@ -22,6 +22,7 @@ use crate::{
 pub mod audit;
 pub mod config;
 pub mod eval;
+pub mod import;
 pub mod judge;
 mod run;
 mod running;
@@ -45,6 +46,8 @@ pub enum Command {
     Judge(judge::JudgeArgs),
     /// Measure detection on labelled rows
     Eval(eval::EvalArgs),
+    /// Turn another place's blocked terms into word lists, and say what will match differently
+    Import(import::ImportArgs),
     /// Check the log of what was decided, or erase a sender's texts
     Audit {
         #[command(subcommand)]
@@ -213,6 +216,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Run(args) => run::run(&args),
         Command::Judge(args) => judge::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Audit { command } => audit::run(command),
         Command::Config { .. } => config::print_default(),
         Command::CheckConfig { file } => config::check(&file),

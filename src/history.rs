@@ -258,7 +258,8 @@ mod tests {
 
     fn canonical(text: &str) -> Canonical {
         let text = text.to_lowercase();
-        Canonical { views: vec![View { kind: ViewKind::Plain, text, origin: vec![] }] }
+        let original = text.clone();
+        Canonical { original, views: vec![View { kind: ViewKind::Plain, text, origin: vec![] }] }
     }
 
     fn note(history: &History, sender: &str, text: &str, at_ms: u64) -> Recent {

@@ -5,8 +5,10 @@ use std::{fmt, ops::Range, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 mod score;
+mod tongue;
 
 pub use score::{Head, ModelCard, Score, Scored, Scores};
+pub use tongue::{Tongue, Tongues, unknown_tongue};
 
 /// One chat message as a protocol decoded it.
 #[derive(Clone, Debug)]
@@ -46,6 +48,8 @@ pub enum Role {
 /// The readings of one text in which terms are looked for, most literal first.
 #[derive(Clone, Debug, Default)]
 pub struct Canonical {
+    /// The text as it came.
+    pub original: String,
     pub views: Vec<View>,
 }
 

@@ -18,7 +18,7 @@ pub fn normalize(text: &str) -> Canonical {
     views.push(View { kind: ViewKind::Plain, text: plain, origin });
     views.extend(fold::folded(&views[0]));
     views.extend(squeeze::squeezed(&views[views.len() - 1]));
-    Canonical { views }
+    Canonical { original: text.to_owned(), views }
 }
 
 /// Adds one character to a view under construction.

@@ -8,13 +8,15 @@ use crate::{
     config::Config,
     decide::Policy,
     scan::{
-        MatchMode, Scanner,
+        Scanner,
         wordlist::{self, Wordlist},
     },
 };
 
+mod examples;
 mod reload;
 
+pub use examples::{unmet, unmet_by_own};
 pub use reload::{Outcome, Reloader, reload_on_change};
 
 /// The policy of whatever came by no route: the API in mode `hook`, a text on standard input.
@@ -107,12 +109,8 @@ fn version(config: &Config, lists: &[Wordlist]) -> String {
             part(&term.text);
             part(term.category.name());
             part(&term.severity.level().to_string());
-            part(match term.mode {
-                MatchMode::Word => "word",
-                MatchMode::Prefix => "prefix",
-                MatchMode::Substring => "substring",
-                MatchMode::Phrase => "phrase",
-            });
+            part(term.mode.name());
+            part(&term.scope.map(|scope| scope.to_string()).unwrap_or_default());
         }
         part("allow");
         list.allow.iter().for_each(|term| part(term));

@@ -2,16 +2,21 @@
 
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
-use crate::message::{Canonical, Category, Hit, Severity, View, ViewKind};
+use crate::message::{Canonical, Category, Hit, Severity, Tongues, View, ViewKind};
 
 mod cover;
 mod embedded;
 mod joined;
+mod patterns;
+mod scope;
 mod stretch;
 mod tape;
 pub mod wordlist;
 
 use cover::Cover;
+use patterns::Patterns;
+pub use scope::Scope;
+use scope::Weigher;
 use tape::Tape;
 
 /// A term as a list spells it.
@@ -21,6 +26,8 @@ pub struct Term {
     pub category: Category,
     pub severity: Severity,
     pub mode: MatchMode,
+    /// Where it is meant in some languages and an ordinary word in others.
+    pub scope: Option<Scope>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +39,32 @@ pub enum MatchMode {
     Substring,
     /// Words in this order with anything that is not a letter between them.
     Phrase,
+    /// A regular expression, for users' own lists.
+    Regex,
+}
+
+impl MatchMode {
+    pub const ALL: [MatchMode; 5] = [
+        MatchMode::Word,
+        MatchMode::Prefix,
+        MatchMode::Substring,
+        MatchMode::Phrase,
+        MatchMode::Regex,
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            MatchMode::Word => "word",
+            MatchMode::Prefix => "prefix",
+            MatchMode::Substring => "substring",
+            MatchMode::Phrase => "phrase",
+            MatchMode::Regex => "regex",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<MatchMode> {
+        MatchMode::ALL.into_iter().find(|mode| mode.name() == name)
+    }
 }
 
 /// The compiled lists.
@@ -43,6 +76,7 @@ pub struct Scanner {
     squeezed: Tape,
     /// Single words by their letters, for words split over messages.
     words: HashMap<Box<str>, u32>,
+    patterns: Option<Patterns>,
     terms: usize,
 }
 
@@ -50,6 +84,7 @@ pub struct Scanner {
 struct Entry {
     /// `None`: an allow term.
     what: Option<(Category, Severity)>,
+    scope: Option<Scope>,
     /// The term as listed, and the list it stands in.
     term: Arc<str>,
     list: Arc<str>,
@@ -76,10 +111,10 @@ impl Scanner {
         for list in lists {
             for term in &list.terms {
                 let what = Some((term.category, term.severity));
-                build.add(&list.name, &term.text, term.mode, what)?;
+                build.add(&list.name, &term.text, term.mode, what, term.scope)?;
             }
             for term in &list.allow {
-                build.add(&list.name, term, MatchMode::Phrase, None)?;
+                build.add(&list.name, term, MatchMode::Phrase, None, None)?;
             }
         }
         let words = words(&build.entries, &build.literal);
@@ -87,14 +122,20 @@ impl Scanner {
             literal: Tape::new(&build.literal)?,
             squeezed: Tape::new(&build.squeezed)?,
             words,
+            patterns: Patterns::build(&build.patterns)?,
             terms: lists.iter().map(|list| list.terms.len()).sum(),
             entries: build.entries,
         })
     }
 
     /// Every listed term in the text that no allow term covers; `tail` is what the sender said
-    /// just before, oldest first.
+    /// just before, oldest first. The channel's languages are not known.
     pub fn scan(&self, text: &Canonical, tail: &[String]) -> Vec<Hit> {
+        self.scan_in(text, tail, Tongues::NONE)
+    }
+
+    /// The same in a channel that speaks these languages.
+    pub fn scan_in(&self, text: &Canonical, tail: &[String], spoken: Tongues) -> Vec<Hit> {
         let mut found = Vec::new();
         for (index, view) in text.views.iter().enumerate() {
             match view.kind {
@@ -106,9 +147,13 @@ impl Scanner {
             }
         }
         found.extend(self.scan_joined(text, tail));
+        if let Some(patterns) = &self.patterns {
+            let view = ViewKind::Plain;
+            patterns.run(text, |entry, span| found.push(Found { span, view, entry }));
+        }
         match found.is_empty() {
             true => Vec::new(),
-            false => self.settle(found),
+            false => self.settle(found, Weigher::new(&text.original, spoken)),
         }
     }
 
@@ -145,14 +190,14 @@ impl Scanner {
     }
 
     /// Drops what allow terms cover and what is said twice; the most literal view wins.
-    fn settle(&self, found: Vec<Found>) -> Vec<Hit> {
+    fn settle(&self, found: Vec<Found>, mut weigher: Weigher) -> Vec<Hit> {
         let (listed, allowed): (Vec<Found>, Vec<Found>) =
             found.into_iter().partition(|f| self.entries[f.entry as usize].what.is_some());
         let cover = Cover::new(allowed.into_iter().map(|allow| (allow.view, allow.span)));
         let mut hits: Vec<Hit> = listed
             .iter()
             .filter(|found| !cover.covers(found.view, &found.span))
-            .filter_map(|found| self.hit(found))
+            .filter_map(|found| self.hit(found, &mut weigher))
             .collect();
         hits.sort_by(|a, b| {
             let place = |hit: &Hit| (hit.span.start, hit.span.end, hit.category);
@@ -168,9 +213,13 @@ impl Scanner {
         hits
     }
 
-    fn hit(&self, found: &Found) -> Option<Hit> {
+    fn hit(&self, found: &Found, weigher: &mut Weigher) -> Option<Hit> {
         let entry = &self.entries[found.entry as usize];
-        let (category, severity) = entry.what?;
+        let (category, listed) = entry.what?;
+        let severity = match entry.scope {
+            Some(scope) => weigher.severity(scope, &found.span, listed)?,
+            None => listed,
+        };
         Some(Hit {
             span: found.span.clone(),
             category,
@@ -188,6 +237,7 @@ struct Build {
     entries: Vec<Entry>,
     literal: Vec<(String, u32)>,
     squeezed: Vec<(String, u32)>,
+    patterns: Vec<(String, u32)>,
 }
 
 impl Build {
@@ -197,20 +247,27 @@ impl Build {
         term: &str,
         mode: MatchMode,
         what: Option<(Category, Severity)>,
+        scope: Option<Scope>,
     ) -> Result<(), String> {
+        let entry = u32::try_from(self.entries.len()).map_err(|_| "too many terms".to_owned())?;
+        let (name, list) = (term.into(), list.clone());
+        if mode == MatchMode::Regex {
+            self.patterns.push((term.to_owned(), entry));
+            self.entries.push(Entry { what, scope, term: name, list, letters: String::new() });
+            return Ok(());
+        }
         let words = tape::words(&crate::letters::plain(term).0);
         let letters = words.concat();
         if letters.is_empty() {
             return Err(format!("{list}: {term:?} has no letters"));
         }
-        let entry = u32::try_from(self.entries.len()).map_err(|_| "too many terms".to_owned())?;
         let spelt = words.join(" ");
         let long = words.len() > 1 && letters.len() >= RUN_TOGETHER_LETTERS_MIN;
         if long && mode == MatchMode::Phrase && what.is_some() {
             self.pattern(&letters, MatchMode::Word, entry);
         }
         self.pattern(&spelt, mode, entry);
-        self.entries.push(Entry { what, term: term.into(), list: list.clone(), letters });
+        self.entries.push(Entry { what, scope, term: name, list, letters });
         Ok(())
     }
 
@@ -218,7 +275,8 @@ impl Build {
         let bounded = |text: &str| match mode {
             MatchMode::Word | MatchMode::Phrase => format!(" {text} "),
             MatchMode::Prefix => format!(" {text}"),
-            MatchMode::Substring => text.to_owned(),
+            // A regex is no pattern of an automaton.
+            MatchMode::Substring | MatchMode::Regex => text.to_owned(),
         };
         self.literal.push((bounded(spelt), entry));
         self.squeezed.push((bounded(&stretch::collapsed(spelt)), entry));

@@ -247,6 +247,38 @@ fn the_route_named_is_the_policy_that_judges() {
 }
 
 #[test]
+fn the_policys_language_decides_for_a_word_alone() {
+    let folder = Folder::new("language");
+    folder.file("lists/xx/hate.txt", "4 word:fr!en blorp\n+ t'es un blorp\n- the blorp\n+ blorp\n");
+    let lists = folder.0.join("lists");
+    let policy = |language: &str| {
+        let text = format!("[wordlists]\nembedded = false\npaths = [{lists:?}]\n{language}");
+        folder.file("t.toml", &text).to_str().unwrap().to_owned()
+    };
+    for (language, alone, in_french) in [
+        ("", "pass", "drop"),
+        ("[policy.standard]\nlanguage = \"fr\"\n", "drop", "drop"),
+        ("[policy.standard]\nlanguage = [\"en\"]\n", "pass", "drop"),
+    ] {
+        let path = policy(language);
+        let output = run(&["judge", "--no-model", "--config", &path], b"blorp\nt'es un blorp\n");
+        let answers = answers(&output);
+        let verdicts = [&answers[0]["verdict"], &answers[1]["verdict"]];
+        assert_eq!(verdicts, [alone, in_french], "{language}");
+    }
+    for (language, part) in [
+        ("[policy.standard]\nlanguage = \"xx\"\n", "language `xx` is not one of en, fr"),
+        ("[policy.standard]\nlanguage = []\n", "policy.standard.language: names no language"),
+        ("", "xx/hate:4: \"blorp\" does not find its example \"blorp\""),
+    ] {
+        let output = run(&["check-config", &policy(language)], b"");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains(part), "{part} in {told}");
+    }
+}
+
+#[test]
 fn each_answer_comes_before_the_next_line_is_needed() {
     let mut child = start(&["judge"]);
     let mut stdin = child.stdin.take().unwrap();
@@ -392,7 +424,9 @@ fn every_listed_term_has_its_verdict() {
     // A term that is allowed as a whole means nothing alone.
     let allowed: Vec<&String> = lists.iter().flat_map(|list| &list.allow).collect();
     for list in &lists {
-        for term in list.terms.iter().filter(|term| !allowed.contains(&&term.text)) {
+        // A term that is meant in one language only means nothing alone either.
+        let whole = list.terms.iter().filter(|term| term.scope.is_none());
+        for term in whole.filter(|term| !allowed.contains(&&term.text)) {
             let action = policies["standard"].action(term.category, term.severity);
             expected.push((format!("{} {:?}", list.name, term.text), action.name()));
             input.push_str(&term.text);

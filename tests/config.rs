@@ -45,6 +45,7 @@ fn default_file_names_every_key() {
     };
     let policy = PolicyConfig {
         preset: Some("standard".into()),
+        language: serde_json::from_str("[\"en\"]").ok(),
         while_held: Some(WhileHeld::Pass),
         hold_ms: Some(1),
         on_expiry: Some(OnExpiry::Drop),

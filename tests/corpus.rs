@@ -129,7 +129,8 @@ fn every_term_finds_itself() {
         // Allow terms are left out: a term that another list allows is no fault of its own.
         let alone = Wordlist { allow: Vec::new(), ..list.clone() };
         let scanner = Scanner::build(&[alone]).expect("the list fits");
-        for term in &list.terms {
+        // A term that is meant in one language only needs company, and has its own examples.
+        for term in list.terms.iter().filter(|term| term.scope.is_none()) {
             let hits = scanner.scan(&normalize(&format!("«{}»", term.text)), &[]);
             let found = hits.iter().any(|hit| hit.category == term.category);
             assert!(found, "{}: {}: {hits:?}", list.name, term.text);
@@ -163,6 +164,7 @@ fn invented(allow: &[&str]) -> Scanner {
         category: Category::Hate,
         severity: Severity::new(severity).expect("1 to 4"),
         mode,
+        scope: None,
     };
     let terms = vec![
         term("blorp", 3, MatchMode::Word),
@@ -172,7 +174,8 @@ fn invented(allow: &[&str]) -> Scanner {
         term("mluk", 1, MatchMode::Word),
     ];
     let allow = allow.iter().map(|a| (*a).to_owned()).collect();
-    Scanner::build(&[Wordlist { name: "xx/hate".into(), terms, allow }]).expect("it fits")
+    let list = Wordlist { name: "xx/hate".into(), terms, allow, ..Wordlist::default() };
+    Scanner::build(&[list]).expect("it fits")
 }
 
 fn check_spans(text: &str, canonical: &Canonical, hits: &[Hit]) {
@@ -223,6 +226,35 @@ fn a_hit_says_where_and_how() {
     check("on blorp street, blorp", &[("blorp", Plain)]);
     check("bl0rp street", &[]);
     check("mluk mlukk mlllluk", &[]);
+}
+
+/// Users' own patterns: on the text as it came and on its plain reading, under allow terms too.
+#[test]
+fn a_regex_says_where() {
+    let term = |text: &str| Term {
+        text: text.to_owned(),
+        category: Category::Hate,
+        severity: Severity::new(3).expect("1 to 4"),
+        mode: MatchMode::Regex,
+        scope: None,
+    };
+    let terms = vec![term(r"\bbl[o0]+rp\b"), term("(?-i)Zwix"), term("gr.mlo!")];
+    let allow = vec!["blorp street".to_owned()];
+    let list = Wordlist { name: "xx/hate".into(), terms, allow, ..Wordlist::default() };
+    let scanner = Scanner::build(&[list]).expect("it fits");
+    let check = |text: &str, expected: &[&str]| {
+        let canonical = normalize(text);
+        let hits = scanner.scan(&canonical, &[]);
+        check_spans(text, &canonical, &hits);
+        let found: Vec<_> = hits.iter().map(|hit| &text[hit.span.clone()]).collect();
+        assert_eq!(found, expected, "{text:?}");
+    };
+    check("", &[]);
+    check("a BLO0orp, blorps; blorp", &["BLO0orp", "blorp"]);
+    check("é bl\u{200b}órp é", &["bl\u{200b}órp"]);
+    check("Zwix zwix ZWIX", &["Zwix"]);
+    check("GRÉMLO! gr😂mlo!", &["GRÉMLO!", "gr😂mlo!"]);
+    check("blorp street, blorp", &["blorp"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::Failure;
 use crate::{
     config::{self, Config, DEFAULT_FILE, Problem},
     protocol::{self, PROTOCOLS},
-    rules::Ruleset,
+    rules::{self, Ruleset},
     score,
 };
 
@@ -31,6 +31,7 @@ pub fn check(path: &Path) -> Result<(), Failure> {
         let lists_only = Config { wordlists: config.wordlists.clone(), ..Config::default() };
         let judged = if wrong.is_empty() { &config } else { &lists_only };
         wrong.extend(Ruleset::build(judged).err().unwrap_or_default());
+        wrong.extend(rules::unmet_by_own(&config));
         if wrong.is_empty() && config.score.enabled {
             wrong.extend(score::open(&config.score).err().unwrap_or_default());
         }

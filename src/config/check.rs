@@ -288,6 +288,9 @@ fn one_policy(policy: &PolicyConfig, key: &dyn Fn(&str) -> String, found: &mut F
     if let Some(hold_ms) = policy.hold_ms {
         found.within(key("hold_ms"), hold_ms, 1_000..=7 * DAY_MS);
     }
+    if policy.language.is_some_and(|language| language.is_empty()) {
+        found.add(key("language"), "names no language; leave it out where none is known");
+    }
     if let Some(flood) = &policy.flood {
         // History keeps that many of a sender's messages, and no longer.
         found.within(key("flood.messages_max"), flood.messages_max.into(), 1..=100);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Unjudged;
-use crate::message::{Category, Head, Role, Verdict};
+use crate::message::{Category, Head, Role, Tongues, Verdict};
 
 /// What one policy does with what was found.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -13,6 +13,9 @@ use crate::message::{Category, Head, Role, Verdict};
 pub struct PolicyConfig {
     /// `off`, `relaxed`, `standard` or `strict`: what everything unsaid below is.
     pub preset: Option<String>,
+    /// What the channel's chat speaks: a word that is an insult in one language only is judged by
+    /// it where the message itself does not tell.
+    pub language: Option<Tongues>,
     pub while_held: Option<WhileHeld>,
     /// How long a held message waits for a moderator.
     pub hold_ms: Option<u64>,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     config::{Config, FloodConfig, OnExpiry, OnLate, PolicyConfig, Unjudged, WhileHeld},
-    message::{Category, Finding, Head, ModelCard, Role, Sender, Severity, Verdict},
+    message::{Category, Finding, Head, ModelCard, Role, Sender, Severity, Tongues, Verdict},
 };
 
 /// Five minutes: what moderators of live chats are used to.
@@ -20,6 +20,8 @@ pub struct Policy {
     pub name: String,
     /// Which of a model's thresholds apply where the policy has none of its own.
     pub preset: &'static str,
+    /// What the channel speaks; empty where nobody said.
+    pub language: Tongues,
     pub while_held: WhileHeld,
     pub hold_ms: u64,
     pub when_full: Unjudged,
@@ -143,6 +145,7 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig) -> Policy {
     let mut policy = Policy {
         name: name.to_owned(),
         preset: preset.name,
+        language: own.language.unwrap_or_default(),
         while_held: own.while_held.unwrap_or_default(),
         hold_ms: own.hold_ms.unwrap_or(HOLD_MS),
         when_full: own.when_full.unwrap_or(preset.when_full),

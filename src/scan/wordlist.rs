@@ -1,38 +1,44 @@
-//! Parses word lists, naming file, line and cause of what is wrong.
-//!
-//! A line is `<severity> <mode> <term>`, and in a list named `allow` a term alone. Empty lines
-//! and lines that begin with `#` say nothing. `wordlists/README.md` has the whole story.
+//! Reads word lists from the binary and the disk, naming file, line and cause of what is wrong.
 
 use std::{
-    collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use crate::message::{Category, Severity};
+use super::{Term, embedded::LISTS};
 
-use super::{MatchMode, Term, embedded::LISTS, tape};
+mod line;
+
+pub use line::{EXAMPLE_SIGNS, LINE_BYTES_MAX, REGEX_CHARS_MAX, TERM_CHARS_MAX, parse, term};
 
 /// A list of 100,000 terms is far below this; a larger file is a mistake.
 const FILE_BYTES_MAX: u64 = 4 << 20;
-const LINE_BYTES_MAX: usize = 512;
-/// Longer than any phrase that is worth listing.
-const TERM_CHARS_MAX: usize = 120;
-const TERMS_MAX: usize = 100_000;
 /// Files in one folder tree.
 const FILES_MAX: usize = 1_000;
 /// `wordlists/<lang>/<category>.txt` is two deep.
 const DEPTH_MAX: usize = 2;
 
 /// One parsed list.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Wordlist {
     /// `en/hate`.
     pub name: Arc<str>,
     pub terms: Vec<Term>,
     /// Allow terms: they cancel the hits that they cover.
     pub allow: Vec<String>,
+    /// What the list itself says that its terms find and do not find.
+    pub examples: Vec<Example>,
+}
+
+/// A line that one of a list's terms must find, or must not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Example {
+    /// The index of the term.
+    pub term: usize,
+    pub guilty: bool,
+    pub text: String,
+    pub line: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -125,147 +131,4 @@ fn list_name(path: &Path) -> String {
 
 fn whole(path: &Path, cause: &str) -> WordlistError {
     WordlistError { file: path.display().to_string(), line: 0, cause: cause.to_owned() }
-}
-
-/// What a list holds, by its name.
-#[derive(Clone, Copy)]
-enum Holds {
-    Allowed,
-    Terms(Category),
-}
-
-fn parse(name: &str, file: &str, text: &str) -> Result<Wordlist, Vec<WordlistError>> {
-    let bad = |line: usize, cause: String| WordlistError { file: file.to_owned(), line, cause };
-    let stem = name.rsplit('/').next().unwrap_or(name);
-    let holds = match (stem, Category::named(stem)) {
-        ("allow", _) => Holds::Allowed,
-        (_, Some(category)) => Holds::Terms(category),
-        _ => return Err(vec![bad(0, format!("`{stem}` is neither a category nor `allow`"))]),
-    };
-    let mut list = Wordlist { name: name.into(), terms: Vec::new(), allow: Vec::new() };
-    let mut seen = HashMap::new();
-    let mut errors = Vec::new();
-    for (line, number) in text.trim_start_matches('\u{feff}').lines().zip(1..) {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        match entry(line, holds) {
-            Err(cause) => errors.push(bad(number, cause)),
-            Ok((folded, term)) => match seen.insert(folded, number) {
-                Some(first) => errors.push(bad(number, format!("says the same as line {first}"))),
-                None => match term {
-                    Some(term) => list.terms.push(term),
-                    None => list.allow.push(line.to_owned()),
-                },
-            },
-        }
-        if seen.len() > TERMS_MAX {
-            errors.push(bad(number, format!("more than {TERMS_MAX} terms")));
-            break;
-        }
-    }
-    if errors.is_empty() { Ok(list) } else { Err(errors) }
-}
-
-/// One line: the folded term that it stands for, and the term unless it is an allow term.
-fn entry(line: &str, holds: Holds) -> Result<(String, Option<Term>), String> {
-    if line.len() > LINE_BYTES_MAX {
-        return Err(format!("{} bytes; a line may have {LINE_BYTES_MAX}", line.len()));
-    }
-    let Holds::Terms(category) = holds else {
-        return Ok((folded(line)?.join(" "), None));
-    };
-    let mut parts = line.splitn(3, char::is_whitespace);
-    let (Some(severity), Some(mode), Some(text)) = (parts.next(), parts.next(), parts.next())
-    else {
-        return Err("not `<severity> <mode> <term>`".to_owned());
-    };
-    let severity = severity
-        .parse()
-        .ok()
-        .and_then(Severity::new)
-        .ok_or_else(|| format!("severity `{}` is not 1 to 4", severity.escape_default()))?;
-    let mode = match mode {
-        "word" => MatchMode::Word,
-        "prefix" => MatchMode::Prefix,
-        "substring" => MatchMode::Substring,
-        "phrase" => MatchMode::Phrase,
-        other => {
-            let other = other.escape_default();
-            return Err(format!("mode `{other}` is not word, prefix, substring or phrase"));
-        }
-    };
-    let text = text.trim();
-    let words = folded(text)?;
-    if mode == MatchMode::Word && text.contains(char::is_whitespace) {
-        return Err("several words; their mode is `phrase`".to_owned());
-    }
-    let key = format!("{mode:?} {}", words.join(" "));
-    Ok((key, Some(Term { text: text.to_owned(), category, severity, mode })))
-}
-
-/// The words that a term comes down to.
-fn folded(text: &str) -> Result<Vec<String>, String> {
-    let chars = text.chars().count();
-    if chars > TERM_CHARS_MAX {
-        return Err(format!("{chars} characters; a term may have {TERM_CHARS_MAX}"));
-    }
-    let words = tape::words(&crate::letters::plain(text).0);
-    match words.is_empty() {
-        true => Err("no letter or digit".to_owned()),
-        false => Ok(words),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn causes(name: &str, text: &str) -> Vec<(usize, String)> {
-        let errors = parse(name, "list.txt", text).err().unwrap_or_default();
-        errors.into_iter().map(|error| (error.line, error.cause)).collect()
-    }
-
-    #[test]
-    fn reads_terms() {
-        let text = "# origin: here\n\n1 word blorp\n 4 phrase  go to blorp \n2 prefix grém\n";
-        let list = parse("xx/hate", "list.txt", text).expect("the list is good");
-        let read: Vec<_> = list
-            .terms
-            .iter()
-            .map(|term| (term.severity.level(), term.mode, term.text.as_str()))
-            .collect();
-        let expected = [
-            (1, MatchMode::Word, "blorp"),
-            (4, MatchMode::Phrase, "go to blorp"),
-            (2, MatchMode::Prefix, "grém"),
-        ];
-        assert_eq!(read, expected);
-        let allow = parse("xx/allow", "list.txt", "# ok\nnot a blorp\n").expect("good");
-        assert_eq!(allow.allow, ["not a blorp"]);
-    }
-
-    #[test]
-    fn names_every_bad_line() {
-        let check = |name: &str, text: &str, expected: &[(usize, &str)]| {
-            let found = causes(name, text);
-            assert_eq!(found.len(), expected.len(), "{text}: {found:?}");
-            for ((line, cause), (at, part)) in found.iter().zip(expected) {
-                assert!(line == at && cause.contains(part), "{text}: {line}: {cause}");
-            }
-        };
-        check("xx/blorp", "", &[(0, "neither a category")]);
-        check("xx/hate", "blorp", &[(1, "not `<severity>")]);
-        check("xx/hate", "5 word blorp\n1 word a\nx word b", &[(1, "`5`"), (3, "`x`")]);
-        check("xx/hate", "1 wrd blorp", &[(1, "mode `wrd`")]);
-        check("xx/hate", "1 word blorp it", &[(1, "`phrase`")]);
-        check("xx/hate", "1 word …", &[(1, "no letter")]);
-        check("xx/hate", "1 word Blórp\n2 word blorp", &[(2, "same as line 1")]);
-        check("xx/hate", &format!("1 word {}", "b".repeat(121)), &[(1, "121 characters")]);
-        check("xx/hate", &format!("1 word {}", "b".repeat(600)), &[(1, "607 bytes")]);
-        check("xx/allow", "!!!\nok", &[(1, "no letter")]);
-        let many: String = (0..=TERMS_MAX).map(|n| format!("1 word b{n}\n")).collect();
-        check("xx/hate", &many, &[(TERMS_MAX + 1, "more than")]);
-    }
 }

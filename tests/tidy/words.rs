@@ -16,7 +16,14 @@ const FOREIGN: [&str; 4] = ["futures_util", "hyper_util", "http_body_util", "tok
 const PLATFORMS: [(&str, &[&str]); 6] = [
     (
         "twitch",
-        &["src/bots.rs", "src/bots/twitch.rs", "src/protocol/irc.rs", "src/protocol/irc/twitch.rs"],
+        &[
+            "src/bots.rs",
+            "src/bots/twitch.rs",
+            "src/commands/import.rs",
+            "src/commands/import/twitch.rs",
+            "src/protocol/irc.rs",
+            "src/protocol/irc/twitch.rs",
+        ],
     ),
     ("owncast", &["src/protocol.rs", "src/protocol/json.rs"]),
     (
