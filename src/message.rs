@@ -189,6 +189,8 @@ pub struct Recent {
     pub tail: Vec<String>,
     /// Timed out until then, in Unix milliseconds.
     pub timed_out_until_ms: Option<u64>,
+    /// A moderator lets this sender post one link now.
+    pub link_permitted: bool,
     /// Nothing was seen of this sender here before.
     pub first: bool,
 }

@@ -28,7 +28,10 @@ impl Pipeline {
         let rules = self.rules.load_full();
         let policy = rules.policy(&message.route);
         let text = normalize(&message.text);
-        let recent = self.history.note(message, &text, policy.flood.window_ms);
+        let mut recent = self.history.note(message, &text, policy.flood.window_ms);
+        recent.link_permitted = self.history.has_permit(message)
+            && decide::would_spend_permit(policy, message, &text)
+            && self.history.spend_permit(message);
         let hits = rules.scanner.scan(&text, &recent.tail);
         let seen = Seen { message, text: &text, hits: &hits, recent: &recent };
         let needed = policy.needs_score(&seen);
