@@ -82,6 +82,10 @@ pub enum ViewKind {
     Folded,
     /// Repeats shortened and separators inside words removed too.
     Squeezed,
+    /// Codes read as the text that they stand for.
+    Decoded,
+    /// Words that are none rotated by thirteen letters.
+    Rotated,
     /// Read together with the sender's previous messages.
     Joined,
 }

@@ -55,6 +55,8 @@ impl Pipeline {
 /// know the word that was meant and not the disguise.
 fn undisguised(text: &Canonical) -> Option<&str> {
     let plain = text.views.iter().find(|view| view.kind == ViewKind::Plain)?;
-    let last = text.views.last().filter(|last| last.text != plain.text)?;
+    // Turned letters are a guess, and would read as noise.
+    let meant = text.views.iter().rfind(|view| view.kind != ViewKind::Rotated);
+    let last = meant.filter(|last| last.text != plain.text)?;
     Some(&last.text)
 }

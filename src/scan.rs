@@ -137,7 +137,8 @@ impl Scanner {
     }
 
     fn scan_joined(&self, text: &Canonical, tail: &[String]) -> Option<Found> {
-        let view = text.views.iter().rfind(|view| view.kind != ViewKind::Squeezed)?;
+        let spelt = |view: &&View| matches!(view.kind, ViewKind::Plain | ViewKind::Folded);
+        let view = text.views.iter().rfind(spelt)?;
         let (letters, span) = joined::last_piece(view)?;
         let word = |word: &str| self.words.get(word).copied();
         let entry = joined::split_word(&letters, tail, word)?;

@@ -14,6 +14,9 @@ use crate::message::{Category, Finding, Hit, Severity, ViewKind};
 /// nothing but listed words must not become a megabyte of reasons. One more a category may come.
 const FINDINGS_MAX: usize = 32;
 
+/// What is found only rotated counts from this severity on.
+const ROTATED_MIN: u8 = 3;
+
 pub(super) const TERM: &str = "term";
 
 pub(super) struct Terms;
@@ -56,7 +59,11 @@ pub(super) fn terms<'a>(policy: &Policy, seen: &Seen<'a>) -> Vec<Term<'a>> {
     if seen.hits.is_empty() {
         return Vec::new();
     }
-    let said = |hit: &&Hit| !emotes::acquits(&seen.message.text, hit, &policy.emotes);
+    let said = |hit: &&Hit| {
+        // Any four letters are some word when they are turned; only what weighs is meant.
+        let meant = hit.view != ViewKind::Rotated || hit.severity.level() >= ROTATED_MIN;
+        meant && !emotes::acquits(&seen.message.text, hit, &policy.emotes)
+    };
     let mut hits: Vec<&Hit> = seen.hits.iter().filter(said).collect();
     // One place found in several views is one finding: the worst, and the most literal one.
     hits.sort_by_key(|hit| {
@@ -166,6 +173,8 @@ fn read(view: ViewKind) -> &'static str {
         ViewKind::Plain => "as written",
         ViewKind::Folded => "with look-alike characters read as letters",
         ViewKind::Squeezed => "with repeats and separators taken out",
+        ViewKind::Decoded => "decoded",
+        ViewKind::Rotated => "rotated by thirteen letters",
         ViewKind::Joined => "together with the messages before",
     }
 }
