@@ -64,6 +64,8 @@ struct Found {
     entry: u32,
 }
 
+/// Any four letters are some word when they are turned; only what weighs is meant.
+const ROTATED_SEVERITY_MIN: u8 = 3;
 /// Phrases of this many letters are looked for without their spaces too; shorter ones run
 /// together into family names.
 const RUN_TOGETHER_LETTERS_MIN: usize = 10;
@@ -172,6 +174,9 @@ impl Scanner {
     fn hit(&self, found: &Found) -> Option<Hit> {
         let entry = &self.entries[found.entry as usize];
         let (category, severity) = entry.what?;
+        if found.view == ViewKind::Rotated && severity.level() < ROTATED_SEVERITY_MIN {
+            return None;
+        }
         Some(Hit {
             span: found.span.clone(),
             category,

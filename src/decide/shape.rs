@@ -201,9 +201,11 @@ fn is_name(name: &str) -> bool {
 
 /// Marks, joiners and selectors belong to the character before them.
 fn is_part(c: char) -> bool {
-    unicode_normalization::char::is_combining_mark(c)
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{fe00}'..='\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}')
-        || matches!(c, '\u{e0020}'..='\u{e007f}')
+    // Nearly every character is ASCII, and a table look-up is dear for all of them.
+    !c.is_ascii()
+        && (unicode_normalization::char::is_combining_mark(c)
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{fe00}'..='\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}')
+            || matches!(c, '\u{e0020}'..='\u{e007f}'))
 }
 
 /// Pictures, by the blocks in which Unicode keeps them.

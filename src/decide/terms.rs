@@ -14,9 +14,6 @@ use crate::message::{Category, Finding, Hit, Severity, ViewKind};
 /// nothing but listed words must not become a megabyte of reasons. One more a category may come.
 const FINDINGS_MAX: usize = 32;
 
-/// What is found only rotated counts from this severity on.
-const ROTATED_MIN: u8 = 3;
-
 pub(super) const TERM: &str = "term";
 
 pub(super) struct Terms;
@@ -59,11 +56,7 @@ pub(super) fn terms<'a>(policy: &Policy, seen: &Seen<'a>) -> Vec<Term<'a>> {
     if seen.hits.is_empty() {
         return Vec::new();
     }
-    let said = |hit: &&Hit| {
-        // Any four letters are some word when they are turned; only what weighs is meant.
-        let meant = hit.view != ViewKind::Rotated || hit.severity.level() >= ROTATED_MIN;
-        meant && !emotes::acquits(&seen.message.text, hit, &policy.emotes)
-    };
+    let said = |hit: &&Hit| !emotes::acquits(&seen.message.text, hit, &policy.emotes);
     let mut hits: Vec<&Hit> = seen.hits.iter().filter(said).collect();
     // One place found in several views is one finding: the worst, and the most literal one.
     hits.sort_by_key(|hit| {

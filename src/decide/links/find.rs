@@ -120,6 +120,10 @@ impl Finder<'_> {
         if self.what(at) != Some(What::Label) {
             return (None, at + 1);
         }
+        // Nearly every word: nothing that could be a dot behind it.
+        if before.scheme.is_none() && self.joint(at + 1).is_none() {
+            return (None, at + 1);
+        }
         let chain = self.chain(at);
         if before.scheme.is_none() && self.is_mail(&chain) {
             return (None, chain.end);

@@ -23,7 +23,8 @@ pub(super) fn rotated(plain: &View) -> Option<View> {
     Some(View { kind: ViewKind::Rotated, text, origin: plain.origin.clone() })
 }
 
-/// Rotated, it has fewer pairs of letters that no word has; or as many, and more vowels.
+/// Rotated, it has fewer pairs of letters that no word has; or as many, and
+/// two vowels more.
 fn is_better(word: &str) -> bool {
     let odd = |turn: bool| {
         let read = |b: u8| if turn { turned(b as char) as u8 } else { b } - b'a';
@@ -35,7 +36,7 @@ fn is_better(word: &str) -> bool {
         read.filter(|c| matches!(c, 'a' | 'e' | 'i' | 'o' | 'u' | 'y')).count()
     };
     let (as_is, rotated) = (odd(false), odd(true));
-    rotated < as_is || (rotated == as_is && vowels(false) < vowels(true))
+    rotated < as_is || (rotated == as_is && vowels(false) + 2 <= vowels(true))
 }
 
 fn turned(c: char) -> char {
