@@ -45,10 +45,26 @@ pub struct Record {
 #[serde(rename_all = "snake_case")]
 pub enum Event {
     Judged(Verdict),
-    Decided { state: String, by: String },
-    Undone { by: String },
-    TimedOut { until_ms: u64, by: String },
-    Settings { what: String, by: String },
+    Decided {
+        state: String,
+        by: String,
+    },
+    Undone {
+        by: String,
+    },
+    TimedOut {
+        until_ms: u64,
+        by: String,
+    },
+    /// One link of this sender is let through.
+    Permitted {
+        until_ms: u64,
+        by: String,
+    },
+    Settings {
+        what: String,
+        by: String,
+    },
 }
 
 /// The log's one writer.

@@ -16,6 +16,7 @@ mod ended;
 mod guard;
 mod login;
 mod page;
+mod permit;
 mod queue;
 mod shown;
 mod stream;
@@ -52,6 +53,7 @@ pub fn router(doors: Doors) -> Router {
         .route("/api/queue", get(queue::queue))
         .route("/api/stream", get(stream::stream))
         .route("/api/holds/{id}/{act}", post(queue::act))
+        .route("/api/permits", post(permit::permit))
         .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "not_found", "nothing is here") })
         .layer(middleware::from_fn_with_state(console.clone(), guard::check))
         .with_state(console)

@@ -4,17 +4,22 @@ use std::ops::Range;
 
 use crate::message::{Canonical, Finding, Hit, Message, Recent, Score, Verdict};
 
+mod art;
+mod emotes;
 mod flood;
 mod heard;
+mod links;
 mod policy;
 mod presets;
 mod quoted;
 mod reach;
 mod scores;
+mod shape;
 mod terms;
 mod time_out;
 
 pub use heard::Heard;
+pub use links::would_spend_permit;
 pub use policy::{CategoryPolicy, Policy};
 
 /// Everything the stages before found out about one message.
@@ -38,8 +43,16 @@ pub trait Rule: Send + Sync {
 }
 
 /// Every detector, in the order in which findings are listed.
-pub const RULES: &[&dyn Rule] =
-    &[&time_out::TimeOut, &terms::Terms, &flood::Flood, &scores::Scores, &scores::Late];
+pub const RULES: &[&dyn Rule] = &[
+    &time_out::TimeOut,
+    &terms::Terms,
+    &flood::Flood,
+    &links::LinkRule,
+    &shape::Shape,
+    &art::Art,
+    &scores::Scores,
+    &scores::Late,
+];
 
 /// Everything that any rule found, acting or in shadow.
 pub fn findings(policy: &Policy, seen: &Seen, score: &Score) -> Vec<Finding> {
@@ -71,8 +84,7 @@ fn action(policy: &Policy, finding: &Finding, all: &[Finding]) -> Verdict {
         let mut others = all.iter().filter(|other| other.category == finding.category);
         others.any(|other| masked(policy, other).is_some())
     };
-    let action = policy.action(finding.category, finding.severity);
-    placed(action, finding.span.is_some() || covered())
+    placed(policy.asks(finding), finding.span.is_some() || covered())
 }
 
 /// A mask needs a place. The whole message is meant without one, and a message of stars says
@@ -102,7 +114,6 @@ pub fn mask(policy: &Policy, findings: &[Finding]) -> Vec<Range<usize>> {
 }
 
 fn masked(policy: &Policy, finding: &Finding) -> Option<Range<usize>> {
-    let acts =
-        !finding.shadow && policy.action(finding.category, finding.severity) >= Verdict::Mask;
+    let acts = !finding.shadow && policy.asks(finding) >= Verdict::Mask;
     finding.span.clone().filter(|span| acts && !span.is_empty())
 }

@@ -9,6 +9,10 @@ use std::{
 
 use crate::message::{Canonical, Message, Recent};
 
+mod permits;
+
+use permits::Permits;
+
 /// Messages kept of one sender: as many as a policy's pace may allow (100) and some, so that
 /// "beyond" can be told from "far beyond" for any but the largest bounds.
 const MESSAGES_MAX: usize = 128;
@@ -39,6 +43,7 @@ pub struct History {
     /// Apart from the rest, so that a crowd of new senders cannot wash a time-out away.
     time_outs: Mutex<HashMap<Key, Ends>>,
     time_outs_max: usize,
+    permits: Permits,
 }
 
 type Key = u128;
@@ -73,6 +78,7 @@ impl History {
             generation_max: (senders_max / shards / 2).max(1),
             time_outs: Mutex::default(),
             time_outs_max: senders_max.max(1),
+            permits: Permits::new(senders_max),
         }
     }
 
@@ -146,6 +152,21 @@ impl History {
         if ends.is_empty() {
             time_outs.remove(&key);
         }
+    }
+
+    /// Lets a sender post one link in a channel until then (Unix milliseconds).
+    pub fn permit_link(&self, route: &str, channel: &str, sender: &str, until_ms: u64) {
+        self.permits.give(self.key(route, channel, sender), until_ms);
+    }
+
+    /// Whether this message's sender may post a link now.
+    pub fn has_permit(&self, message: &Message) -> bool {
+        self.key_of(message).is_some_and(|key| self.permits.has(key, message.at_ms))
+    }
+
+    /// Uses a permit up; false where another message did just before.
+    pub fn spend_permit(&self, message: &Message) -> bool {
+        self.key_of(message).is_some_and(|key| self.permits.take(key, message.at_ms))
     }
 
     /// How many senders are remembered now.
@@ -224,6 +245,7 @@ impl Past {
             repeats: 1 + within().filter(|(_, own)| *own == hash).count() as u32,
             tail: tail.map(|(_, piece)| piece.to_string()).collect(),
             timed_out_until_ms: None,
+            link_permitted: false,
             first: false,
         }
     }

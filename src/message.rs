@@ -86,6 +86,10 @@ pub enum ViewKind {
     Folded,
     /// Repeats shortened and separators inside words removed too.
     Squeezed,
+    /// Codes read as the text that they stand for.
+    Decoded,
+    /// Words that are none rotated by thirteen letters.
+    Rotated,
     /// Read together with the sender's previous messages.
     Joined,
 }
@@ -193,6 +197,8 @@ pub struct Recent {
     pub tail: Vec<String>,
     /// Timed out until then, in Unix milliseconds.
     pub timed_out_until_ms: Option<u64>,
+    /// A moderator lets this sender post one link now.
+    pub link_permitted: bool,
     /// Nothing was seen of this sender here before.
     pub first: bool,
 }

@@ -28,7 +28,10 @@ impl Pipeline {
         let rules = self.rules.load_full();
         let policy = rules.policy(&message.route);
         let text = normalize(&message.text);
-        let recent = self.history.note(message, &text, policy.flood.window_ms);
+        let mut recent = self.history.note(message, &text, policy.flood.window_ms);
+        recent.link_permitted = self.history.has_permit(message)
+            && decide::would_spend_permit(policy, message, &text)
+            && self.history.spend_permit(message);
         let hits = rules.scanner.scan_in(&text, &recent.tail, policy.language);
         let seen = Seen { message, text: &text, hits: &hits, recent: &recent };
         let needed = policy.needs_score(&seen);
@@ -52,6 +55,8 @@ impl Pipeline {
 /// know the word that was meant and not the disguise.
 fn undisguised(text: &Canonical) -> Option<&str> {
     let plain = text.views.iter().find(|view| view.kind == ViewKind::Plain)?;
-    let last = text.views.last().filter(|last| last.text != plain.text)?;
+    // Turned letters are a guess, and would read as noise.
+    let meant = text.views.iter().rfind(|view| view.kind != ViewKind::Rotated);
+    let last = meant.filter(|last| last.text != plain.text)?;
     Some(&last.text)
 }

@@ -99,6 +99,8 @@ struct Found {
     entry: u32,
 }
 
+/// Any four letters are some word when they are turned; only what weighs is meant.
+const ROTATED_SEVERITY_MIN: u8 = 3;
 /// Phrases of this many letters are looked for without their spaces too; shorter ones run
 /// together into family names.
 const RUN_TOGETHER_LETTERS_MIN: usize = 10;
@@ -182,7 +184,8 @@ impl Scanner {
     }
 
     fn scan_joined(&self, text: &Canonical, tail: &[String]) -> Option<Found> {
-        let view = text.views.iter().rfind(|view| view.kind != ViewKind::Squeezed)?;
+        let spelt = |view: &&View| matches!(view.kind, ViewKind::Plain | ViewKind::Folded);
+        let view = text.views.iter().rfind(spelt)?;
         let (letters, span) = joined::last_piece(view)?;
         let word = |word: &str| self.words.get(word).copied();
         let entry = joined::split_word(&letters, tail, word)?;
@@ -216,6 +219,9 @@ impl Scanner {
     fn hit(&self, found: &Found, weigher: &mut Weigher) -> Option<Hit> {
         let entry = &self.entries[found.entry as usize];
         let (category, listed) = entry.what?;
+        if found.view == ViewKind::Rotated && listed.level() < ROTATED_SEVERITY_MIN {
+            return None;
+        }
         let severity = match entry.scope {
             Some(scope) => weigher.severity(scope, &found.span, listed)?,
             None => listed,

@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use tidegate::config::{
-    CategoryConfig, Config, DEFAULT_FILE, IdentityConfig, IdentitySource, JsonConfig, OnExpiry,
-    OnLate, PolicyConfig, Problem, RouteConfig, ServiceConfig, Unjudged, WhileHeld, line_of,
+    CategoryConfig, Config, DEFAULT_FILE, IdentityConfig, IdentitySource, JsonConfig, LinksConfig,
+    OnExpiry, OnLate, PolicyConfig, Problem, RouteConfig, ServiceConfig, ShapeConfig, Unjudged,
+    WhileHeld, line_of,
 };
 use tidegate::message::{Head, Verdict};
 
@@ -55,6 +56,13 @@ fn default_file_names_every_key() {
         exempt_users: Some(Vec::new()),
         notices: Some(true),
         flood: Some(Default::default()),
+        links: Some(LinksConfig {
+            allow: vec!["example.org".into()],
+            block: vec!["example.com".into()],
+            ..Default::default()
+        }),
+        shape: Some(ShapeConfig { art: Some(Verdict::Hold), ..Default::default() }),
+        emotes: Some(Vec::new()),
         heads: Some([(Head::Toxic, 0.5)].into()),
         harmless: Some(0.1),
         threat: category(),

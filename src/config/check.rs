@@ -14,6 +14,9 @@ use crate::message::Category;
 const ROUTES_MAX: usize = 1_000;
 const POLICIES_MAX: usize = 1_000;
 const USERS_MAX: usize = 10_000;
+/// A channel has hundreds, with all extensions.
+const EMOTES_MAX: usize = 10_000;
+const HOSTS_MAX: usize = 10_000;
 
 /// The protocols that read no `[route.json]`.
 const PLAIN_PROTOCOLS: [&str; 2] = ["text", "irc"];
@@ -297,8 +300,20 @@ fn one_policy(policy: &PolicyConfig, key: &dyn Fn(&str) -> String, found: &mut F
         found.within(key("flood.repeats_max"), flood.repeats_max.into(), 1..=100);
         found.within(key("flood.window_ms"), flood.window_ms, 100..=10 * MINUTE_MS);
     }
+    if let Some(links) = &policy.links {
+        found.within(key("links.invites"), links.invites.into(), 0..=4);
+        found.within(key("links.unknown"), links.unknown.into(), 1..=4);
+        for (part, hosts) in [("links.allow", &links.allow), ("links.block", &links.block)] {
+            if hosts.len() > HOSTS_MAX {
+                found.add(key(part), format!("more than {HOSTS_MAX} hosts"));
+            }
+        }
+    }
     if policy.exempt_users.as_ref().is_some_and(|users| users.len() > USERS_MAX) {
         found.add(key("exempt_users"), format!("more than {USERS_MAX} users"));
+    }
+    if policy.emotes.as_ref().is_some_and(|emotes| emotes.len() > EMOTES_MAX) {
+        found.add(key("emotes"), format!("more than {EMOTES_MAX} emotes"));
     }
     let mut share = |part: &str, value: Option<f32>| {
         if value.is_some_and(|value| !(0.0..=1.0).contains(&value)) {
@@ -313,4 +328,6 @@ fn one_policy(policy: &PolicyConfig, key: &dyn Fn(&str) -> String, found: &mut F
         share(&format!("heads.{head}"), Some(*threshold));
     }
     share("harmless", policy.harmless);
+    share("shape.caps_share", policy.shape.as_ref().map(|shape| shape.caps_share));
+    share("shape.symbols_share", policy.shape.as_ref().map(|shape| shape.symbols_share));
 }

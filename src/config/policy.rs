@@ -29,6 +29,10 @@ pub struct PolicyConfig {
     /// Whether senders are told of what became of their messages.
     pub notices: Option<bool>,
     pub flood: Option<FloodConfig>,
+    pub links: Option<LinksConfig>,
+    pub shape: Option<ShapeConfig>,
+    /// The channel's own emotes, by name.
+    pub emotes: Option<Vec<String>>,
     /// The score from which a head counts as found, where it is not to be the model's own.
     pub heads: Option<BTreeMap<Head, f32>>,
     /// Below it in every hostile head, a message is harmless and a listed word in it one milder.
@@ -93,6 +97,62 @@ pub struct FloodConfig {
 impl Default for FloodConfig {
     fn default() -> Self {
         FloodConfig { messages_max: 10, repeats_max: 3, window_ms: 10_000 }
+    }
+}
+
+/// Which sites may be linked to.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LinksConfig {
+    /// Links to these, and to hosts below them, are no finding.
+    pub allow: Vec<String>,
+    /// Links to these are of severity 4.
+    pub block: Vec<String>,
+    /// The severity of an invitation to another chat; 0: that of any known site.
+    pub invites: u8,
+    /// The severity of a link to a site that no list knows.
+    pub unknown: u8,
+}
+
+impl Default for LinksConfig {
+    fn default() -> Self {
+        LinksConfig { allow: Vec::new(), block: Vec::new(), invites: 3, unknown: 2 }
+    }
+}
+
+/// How loud a message may be. Beyond a bound it is spam of severity 1, far beyond 2; 0 is no bound.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ShapeConfig {
+    /// The share of capitals among letters, in a message of so many letters or more.
+    pub caps_share: f32,
+    pub caps_letters_min: u32,
+    /// The share of symbols among everything that is no space.
+    pub symbols_share: f32,
+    /// The same character in a row, or words of one phrase.
+    pub repeats_max: u32,
+    /// Characters.
+    pub length_max: u32,
+    /// Emotes and emoji.
+    pub emotes_max: u32,
+    /// Names with an @.
+    pub mentions_max: u32,
+    /// What becomes of pictures made of characters; left out: as the preset has it.
+    pub art: Option<Verdict>,
+}
+
+impl Default for ShapeConfig {
+    fn default() -> Self {
+        ShapeConfig {
+            caps_share: 0.8,
+            caps_letters_min: 24,
+            symbols_share: 0.7,
+            repeats_max: 24,
+            length_max: 500,
+            emotes_max: 25,
+            mentions_max: 6,
+            art: None,
+        }
     }
 }
 

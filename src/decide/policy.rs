@@ -1,13 +1,17 @@
 //! Fills a policy's preset in and answers what it does with a finding.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    art::ART,
+    links::Links,
     presets::{OFF, PRESETS, Preset},
     reach::Answers,
 };
 use crate::{
-    config::{Config, FloodConfig, OnExpiry, OnLate, PolicyConfig, Unjudged, WhileHeld},
+    config::{
+        Config, FloodConfig, OnExpiry, OnLate, PolicyConfig, ShapeConfig, Unjudged, WhileHeld,
+    },
     message::{Category, Finding, Head, ModelCard, Role, Sender, Severity, Tongues, Verdict},
 };
 
@@ -30,6 +34,11 @@ pub struct Policy {
     pub exempt_roles: Vec<Role>,
     pub exempt_users: Vec<String>,
     pub flood: FloodConfig,
+    pub links: Links,
+    pub shape: ShapeConfig,
+    pub emotes: BTreeSet<String>,
+    /// What becomes of pictures made of characters.
+    pub art: Verdict,
     /// The policy's own thresholds for single heads.
     pub heads: BTreeMap<Head, f32>,
     /// Below it in every hostile head, the model finds a message harmless; 0: it never does.
@@ -61,6 +70,8 @@ impl Policy {
         }
         let mut errors = Vec::new();
         for (name, own) in &config.policy {
+            let faults = own.links.iter().flat_map(Links::faults);
+            errors.extend(faults.map(|(key, cause)| format!("policy.{name}.links.{key}: {cause}")));
             // A policy named like a preset refines it; any other starts from `standard`.
             let named = PRESETS.iter().find(|preset| preset.name == name).map(|preset| preset.name);
             let base = own.preset.as_deref().or(named).unwrap_or("standard");
@@ -77,7 +88,7 @@ impl Policy {
     pub fn on_expiry(&self, findings: &[Finding]) -> OnExpiry {
         let mut acting = findings
             .iter()
-            .filter(|f| !f.shadow && self.action(f.category, f.severity) > Verdict::Pass)
+            .filter(|f| !f.shadow && self.asks(f) > Verdict::Pass)
             .filter_map(|f| self.categories.get(&f.category))
             .peekable();
         let released = acting.peek().is_some() && acting.all(|c| c.on_expiry == OnExpiry::Release);
@@ -88,6 +99,16 @@ impl Policy {
     pub fn action(&self, category: Category, severity: Severity) -> Verdict {
         let own = self.categories.get(&category);
         own.map_or(Verdict::Pass, |own| own.action[usize::from(severity.level()) - 1])
+    }
+
+    /// The verdict that a finding asks for, whatever its place in the text.
+    pub fn asks(&self, finding: &Finding) -> Verdict {
+        match finding.rule.as_str() {
+            // Nobody can list what a picture shows, and a flood of them is the flood rule's: it is
+            // for a person to look at, which is not what becomes of other spam.
+            ART => self.art,
+            _ => self.action(finding.category, finding.severity),
+        }
     }
 
     /// The score from which a head counts as found; `None` where the model has no say in it.
@@ -154,6 +175,10 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig) -> Policy {
         exempt_roles: own.exempt_roles.clone().unwrap_or_else(|| preset.exempt_roles.to_vec()),
         exempt_users: own.exempt_users.clone().unwrap_or_default(),
         flood: own.flood.clone().unwrap_or_default(),
+        art: own.shape.as_ref().and_then(|shape| shape.art).unwrap_or(preset.art),
+        shape: own.shape.clone().unwrap_or_default(),
+        emotes: own.emotes.iter().flatten().cloned().collect(),
+        links: Links::compile(&own.links.clone().unwrap_or_default()),
         heads: own.heads.clone().unwrap_or_default(),
         harmless: own.harmless.unwrap_or(preset.harmless),
         categories: Category::ALL.into_iter().map(category).collect(),

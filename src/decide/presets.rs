@@ -28,6 +28,8 @@ pub(super) struct Preset {
     /// score from which a head counts as found is the model's own to say.
     pub harmless: f32,
     pub when_full: Unjudged,
+    /// What becomes of pictures made of characters.
+    pub art: Verdict,
     pub on_late: OnLate,
     pub exempt_roles: &'static [Role],
 }
@@ -41,6 +43,7 @@ pub(super) const PRESETS: [Preset; 4] = [
         name: OFF,
         column: None,
         harmless: 0.0,
+        art: Pass,
         when_full: Unjudged::Pass,
         on_late: OnLate::Pass,
         exempt_roles: &[],
@@ -49,6 +52,7 @@ pub(super) const PRESETS: [Preset; 4] = [
         name: "relaxed",
         column: Some(0),
         harmless: 0.2,
+        art: Pass,
         when_full: Unjudged::Pass,
         on_late: OnLate::Pass,
         exempt_roles: &[Role::Broadcaster, Role::Moderator, Role::Vip],
@@ -57,6 +61,7 @@ pub(super) const PRESETS: [Preset; 4] = [
         name: "standard",
         column: Some(1),
         harmless: 0.15,
+        art: Hold,
         when_full: Unjudged::Drop,
         on_late: OnLate::Pass,
         exempt_roles: &[Role::Broadcaster, Role::Moderator],
@@ -65,6 +70,7 @@ pub(super) const PRESETS: [Preset; 4] = [
         name: "strict",
         column: Some(2),
         harmless: 0.1,
+        art: Hold,
         when_full: Unjudged::Drop,
         on_late: OnLate::Hold,
         exempt_roles: &[Role::Broadcaster],

@@ -7,7 +7,7 @@
 
 use std::{cmp::Reverse, ops::Range};
 
-use super::{Heard, Policy, Rule, Seen, heard::State, quoted, scores};
+use super::{Heard, Policy, Rule, Seen, emotes, heard::State, quoted, scores};
 use crate::message::{Category, Finding, Hit, Severity, ViewKind};
 
 /// More findings than this tell a moderator nothing more, and each is stored and sent: a frame of
@@ -56,7 +56,8 @@ pub(super) fn terms<'a>(policy: &Policy, seen: &Seen<'a>) -> Vec<Term<'a>> {
     if seen.hits.is_empty() {
         return Vec::new();
     }
-    let mut hits: Vec<&Hit> = seen.hits.iter().collect();
+    let said = |hit: &&Hit| !emotes::acquits(&seen.message.text, hit, &policy.emotes);
+    let mut hits: Vec<&Hit> = seen.hits.iter().filter(said).collect();
     // One place found in several views is one finding: the worst, and the most literal one.
     hits.sort_by_key(|hit| {
         (hit.category, hit.span.start, hit.span.end, Reverse(hit.severity), hit.view)
@@ -165,6 +166,8 @@ fn read(view: ViewKind) -> &'static str {
         ViewKind::Plain => "as written",
         ViewKind::Folded => "with look-alike characters read as letters",
         ViewKind::Squeezed => "with repeats and separators taken out",
+        ViewKind::Decoded => "decoded",
+        ViewKind::Rotated => "rotated by thirteen letters",
         ViewKind::Joined => "together with the messages before",
     }
 }

@@ -226,7 +226,9 @@ fn padding_makes_no_slur_milder() {
         if what == "with an accent" {
             case.hits[0].span.end += 2;
         }
-        let (verdict, found, _) = case.judge(&standard);
+        let (verdict, mut found, _) = case.judge(&standard);
+        // Padding may be found too.
+        found.retain(|finding| finding.rule == "term");
         assert_eq!((verdict, found.len()), (Drop, 1), "{what}: {found:?}");
     }
     // Something else in the message speaks against it: disguised, or never taken for milder.

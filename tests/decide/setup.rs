@@ -67,7 +67,9 @@ impl Default for Try {
     fn default() -> Self {
         let recent = Recent { messages: 1, repeats: 1, ..Recent::default() };
         let sender = Sender { id: "u1".into(), name: "Una".into(), roles: vec![] };
-        Try { hits: vec![], score: Score::Skipped, recent, sender, text: "x".repeat(400) }
+        // Long enough for every span, and no two words alike.
+        let text = (0..100).map(|n| format!("w{n} ")).collect();
+        Try { hits: vec![], score: Score::Skipped, recent, sender, text }
     }
 }
 

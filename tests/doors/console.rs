@@ -1,7 +1,11 @@
 //! Tries the queue: who decides first, what is told to whom, what can be undone.
 
 use serde_json::{Value, json};
-use tidegate::message::{Canonical, Message, Sender, now_ms};
+use tidegate::{
+    audit::Event,
+    config::RouteConfig,
+    message::{Canonical, Message, Sender, now_ms},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -113,14 +117,7 @@ async fn a_short_time_out_shortens_no_long_one() {
 
 /// Until when the sender of [`House::hold`] may not speak.
 fn silent_until(house: &House) -> Option<u64> {
-    let message = Message {
-        route: "main".into(),
-        channel: "lobby".into(),
-        sender: Sender { id: "u1".into(), ..Sender::default() },
-        id: None,
-        text: "hello".into(),
-        at_ms: now_ms(),
-    };
+    let message = said_by("u1");
     let recent = house.doors.pipeline.history.peek(&message, &Canonical::default(), 10_000);
     recent.timed_out_until_ms
 }
@@ -195,4 +192,49 @@ async fn streams_are_bounded_and_for_those_logged_in() {
     let refused = house.page("GET", "/api/stream", &cookie, "").await;
     assert_eq!(refused.status, 503);
     assert!(refused.header("retry-after").is_some());
+}
+
+#[tokio::test]
+async fn a_permit_lets_one_link_through() {
+    let route = RouteConfig { name: "main".into(), ..RouteConfig::default() };
+    let house = house(|config| config.route.push(route)).await;
+    let cookie = house.cookie("ana").await;
+    let permit = async |cookie: &str, route: &str, sender: &str, seconds: u64| {
+        let body =
+            json!({ "route": route, "channel": "lobby", "sender": sender, "seconds": seconds });
+        house.page("POST", "/api/permits", cookie, &body.to_string()).await
+    };
+    for (route, sender, seconds) in [("main", "", 60), ("main", "u1", 0), ("other", "u1", 60)] {
+        let answer = permit(&cookie, route, sender, seconds).await;
+        assert_eq!(answer.status, 422, "{route} {sender} {seconds}: {}", answer.body);
+    }
+    let viewer = house.cookie("vera").await;
+    assert_eq!(permit(&viewer, "main", "u1", 60).await.status, 403);
+    let mut told = house.doors.audit.subscribe();
+    let answer = permit(&cookie, "main", "u1", 60).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let record = told.recv().await.expect("the permit is recorded");
+    assert_eq!(record.sender.id, "u1");
+    assert!(matches!(&record.event, Event::Permitted { by, .. } if by == "ana"), "{record:?}");
+    let links = async |text: &str| {
+        let message = Message { text: text.into(), ..said_by("u1") };
+        let judged = house.doors.pipeline.judge(&message).await;
+        judged.findings.iter().filter(|finding| finding.rule == "link").count()
+    };
+    for (text, expected) in
+        [("no link", 0), ("y0utube.com", 1), ("example.org", 0), ("example.org", 1)]
+    {
+        assert_eq!(links(text).await, expected, "{text}");
+    }
+}
+
+fn said_by(sender: &str) -> Message {
+    Message {
+        route: "main".into(),
+        channel: "lobby".into(),
+        sender: Sender { id: sender.into(), ..Sender::default() },
+        id: None,
+        text: "hello".into(),
+        at_ms: now_ms(),
+    }
 }

@@ -1,0 +1,207 @@
+//! Reads words that are written as a whole in another code.
+
+use std::ops::Range;
+
+use base64::{
+    Engine,
+    alphabet::STANDARD,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+
+use super::Piece;
+
+/// As people paste it: with or without its padding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+/// Four letters in Base64, without padding.
+const BASE64_CHARS_MIN: usize = 6;
+/// A message has no room for more, and what is longer is no word.
+const TOKEN_BYTES_MAX: usize = 4096;
+/// Four letters in hexadecimal.
+const HEX_CHARS_MIN: usize = 8;
+const BITS: usize = 8;
+/// Signs of the longest letter or digit in Morse code.
+const MORSE_SIGNS_MAX: usize = 5;
+
+/// Whatever decodes to text, of every code; where two fit, both are here.
+pub(super) fn pieces(text: &str) -> Vec<Piece> {
+    if !is_worth_it(text) {
+        return Vec::new();
+    }
+    let tokens = tokens(text);
+    let mut pieces = Vec::new();
+    let mut at = 0;
+    while at < tokens.len() {
+        let found = row(text, &tokens[at..])
+            .or_else(|| single(text, &tokens[at]).map(|piece| (piece, 1)))
+            .filter(|(piece, _)| piece.is_text());
+        match found {
+            Some((piece, used)) => {
+                pieces.push(piece);
+                at += used;
+            }
+            None => at += 1,
+        }
+    }
+    pieces
+}
+
+/// Base64 mixes cases or digits inside of a word, the others are digits, dots and strokes.
+fn is_worth_it(text: &str) -> bool {
+    text.split_ascii_whitespace().any(|token| {
+        let bytes = token.as_bytes();
+        let digits = bytes.iter().any(u8::is_ascii_digit);
+        let mixed =
+            bytes.windows(2).any(|w| w[0].is_ascii_lowercase() && w[1].is_ascii_uppercase());
+        digits || mixed || token.ends_with('=') || is_morse(token)
+    })
+}
+
+fn tokens(text: &str) -> Vec<Range<usize>> {
+    let start = text.as_ptr() as usize;
+    let places = text.split_ascii_whitespace().map(|token| {
+        let at = token.as_ptr() as usize - start;
+        at..at + token.len()
+    });
+    places.collect()
+}
+
+/// One token that is a word in hexadecimal, binary or Base64.
+fn single(text: &str, token: &Range<usize>) -> Option<Piece> {
+    let all = &text[token.clone()];
+    let outer = |c: char| {
+        matches!(c, '"' | '\'' | '(' | ')' | '[' | ']' | '`' | ',' | ';' | '!' | '?' | ':' | '.')
+    };
+    let inner = all.trim_matches(outer);
+    let start = token.start + all.find(inner).unwrap_or(0);
+    if inner.len() > TOKEN_BYTES_MAX {
+        return None;
+    }
+    let bits = inner.len() >= 4 * BITS && inner.len() % BITS == 0;
+    if bits && inner.bytes().all(|b| matches!(b, b'0' | b'1')) {
+        return grouped(inner, start, start, BITS, 2);
+    }
+    let digits = inner.strip_prefix("0x").unwrap_or(inner);
+    let hex = digits.len() >= HEX_CHARS_MIN && digits.len() % 2 == 0;
+    if hex && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return grouped(digits, start + inner.len() - digits.len(), start, 2, 16);
+    }
+    base64(inner, start)
+}
+
+/// A number for each character, each of as many digits.
+fn grouped(digits: &str, from: usize, start: usize, width: usize, radix: u32) -> Option<Piece> {
+    let mut piece = Piece::new(start..from + digits.len());
+    let groups = (0..digits.len() / width).map(|at| &digits[at * width..(at + 1) * width]);
+    let bytes: Option<Vec<u8>> =
+        groups.map(|group| u8::from_str_radix(group, radix).ok()).collect();
+    piece.extend(&bytes?, |at| from + at * width..from + (at + 1) * width).then_some(piece)
+}
+
+fn base64(token: &str, start: usize) -> Option<Piece> {
+    let body = token.trim_end_matches('=');
+    let inside = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
+    if body.len() < BASE64_CHARS_MIN || !body.bytes().all(inside) || body.len() % 4 == 1 {
+        return None;
+    }
+    let bytes = BASE64.decode(body).ok()?;
+    let mut piece = Piece::new(start..start + token.len());
+    let end = start + token.len();
+    // Three bytes are four characters, and no byte has characters of its own.
+    let from = |at: usize| {
+        let group = start + at / 3 * 4;
+        let last = at / 3 == (bytes.len() - 1) / 3;
+        group..if last { end } else { group + 4 }
+    };
+    // Letters outside of ASCII come out of any characters too easily.
+    let ascii = bytes.iter().filter(|b| b.is_ascii_alphabetic() || **b == b' ').count();
+    (ascii * 4 >= bytes.len() * 3 && piece.extend(&bytes, from)).then_some(piece)
+}
+
+/// Tokens in a row with one character each.
+fn row(text: &str, tokens: &[Range<usize>]) -> Option<(Piece, usize)> {
+    let first = &text[tokens.first()?.clone()];
+    if is_morse(first) {
+        return morse(text, tokens);
+    }
+    let number = |token: &str| {
+        let hex = token.strip_prefix("0x").or_else(|| token.strip_prefix("\\x")).unwrap_or(token);
+        match (token.len(), hex.len()) {
+            (BITS, _) if token.bytes().all(|b| matches!(b, b'0' | b'1')) => {
+                u8::from_str_radix(token, 2).ok()
+            }
+            (_, 2) if hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
+                u8::from_str_radix(hex, 16).ok()
+            }
+            _ => None,
+        }
+    };
+    let places = tokens.iter().map(|token| {
+        let said = text[token.clone()].trim_end_matches([',', ';']);
+        (number(said), said.len(), token.start..token.start + said.len())
+    });
+    let width = first.trim_end_matches([',', ';']).len();
+    let alike = places.take_while(|(byte, len, _)| byte.is_some() && *len == width);
+    let (bytes, spans): (Vec<u8>, Vec<Range<usize>>) =
+        alike.filter_map(|(byte, _, span)| Some((byte?, span))).unzip();
+    // A telephone number has pairs of digits too: without a letter, they are none.
+    let has_letter = first.starts_with("0x") || width == BITS || {
+        spans.iter().any(|span| text[span.clone()].bytes().any(|b| b.is_ascii_alphabetic()))
+    };
+    let mut piece = Piece::new(spans.first()?.start..spans.last()?.end);
+    (has_letter && piece.extend(&bytes, |at| spans[at].clone())).then_some((piece, spans.len()))
+}
+
+fn is_sign(c: char) -> bool {
+    matches!(c, '.' | '-' | '·' | '•' | '−' | '–' | '_')
+}
+
+fn is_morse(token: &str) -> bool {
+    !token.is_empty()
+        && token.len() <= 3 * MORSE_SIGNS_MAX
+        && token.chars().all(is_sign)
+        && token.chars().count() <= MORSE_SIGNS_MAX
+}
+
+/// Letters apart by spaces, words by a stroke or a wider space.
+fn morse(text: &str, tokens: &[Range<usize>]) -> Option<(Piece, usize)> {
+    let mut piece = Piece::new(tokens.first()?.start..tokens.first()?.end);
+    let (mut used, mut kinds) = (0, 0);
+    let mut before: Option<&Range<usize>> = None;
+    for token in tokens {
+        let said = &text[token.clone()];
+        if matches!(said, "/" | "|" | "//") {
+            piece.push(' ', token.clone());
+        } else if let Some(letter) = is_morse(said).then(|| letter(said)).flatten() {
+            let wide = before.is_some_and(|before| token.start - before.end > 1);
+            if wide && !piece.text.ends_with(' ') {
+                piece.push(' ', token.start - 1..token.start);
+            }
+            kinds |= 1 << (letter as u32 - u32::from('a'));
+            piece.push(letter, token.clone());
+        } else {
+            break;
+        }
+        piece.span.end = token.end;
+        before = Some(token);
+        used += 1;
+    }
+    // Rows of dots are made of few letters.
+    (i32::count_ones(kinds) >= 3).then_some((piece, used))
+}
+
+fn letter(signs: &str) -> Option<char> {
+    const CODES: [&str; 26] = [
+        ".-", "-...", "-.-.", "-..", ".", "..-.", "--.", "....", "..", ".---", "-.-", ".-..", "--",
+        "-.", "---", ".--.", "--.-", ".-.", "...", "-", "..-", "...-", ".--", "-..-", "-.--",
+        "--..",
+    ];
+    let plain: String =
+        signs.chars().map(|c| if matches!(c, '.' | '·' | '•') { '.' } else { '-' }).collect();
+    let at = CODES.iter().position(|code| *code == plain)?;
+    Some((b'a' + at as u8) as char)
+}

@@ -1,0 +1,119 @@
+//! Reads characters that are written by number inside of words.
+
+use std::ops::Range;
+
+use super::{LETTERS_MIN, Piece};
+
+/// One escape: where it is, and the byte or character that it stands for.
+enum Escape {
+    Byte(u8),
+    Char(char),
+}
+
+/// `%6c`, `&#108;`, `\x6c`, `\u006c`, `\u{6c}`, `U+006C`.
+///
+/// Letters of ASCII need no escape anywhere, so two of them are enough, or one inside of a word:
+/// `50%50` is none. Others are escaped in ordinary addresses too, and are read where there are
+/// several.
+pub(super) fn pieces(text: &str) -> Vec<Piece> {
+    let bytes = text.as_bytes();
+    if !bytes.iter().any(|b| matches!(b, b'%' | b'&' | b'\\' | b'+')) {
+        return Vec::new();
+    }
+    let mut pieces = Vec::new();
+    let (mut letters, mut others) = (0, 0);
+    let mut at = 0;
+    while at < bytes.len() {
+        let Some((piece, next)) = run(text, at) else {
+            at += 1;
+            continue;
+        };
+        let touches = text[..piece.span.start].ends_with(char::is_alphabetic)
+            || text[piece.span.end..].starts_with(char::is_alphabetic);
+        letters += piece.text.bytes().filter(u8::is_ascii_alphabetic).count();
+        letters += usize::from(touches && letters > 0);
+        others += piece.text.chars().filter(|c| !c.is_ascii() && c.is_alphabetic()).count();
+        pieces.push(piece);
+        at = next;
+    }
+    match letters > 1 || others >= LETTERS_MIN {
+        true => pieces,
+        false => Vec::new(),
+    }
+}
+
+/// The escapes from `at` on that follow each other, and where they end.
+fn run(text: &str, start: usize) -> Option<(Piece, usize)> {
+    let mut piece = Piece::new(start..start);
+    let mut pending: Vec<(u8, Range<usize>)> = Vec::new();
+    let mut at = start;
+    while let Some((escape, end)) = escape(text, at) {
+        match escape {
+            Escape::Byte(byte) => pending.push((byte, at..end)),
+            Escape::Char(c) => {
+                if !flush(&mut piece, &mut pending) {
+                    break;
+                }
+                piece.push(c, at..end);
+            }
+        }
+        at = end;
+        piece.span.end = at;
+        // `U+0062 U+006C`: the space between belongs to the notation.
+        let spaced = text[..end].len() >= 6 && text[start..].starts_with(['U', 'u']);
+        if spaced && text[end..].starts_with(" U+") {
+            at += 1;
+        }
+    }
+    let whole = flush(&mut piece, &mut pending);
+    let shown = !piece.text.chars().any(char::is_control);
+    (whole && shown && !piece.text.is_empty()).then(|| {
+        let end = piece.span.end;
+        (piece, end)
+    })
+}
+
+/// Bytes that were waiting to become characters.
+fn flush(piece: &mut Piece, pending: &mut Vec<(u8, Range<usize>)>) -> bool {
+    let waiting = std::mem::take(pending);
+    let bytes: Vec<u8> = waiting.iter().map(|(byte, _)| *byte).collect();
+    piece.extend(&bytes, |at| waiting[at].1.clone())
+}
+
+fn escape(text: &str, at: usize) -> Option<(Escape, usize)> {
+    let rest = text.get(at..)?;
+    let bytes = rest.as_bytes();
+    let byte = |digits: &str| u8::from_str_radix(digits, 16).ok().map(Escape::Byte);
+    let code = |digits: &str| {
+        u32::from_str_radix(digits, 16).ok().and_then(char::from_u32).map(Escape::Char)
+    };
+    let exactly = |from: usize, count: usize| {
+        let digits = rest.get(from..from + count)?;
+        digits.bytes().all(|b| b.is_ascii_hexdigit()).then_some(digits)
+    };
+    // No character has more than six digits.
+    let until = |from: usize, close: char| {
+        let end = rest.get(from..)?.char_indices().take(8).find(|(_, c)| *c == close)?.0;
+        Some((&rest[from..from + end], from + end + 1))
+    };
+    match bytes {
+        [b'%', ..] => Some((byte(exactly(1, 2)?)?, at + 3)),
+        [b'\\', b'x', ..] => Some((byte(exactly(2, 2)?)?, at + 4)),
+        [b'\\', b'u', b'{', ..] => {
+            let (digits, end) = until(3, '}')?;
+            Some((code(digits)?, at + end))
+        }
+        [b'\\', b'u', ..] => Some((code(exactly(2, 4)?)?, at + 6)),
+        [b'U' | b'u', b'+', ..] => Some((code(exactly(2, 4)?)?, at + 6)),
+        [b'&', b'#', b'x' | b'X', ..] => {
+            let (digits, end) = until(3, ';')?;
+            Some((code(digits)?, at + end))
+        }
+        [b'&', b'#', ..] => {
+            let (digits, end) = until(2, ';')?;
+            let c = digits.parse().ok().and_then(char::from_u32)?;
+            Some((Escape::Char(c), at + end))
+        }
+        _ => None,
+    }
+}
