@@ -25,6 +25,7 @@ pub mod eval;
 pub mod judge;
 mod run;
 mod running;
+pub mod secret;
 pub mod user;
 
 /// A gate in the path of a livestream chat: passes, masks, holds or drops each message.
@@ -58,6 +59,8 @@ pub enum Command {
     },
     /// Say everything that is wrong with a settings file, with line and key
     CheckConfig { file: PathBuf },
+    /// Print the keyed hash of a secret (a name, a town) for `personal.secrets` of a policy
+    Secret(secret::SecretArgs),
     /// Keep console accounts and programs' tokens
     User {
         #[command(subcommand)]
@@ -216,6 +219,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Audit { command } => audit::run(command),
         Command::Config { .. } => config::print_default(),
         Command::CheckConfig { file } => config::check(&file),
+        Command::Secret(args) => secret::run(&args),
         Command::User { command } => user::run(command),
     }
 }

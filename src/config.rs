@@ -10,7 +10,9 @@ mod check;
 mod policy;
 mod read;
 
-pub use policy::{CategoryConfig, FloodConfig, OnExpiry, OnLate, PolicyConfig, WhileHeld};
+pub use policy::{
+    CategoryConfig, FloodConfig, OnExpiry, OnLate, PersonalConfig, PolicyConfig, WhileHeld,
+};
 pub use read::{Problem, line_of, read_bounded};
 
 /// What a policy can be built on.

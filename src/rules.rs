@@ -14,6 +14,7 @@ use crate::{
 };
 
 mod reload;
+pub mod secret_key;
 
 pub use reload::{Outcome, Reloader, reload_on_change};
 
@@ -40,7 +41,10 @@ impl Ruleset {
         let mut errors = Vec::new();
         let lists = read_lists(config, &mut errors);
         let policies: HashMap<String, Arc<Policy>> = match Policy::compile(config) {
-            Ok(compiled) => compiled.into_iter().map(|(name, p)| (name, Arc::new(p))).collect(),
+            Ok(mut compiled) => {
+                secret_key::arm(config, &mut compiled, &mut errors);
+                compiled.into_iter().map(|(name, policy)| (name, Arc::new(policy))).collect()
+            }
             Err(causes) => {
                 errors.extend(causes);
                 HashMap::new()

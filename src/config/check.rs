@@ -14,6 +14,10 @@ use crate::message::Category;
 const ROUTES_MAX: usize = 1_000;
 const POLICIES_MAX: usize = 1_000;
 const USERS_MAX: usize = 10_000;
+/// Every number without its country is read as of each region: a dozen is a continent.
+const REGIONS_MAX: u64 = 12;
+const ALLOWED_MAX: u64 = 1_000;
+const SECRETS_MAX: u64 = 1_000;
 
 /// The protocols that read no `[route.json]`.
 const PLAIN_PROTOCOLS: [&str; 2] = ["text", "irc"];
@@ -293,6 +297,22 @@ fn one_policy(policy: &PolicyConfig, key: &dyn Fn(&str) -> String, found: &mut F
         found.within(key("flood.messages_max"), flood.messages_max.into(), 1..=100);
         found.within(key("flood.repeats_max"), flood.repeats_max.into(), 1..=100);
         found.within(key("flood.window_ms"), flood.window_ms, 100..=10 * MINUTE_MS);
+    }
+    if let Some(personal) = &policy.personal {
+        let sizes = [
+            ("regions", personal.regions.len(), REGIONS_MAX),
+            ("allow", personal.allow.len(), ALLOWED_MAX),
+            ("secrets", personal.secrets.len(), SECRETS_MAX),
+        ];
+        for (part, count, max) in sizes {
+            found.within(key(&format!("personal.{part}")), count as u64, 0..=max);
+        }
+        for region in &personal.regions {
+            if region.parse::<phonenumber::country::Id>().is_err() {
+                let cause = format!("{region:?} is no country such as \"FR\" or \"US\"");
+                found.add(key("personal.regions"), cause);
+            }
+        }
     }
     if policy.exempt_users.as_ref().is_some_and(|users| users.len() > USERS_MAX) {
         found.add(key("exempt_users"), format!("more than {USERS_MAX} users"));

@@ -26,6 +26,7 @@ pub struct PolicyConfig {
     /// Whether senders are told of what became of their messages.
     pub notices: Option<bool>,
     pub flood: Option<FloodConfig>,
+    pub personal: Option<PersonalConfig>,
     /// The score from which a head counts as found, where it is not to be the model's own.
     pub heads: Option<BTreeMap<Head, f32>>,
     /// Below it in every hostile head, a message is harmless and a listed word in it one milder.
@@ -90,6 +91,25 @@ pub struct FloodConfig {
 impl Default for FloodConfig {
     fn default() -> Self {
         FloodConfig { messages_max: 10, repeats_max: 3, window_ms: 10_000 }
+    }
+}
+
+/// Personal data: whose numbers are looked for, what is public, what is the channel's secret.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PersonalConfig {
+    /// Countries (ISO 3166) as in which a phone number without `+` is read.
+    pub regions: Vec<String>,
+    /// E-mail and IP addresses that anybody may write; `@example.org` for a whole domain.
+    pub allow: Vec<String>,
+    /// What `tidegate secret` printed: keyed hashes, never the secrets themselves.
+    pub secrets: Vec<String>,
+}
+
+impl Default for PersonalConfig {
+    fn default() -> Self {
+        let regions = ["FR", "US", "CA", "GB", "BE", "CH"].map(str::to_owned);
+        PersonalConfig { regions: regions.to_vec(), allow: Vec::new(), secrets: Vec::new() }
     }
 }
 

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::{
+    doxxing::Personal,
     presets::{OFF, PRESETS, Preset},
     reach::Answers,
 };
 use crate::{
-    config::{Config, FloodConfig, OnExpiry, OnLate, PolicyConfig, Unjudged, WhileHeld},
+    config::{
+        Config, FloodConfig, OnExpiry, OnLate, PersonalConfig, PolicyConfig, Unjudged, WhileHeld,
+    },
     message::{Category, Finding, Head, ModelCard, Role, Sender, Severity, Verdict},
 };
 
@@ -28,6 +31,7 @@ pub struct Policy {
     pub exempt_roles: Vec<Role>,
     pub exempt_users: Vec<String>,
     pub flood: FloodConfig,
+    pub personal: Personal,
     /// The policy's own thresholds for single heads.
     pub heads: BTreeMap<Head, f32>,
     /// Below it in every hostile head, the model finds a message harmless; 0: it never does.
@@ -151,6 +155,7 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig) -> Policy {
         exempt_roles: own.exempt_roles.clone().unwrap_or_else(|| preset.exempt_roles.to_vec()),
         exempt_users: own.exempt_users.clone().unwrap_or_default(),
         flood: own.flood.clone().unwrap_or_default(),
+        personal: Personal::new(own.personal.as_ref().unwrap_or(&PersonalConfig::default())),
         heads: own.heads.clone().unwrap_or_default(),
         harmless: own.harmless.unwrap_or(preset.harmless),
         categories: Category::ALL.into_iter().map(category).collect(),
