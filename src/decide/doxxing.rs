@@ -22,7 +22,7 @@ mod phone;
 mod secrets;
 mod words;
 
-pub use secrets::{SecretError, SecretKey, Secrets, armed_line, is_line};
+pub use secrets::{SecretError, SecretKey, Secrets, armed_line};
 
 use patterns::Kind;
 use words::Line;
@@ -37,9 +37,10 @@ const DIGITS_MIN: usize = 7;
 /// Words without which nothing is spelt out: digits, mailboxes.
 static SPELT: LazyLock<AhoCorasick> = LazyLock::new(|| {
     let words = [
-        "zero", "five", "seven", "eight", "nine", "three", "four", "deux", "trois", "quatre", "cinq",
-        "sept", "huit", "neuf", "vingt", "trente", "soixante", "arobas", "gmail", "hotmail", "yahoo",
-        "outlook", "icloud", "proton", "laposte", "wanadoo", "(at)", "[at]", "{at}", "mail dot",
+        "zero", "five", "seven", "eight", "nine", "three", "four", "deux", "trois", "quatre",
+        "cinq", "sept", "huit", "neuf", "vingt", "trente", "soixante", "arobas", "gmail",
+        "hotmail", "yahoo", "outlook", "icloud", "proton", "laposte", "wanadoo", "(at)", "[at]",
+        "{at}", "mail dot",
     ];
     AhoCorasick::new(words).expect("thirty words make an automaton")
 });

@@ -11,8 +11,20 @@ const TOWN_WORDS: usize = 12;
 
 /// English kinds of street that chat says of little else.
 const STREETS: [&str; 14] = [
-    "street", "st", "str", "avenue", "ave", "av", "road", "rd", "boulevard", "blvd", "crescent",
-    "terrace", "parkway", "pkwy",
+    "street",
+    "st",
+    "str",
+    "avenue",
+    "ave",
+    "av",
+    "road",
+    "rd",
+    "boulevard",
+    "blvd",
+    "crescent",
+    "terrace",
+    "parkway",
+    "pkwy",
 ];
 /// Kinds that chat has other uses for; they need a capital, a town or a person.
 const VAGUE: [&str; 22] = [
@@ -20,12 +32,37 @@ const VAGUE: [&str; 22] = [
     "cir", "park", "row", "hill", "gardens", "mews", "grove", "trail", "loop", "highway",
 ];
 const RUES: [&str; 13] = [
-    "rue", "avenue", "av", "ave", "boulevard", "boul", "bd", "bvd", "blvd", "rte", "faubourg",
-    "lotissement", "allee",
+    "rue",
+    "avenue",
+    "av",
+    "ave",
+    "boulevard",
+    "boul",
+    "bd",
+    "bvd",
+    "blvd",
+    "rte",
+    "faubourg",
+    "lotissement",
+    "allee",
 ];
 const VAGUE_RUES: [&str; 16] = [
-    "allees", "impasse", "chemin", "place", "quai", "cours", "passage", "route", "square", "cite",
-    "villa", "hameau", "residence", "sentier", "rang", "cote",
+    "allees",
+    "impasse",
+    "chemin",
+    "place",
+    "quai",
+    "cours",
+    "passage",
+    "route",
+    "square",
+    "cite",
+    "villa",
+    "hameau",
+    "residence",
+    "sentier",
+    "rang",
+    "cote",
 ];
 /// What no street is called: words of speech, units, games.
 const NO_NAMES: [&str; 85] = [
@@ -66,11 +103,10 @@ const KNOWN: [(&str, &str); 15] = [
 
 /// The states and provinces of North America before a postal code.
 const STATES: [&str; 62] = [
-    "al", "ak", "az", "ar", "ca", "co", "ct", "de", "fl", "ga", "hi", "id", "il", "in", "ia",
-    "ks", "ky", "la", "me", "md", "ma", "mi", "mn", "ms", "mo", "mt", "ne", "nv", "nh", "nj",
-    "nm", "ny", "nc", "nd", "oh", "ok", "or", "pa", "ri", "sc", "sd", "tn", "tx", "ut", "vt",
-    "va", "wa", "wv", "wi", "wy", "dc", "qc", "on", "bc", "ab", "mb", "sk", "ns", "nb", "pei",
-    "nl", "nsw",
+    "al", "ak", "az", "ar", "ca", "co", "ct", "de", "fl", "ga", "hi", "id", "il", "in", "ia", "ks",
+    "ky", "la", "me", "md", "ma", "mi", "mn", "ms", "mo", "mt", "ne", "nv", "nh", "nj", "nm", "ny",
+    "nc", "nd", "oh", "ok", "or", "pa", "ri", "sc", "sd", "tn", "tx", "ut", "vt", "va", "wa", "wv",
+    "wi", "wy", "dc", "qc", "on", "bc", "ab", "mb", "sk", "ns", "nb", "pei", "nl", "nsw",
 ];
 
 pub(super) fn find(scene: &Scene, found: &mut Vec<Place>) {

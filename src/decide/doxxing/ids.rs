@@ -156,13 +156,15 @@ fn is_niss(digits: &str) -> bool {
 /// Ids and accounts with letters in them: Corsican NIR, IBAN, licence plates.
 pub(super) fn lettered(scene: &Scene, found: &mut Vec<Place>) {
     let line = scene.line;
+    let corsica = ["2a", "2b"].iter().any(|department| line.text.contains(department));
     for at in 0..line.words.len() {
         let word = line.word(at);
         let lead = word.as_bytes().first().copied().unwrap_or(b' ');
         if line.in_url(at) || word.len() > 34 {
             continue;
         }
-        if matches!(lead, b'1' | b'2')
+        if corsica
+            && matches!(lead, b'1' | b'2')
             && let Some(end) = corsican(scene, at)
         {
             found.push(Place::doxxing(at..end, 4, "a national id (NIR)".to_owned()));
@@ -174,7 +176,9 @@ pub(super) fn lettered(scene: &Scene, found: &mut Vec<Place>) {
         {
             found.push(Place::doxxing(at..end, 3, "a bank account (IBAN)".to_owned()));
         }
-        found.extend(plate(scene, at));
+        if word.len() <= 8 {
+            found.extend(plate(scene, at));
+        }
     }
 }
 
@@ -233,9 +237,28 @@ fn iban(scene: &Scene, at: usize) -> Option<usize> {
 }
 
 const CAR: [&str; 22] = [
-    "plate", "plates", "plaque", "plaques", "immat", "immatriculation", "immatriculee",
-    "immatricule", "license", "licence", "registration", "car", "voiture", "bagnole", "caisse",
-    "moto", "drives", "conduit", "roule", "van", "truck", "vehicle",
+    "plate",
+    "plates",
+    "plaque",
+    "plaques",
+    "immat",
+    "immatriculation",
+    "immatriculee",
+    "immatricule",
+    "license",
+    "licence",
+    "registration",
+    "car",
+    "voiture",
+    "bagnole",
+    "caisse",
+    "moto",
+    "drives",
+    "conduit",
+    "roule",
+    "van",
+    "truck",
+    "vehicle",
 ];
 const CODE: [&str; 10] =
     ["code", "promo", "seed", "lobby", "ref", "reference", "cle", "key", "room", "coupon"];
@@ -279,7 +302,8 @@ fn letters_and_digits(said: &str) -> usize {
 
 /// `AB-123-CD`, `ab 123 cd`, `AB123CD`; never I, O or U.
 fn french(scene: &Scene, at: usize) -> Option<usize> {
-    let (text, end) = gathered(scene, at, 7)?;
+    let begins = scene.line.word(at).bytes().take(2).filter(u8::is_ascii_lowercase).count() == 2;
+    let (text, end) = begins.then(|| gathered(scene, at, 7)).flatten()?;
     if !text.is_ascii() {
         return None;
     }

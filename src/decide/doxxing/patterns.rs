@@ -140,13 +140,82 @@ impl Element {
 /// Written with a capital at the start of any sentence, and nobody's name.
 fn is_plain(word: &str) -> bool {
     const PLAIN: [&str; 76] = [
-        "i", "it", "this", "that", "he", "she", "they", "we", "you", "the", "a", "an", "and",
-        "but", "so", "what", "who", "why", "how", "everyone", "everything", "nobody", "someone",
-        "my", "his", "her", "our", "your", "their", "if", "when", "there", "here", "which", "yes",
-        "no", "il", "elle", "on", "ca", "ce", "cela", "je", "tu", "nous", "vous", "ils", "elles",
-        "le", "la", "les", "un", "une", "qui", "que", "quand", "comme", "mais", "et", "mon", "ma",
-        "son", "sa", "cette", "tout", "rien", "lol", "never", "still", "always", "also", "only",
-        "now", "then", "god", "dad",
+        "i",
+        "it",
+        "this",
+        "that",
+        "he",
+        "she",
+        "they",
+        "we",
+        "you",
+        "the",
+        "a",
+        "an",
+        "and",
+        "but",
+        "so",
+        "what",
+        "who",
+        "why",
+        "how",
+        "everyone",
+        "everything",
+        "nobody",
+        "someone",
+        "my",
+        "his",
+        "her",
+        "our",
+        "your",
+        "their",
+        "if",
+        "when",
+        "there",
+        "here",
+        "which",
+        "yes",
+        "no",
+        "il",
+        "elle",
+        "on",
+        "ca",
+        "ce",
+        "cela",
+        "je",
+        "tu",
+        "nous",
+        "vous",
+        "ils",
+        "elles",
+        "le",
+        "la",
+        "les",
+        "un",
+        "une",
+        "qui",
+        "que",
+        "quand",
+        "comme",
+        "mais",
+        "et",
+        "mon",
+        "ma",
+        "son",
+        "sa",
+        "cette",
+        "tout",
+        "rien",
+        "lol",
+        "never",
+        "still",
+        "always",
+        "also",
+        "only",
+        "now",
+        "then",
+        "god",
+        "dad",
     ];
     PLAIN.contains(&word)
 }
@@ -211,7 +280,8 @@ fn pattern<'a>(
     };
     let level = parts.next()?.parse().ok().filter(|level| *level <= 4)?;
     let elements: Vec<Element> = parts.map(|part| element(part, sets)).collect::<Option<_>>()?;
-    let starts = elements.first().is_some_and(|e| !e.not && !e.gap && !e.end && !e.optional && !e.number);
+    let starts =
+        elements.first().is_some_and(|e| !e.not && !e.gap && !e.end && !e.optional && !e.number);
     starts.then_some(Pattern { kind, level, elements })
 }
 
@@ -279,7 +349,8 @@ mod tests {
 
     #[test]
     fn what_is_no_pattern_is_refused() {
-        for text in ["blorp 3 a", "swat 9 a", "swat 3 $NONE", "swat 3 a$b", "swat 3 .. a", "swat 3"] {
+        for text in ["blorp 3 a", "swat 9 a", "swat 3 $NONE", "swat 3 a$b", "swat 3 .. a", "swat 3"]
+        {
             assert!(parse(text).is_err(), "{text}");
         }
     }

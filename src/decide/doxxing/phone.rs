@@ -16,16 +16,73 @@ const DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 
 /// Words before a number that is no phone's.
 const OTHERS: [&str; 44] = [
-    "order", "id", "ids", "ticket", "seed", "code", "ref", "reference", "case", "invoice", "bug",
-    "commande", "facture", "dossier", "steam", "uid", "isbn", "ean", "serial", "build", "pid",
-    "revision", "version", "score", "xp", "hp", "gold", "total", "points", "price", "prix", "km",
-    "episode", "timestamp", "tracking", "colis", "suivi", "donation", "don", "seeds", "lobby",
-    "room", "launchpad", "hash",
+    "order",
+    "id",
+    "ids",
+    "ticket",
+    "seed",
+    "code",
+    "ref",
+    "reference",
+    "case",
+    "invoice",
+    "bug",
+    "commande",
+    "facture",
+    "dossier",
+    "steam",
+    "uid",
+    "isbn",
+    "ean",
+    "serial",
+    "build",
+    "pid",
+    "revision",
+    "version",
+    "score",
+    "xp",
+    "hp",
+    "gold",
+    "total",
+    "points",
+    "price",
+    "prix",
+    "km",
+    "episode",
+    "timestamp",
+    "tracking",
+    "colis",
+    "suivi",
+    "donation",
+    "don",
+    "seeds",
+    "lobby",
+    "room",
+    "launchpad",
+    "hash",
 ];
 /// Words after a number that counts something.
 const UNITS: [&str; 20] = [
-    "hp", "xp", "points", "point", "pts", "subs", "views", "followers", "viewers", "km", "euros",
-    "euro", "dollars", "gold", "bytes", "coins", "seconds", "ms", "vues", "bits",
+    "hp",
+    "xp",
+    "points",
+    "point",
+    "pts",
+    "subs",
+    "views",
+    "followers",
+    "viewers",
+    "km",
+    "euros",
+    "euro",
+    "dollars",
+    "gold",
+    "bytes",
+    "coins",
+    "seconds",
+    "ms",
+    "vues",
+    "bits",
 ];
 
 /// What is left of the bounds.
@@ -68,12 +125,7 @@ pub(super) fn find(scene: &Scene, run: &Run, budget: &mut Budget, found: &mut Ve
 }
 
 /// The longest phone number that begins with a group, and the group after it.
-fn longest(
-    scene: &Scene,
-    run: &Run,
-    from: usize,
-    budget: &mut Budget,
-) -> Option<(usize, Place)> {
+fn longest(scene: &Scene, run: &Run, from: usize, budget: &mut Budget) -> Option<(usize, Place)> {
     let line = scene.line;
     let before = line.gap(run.groups[from].words.start);
     let said = scene.is_phone(run.words(from..from + 1));
@@ -175,7 +227,11 @@ fn ask(region: Option<Id>, digits: &str, budget: &mut Budget) -> Option<String> 
     // What anybody may call for free or pays for is a company's or the state's.
     let persons = matches!(
         number.number_type(&DATABASE),
-        Type::Mobile | Type::FixedLine | Type::FixedLineOrMobile | Type::PersonalNumber | Type::Voip
+        Type::Mobile
+            | Type::FixedLine
+            | Type::FixedLineOrMobile
+            | Type::PersonalNumber
+            | Type::Voip
     );
     let country = number.country().id().map(|id| id.as_ref().to_owned());
     (persons && number.is_valid()).then(|| country.unwrap_or_else(|| "international".into()))
@@ -203,8 +259,10 @@ fn fits(region: Id, number: &Number) -> bool {
         // Everywhere else a number within the country begins with a zero, or is only asked about
         // where somebody says that it is one.
         _ if digits.starts_with('0') => {
-            let year = |group: &Range<usize>| matches!(digits.get(group.clone()), Some(y) if
-                y.len() == 4 && (y.starts_with("19") || y.starts_with("20")));
+            let year = |group: &Range<usize>| {
+                matches!(digits.get(group.clone()), Some(y) if
+                y.len() == 4 && (y.starts_with("19") || y.starts_with("20")))
+            };
             let mut at = 0;
             let dated = shape.iter().any(|len| {
                 at += len;
@@ -247,7 +305,8 @@ fn is_like_one(digits: &str) -> bool {
 fn is_other(scene: &Scene, words: Range<usize>) -> bool {
     let line = scene.line;
     let (before, after) = (line.gap(words.start), line.gap(words.end));
-    let glued = |gap: &str| gap.len() == 1 && gap.contains(['-', '_', '/', '.', '=', '&', '?', '@']);
+    let glued =
+        |gap: &str| gap.len() == 1 && gap.contains(['-', '_', '/', '.', '=', '&', '?', '@']);
     before.ends_with(['#', '$', '€', '£', '%', '='])
         || after.trim_start().starts_with(['$', '€', '£', '%'])
         || (words.start > 0 && glued(before))
