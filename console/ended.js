@@ -43,7 +43,11 @@ function item(hold) {
     { className: 'ended-said' },
     who ? foreign(who) : el('em', {}, say('no_name')),
     ' ',
-    el('span', { className: 'muted' }, hold.text ? foreign(short, marks(hold, short.length)) : say('erased')),
+    el(
+      'span',
+      { className: 'muted' },
+      hold.text ? foreign(short, marks(hold, short.length)) : say('erased'),
+    ),
   );
   return el('li', {}, line, said);
 }

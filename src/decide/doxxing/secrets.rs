@@ -1,8 +1,9 @@
 //! Finds what a channel has armed as its secrets, of which only keyed hashes are known.
 //!
 //! Words are run together before they are hashed and doubled letters taken once, so that spaces,
-//! dashes, apostrophes and drawn-out letters do not matter; letters are folded as in every message. A hash is 128 bits of HMAC-SHA256, and beside
-//! it stand 16 bits of a quick one: all but one in 65,536 phrases are passed over by that alone.
+//! dashes, apostrophes and drawn-out letters do not matter; letters are folded as in every message.
+//! A hash is 128 bits of HMAC-SHA256, and beside it stand 16 bits of a quick one: all but one in
+//! 65,536 phrases are passed over by that alone.
 
 use std::ops::Range;
 
