@@ -68,7 +68,8 @@ fn every_line_is_judged_as_expected() {
     for lang in ["en", "fr"] {
         for guilty in [true, false] {
             let of = |line: &&lines::Line| {
-                line.place.contains(&format!("/{lang}/")) && line.expected.is_some() == guilty
+                line.place.contains(&format!("/{lang}/"))
+                    && (line.file == "doxxing_guilty") == guilty
             };
             let count = lines.iter().filter(of).count();
             assert!(count >= 120, "{count} lines in {lang}");
@@ -192,11 +193,12 @@ fn hostile_texts_give_bounded_answers() {
 }
 
 #[test]
-fn what_is_not_read_to_its_end_is_said() {
+fn what_is_not_read_to_its_end_is_covered() {
     let policy = policy("");
     let many = "06 12 34 56 78, ".repeat(100);
     let found = judge(&policy, &many);
-    assert!(found.iter().any(|finding| finding.why.contains("more")), "{found:?}");
+    let whole = |finding: &Finding| finding.span == Some(0..many.len() - ", ".len());
+    assert!(found.iter().any(whole), "{found:?}");
 }
 
 static STANDARD: LazyLock<Policy> = LazyLock::new(|| policy(""));

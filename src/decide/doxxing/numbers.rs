@@ -233,7 +233,7 @@ mod tests {
             ("06.12.34.56.78", "0612345678"),
             ("(212) 456-7890", "2124567890"),
             ("zéro six douze trente-quatre cinquante-six soixante-dix-huit", "0612345678"),
-            ("quatre-vingt-dix-neuf vingt et un quatre vingts trois", "9921803"),
+            ("quatre-vingt-dix-neuf vingt et un quatre vingts trois", "992183"),
             ("oh six 12 thirty four 5 6", "06123456"),
             ("five five five, double two, one", "555221"),
             ("o6 l2 34", "061234"),

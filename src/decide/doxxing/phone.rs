@@ -271,7 +271,7 @@ fn fits(region: Id, number: &Number) -> bool {
             let twos = shape.iter().all(|len| *len <= 2);
             let areas = (2..=5).contains(&shape[0]) && !dated;
             let typed = shape.len() == 1 || (number.alike && (twos || areas));
-            (9..=11).contains(&digits.len()) && (free || typed)
+            (9..=12).contains(&digits.len()) && (free || typed)
         }
         _ => number.said && digits.len() >= 8,
     }
