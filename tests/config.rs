@@ -54,6 +54,7 @@ fn default_file_names_every_key() {
         exempt_users: Some(Vec::new()),
         notices: Some(true),
         flood: Some(Default::default()),
+        personal: Some(Default::default()),
         heads: Some([(Head::Toxic, 0.5)].into()),
         harmless: Some(0.1),
         threat: category(),
