@@ -2,7 +2,7 @@
 
 import { el, foreign } from './text.js';
 import { clock, say } from './strings.js';
-import { outcome } from './row.js';
+import { marks, outcome } from './row.js';
 
 const ENDED_MAX = 50;
 const TEXT_MAX = 120;
@@ -43,7 +43,11 @@ function item(hold) {
     { className: 'ended-said' },
     who ? foreign(who) : el('em', {}, say('no_name')),
     ' ',
-    el('span', { className: 'muted' }, hold.text ? foreign(short) : say('erased')),
+    el(
+      'span',
+      { className: 'muted' },
+      hold.text ? foreign(short, marks(hold, short.length)) : say('erased'),
+    ),
   );
   return el('li', {}, line, said);
 }

@@ -51,15 +51,24 @@ function head({ hold }) {
 }
 
 function body(hold) {
-  const marks = hold.findings
-    .filter((f) => f.span && !f.shadow)
-    .map((f) => ({ ...f.span, severity: f.severity }));
-  const text = hold.text ? foreign(hold.text, marks) : say('erased');
+  const text = hold.text ? foreign(hold.text, marks(hold)) : say('erased');
   return el(
     'p',
     { className: 'said', lang: hold.language, tabIndex: hold.text.length > 600 ? 0 : -1 },
     text,
   );
+}
+
+// What was found in the first characters of a text; personal data is not shown unasked.
+export function marks(hold, length = hold.text.length) {
+  return hold.findings
+    .filter((f) => f.span && !f.shadow)
+    .map((f) => ({
+      start: f.span.start,
+      end: Math.min(f.span.end, length),
+      severity: f.severity,
+      veiled: f.category === 'doxxing',
+    }));
 }
 
 function reasons(hold) {

@@ -54,6 +54,10 @@ const TABLE = {
   egress: { en: 'held from viewers only', fr: 'retenu pour les spectateurs seuls' },
   no_name: { en: 'unknown sender', fr: 'auteur inconnu' },
   shadow: { en: 'in shadow', fr: 'à l’essai' },
+  veiled: {
+    en: 'Personal data, hidden: click, or press Enter, to show it',
+    fr: 'Donnée personnelle masquée : cliquez ou appuyez sur Entrée pour la voir',
+  },
   erased: { en: '(text erased)', fr: '(texte effacé)' },
   marks: { en: '+{n} marks', fr: '+{n} signes' },
   way_connection: {

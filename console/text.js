@@ -25,11 +25,36 @@ export function el(tag, properties = {}, ...children) {
 // An isolated element with the text in it, every unseen character named.
 export function foreign(text, marks = []) {
   const bdi = el('bdi', { className: 'foreign' });
-  for (const { start, end, severity } of pieces(text, marks)) {
+  for (const { start, end, severity, veiled } of pieces(text, marks)) {
     const part = seen(text.slice(start, end));
-    bdi.append(severity ? el('mark', { data: { severity } }, part) : part);
+    if (!severity) bdi.append(part);
+    else bdi.append(veiled ? veil(part, severity) : el('mark', { data: { severity } }, part));
   }
   return bdi;
+}
+
+// Personal data: blurred, and unread by screen readers, until a click, Enter or Space on it.
+function veil(part, severity) {
+  const name = say('veiled');
+  const inside = el('span', { className: 'blur', aria: { hidden: 'true' } }, part);
+  const mark = el(
+    'mark',
+    { className: 'veil', tabIndex: 0, role: 'button', title: name, data: { severity } },
+    inside,
+  );
+  mark.setAttribute('aria-label', name);
+  const lift = (event) => {
+    if (event.type === 'keydown' && event.key !== 'Enter' && event.key !== ' ') return;
+    if (!mark.classList.contains('veil')) return;
+    event.preventDefault();
+    event.stopPropagation();
+    mark.classList.remove('veil');
+    for (const name of ['role', 'title', 'aria-label']) mark.removeAttribute(name);
+    inside.removeAttribute('aria-hidden');
+  };
+  mark.addEventListener('click', lift);
+  mark.addEventListener('keydown', lift);
+  return mark;
 }
 
 // Cuts [0, length) at the marks' edges; where marks overlap the most severe shows.
@@ -41,7 +66,8 @@ export function pieces(text, marks) {
   return sorted.slice(1).map((end, index) => {
     const start = sorted[index];
     const over = inside.filter((m) => m.start <= start && end <= m.end);
-    return { start, end, severity: Math.max(0, ...over.map((m) => m.severity)) };
+    const severity = Math.max(0, ...over.map((m) => m.severity));
+    return { start, end, severity, veiled: over.some((m) => m.veiled) };
   });
 }
 

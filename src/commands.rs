@@ -26,6 +26,7 @@ pub mod import;
 pub mod judge;
 mod run;
 mod running;
+pub mod secret;
 pub mod user;
 
 /// A gate in the path of a livestream chat: passes, masks, holds or drops each message.
@@ -61,6 +62,8 @@ pub enum Command {
     },
     /// Say everything that is wrong with a settings file, with line and key
     CheckConfig { file: PathBuf },
+    /// Print the keyed hash of a secret (a name, a town) for `personal.secrets` of a policy
+    Secret(secret::SecretArgs),
     /// Keep console accounts and programs' tokens
     User {
         #[command(subcommand)]
@@ -220,6 +223,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Audit { command } => audit::run(command),
         Command::Config { .. } => config::print_default(),
         Command::CheckConfig { file } => config::check(&file),
+        Command::Secret(args) => secret::run(&args),
         Command::User { command } => user::run(command),
     }
 }

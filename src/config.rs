@@ -11,8 +11,8 @@ mod policy;
 mod read;
 
 pub use policy::{
-    CategoryConfig, FloodConfig, LinksConfig, OnExpiry, OnLate, PolicyConfig, ShapeConfig,
-    WhileHeld,
+    CategoryConfig, FloodConfig, LinksConfig, OnExpiry, OnLate, PersonalConfig, PolicyConfig,
+    ShapeConfig, WhileHeld,
 };
 pub use read::{Problem, line_of, read_bounded};
 

@@ -6,6 +6,7 @@ use crate::message::{Canonical, Finding, Hit, Message, Recent, Score, Verdict};
 
 mod art;
 mod emotes;
+mod doxxing;
 mod flood;
 mod heard;
 mod links;
@@ -18,6 +19,7 @@ mod shape;
 mod terms;
 mod time_out;
 
+pub use doxxing::{Personal, SecretError, SecretKey, Secrets, armed_line};
 pub use heard::Heard;
 pub use links::would_spend_permit;
 pub use policy::{CategoryPolicy, Policy};
@@ -50,6 +52,7 @@ pub const RULES: &[&dyn Rule] = &[
     &links::LinkRule,
     &shape::Shape,
     &art::Art,
+    &doxxing::Doxxing,
     &scores::Scores,
     &scores::Late,
 ];

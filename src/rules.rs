@@ -15,6 +15,7 @@ use crate::{
 
 mod examples;
 mod reload;
+pub mod secret_key;
 
 pub use examples::{unmet, unmet_by_own};
 pub use reload::{Outcome, Reloader, reload_on_change};
@@ -42,7 +43,10 @@ impl Ruleset {
         let mut errors = Vec::new();
         let lists = read_lists(config, &mut errors);
         let policies: HashMap<String, Arc<Policy>> = match Policy::compile(config) {
-            Ok(compiled) => compiled.into_iter().map(|(name, p)| (name, Arc::new(p))).collect(),
+            Ok(mut compiled) => {
+                secret_key::arm(config, &mut compiled, &mut errors);
+                compiled.into_iter().map(|(name, policy)| (name, Arc::new(policy))).collect()
+            }
             Err(causes) => {
                 errors.extend(causes);
                 HashMap::new()

@@ -63,6 +63,7 @@ fn default_file_names_every_key() {
         }),
         shape: Some(ShapeConfig { art: Some(Verdict::Hold), ..Default::default() }),
         emotes: Some(Vec::new()),
+        personal: Some(Default::default()),
         heads: Some([(Head::Toxic, 0.5)].into()),
         harmless: Some(0.1),
         threat: category(),

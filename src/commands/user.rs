@@ -88,12 +88,20 @@ pub async fn token(state_dir: &Path, name: &str) -> Result<String, CommandError>
 /// # Errors
 /// The terminal or standard input cannot be read, or two entries differ.
 pub fn read_password(name: &str) -> Result<String, CommandError> {
+    read_hidden(format!("Password for {name}: "))
+}
+
+/// The same under another question.
+///
+/// # Errors
+/// As above.
+pub(super) fn read_hidden(question: String) -> Result<String, CommandError> {
     let stdin = io::stdin();
     if !stdin.is_terminal() {
         return first_line(stdin.lock()).map_err(CommandError::Password);
     }
     let ask = |prompt: String| rpassword::prompt_password(prompt).map_err(CommandError::Password);
-    let password = ask(format!("Password for {name}: "))?;
+    let password = ask(question)?;
     if ask("Once more: ".into())? != password {
         return Err(CommandError::Password(io::Error::other("the two entries differ")));
     }

@@ -5,6 +5,7 @@ use std::{
     ops::RangeInclusive,
 };
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hyper::http::{HeaderName, HeaderValue, Uri};
 
 use super::{Config, Mode, PRESETS, PolicyConfig, RouteConfig, ServiceConfig};
@@ -17,6 +18,10 @@ const USERS_MAX: usize = 10_000;
 /// A channel has hundreds, with all extensions.
 const EMOTES_MAX: usize = 10_000;
 const HOSTS_MAX: usize = 10_000;
+/// Every number without its country is read as of each region: a dozen is a continent.
+const REGIONS_MAX: u64 = 12;
+const ALLOWED_MAX: u64 = 1_000;
+const SECRETS_MAX: u64 = 1_000;
 
 /// The protocols that read no `[route.json]`.
 const PLAIN_PROTOCOLS: [&str; 2] = ["text", "irc"];
@@ -287,6 +292,11 @@ fn policies(config: &Config, found: &mut Found) {
     }
 }
 
+/// Twenty-two bytes: the key's mark, a short hash, a long one.
+fn is_hash(line: &str) -> bool {
+    URL_SAFE_NO_PAD.decode(line).is_ok_and(|bytes| bytes.len() == 22)
+}
+
 fn one_policy(policy: &PolicyConfig, key: &dyn Fn(&str) -> String, found: &mut Found) {
     if let Some(hold_ms) = policy.hold_ms {
         found.within(key("hold_ms"), hold_ms, 1_000..=7 * DAY_MS);
@@ -308,6 +318,30 @@ fn one_policy(policy: &PolicyConfig, key: &dyn Fn(&str) -> String, found: &mut F
                 found.add(key(part), format!("more than {HOSTS_MAX} hosts"));
             }
         }
+    }
+    if let Some(personal) = &policy.personal {
+        let sizes = [
+            ("regions", personal.regions.len(), REGIONS_MAX),
+            ("allow", personal.allow.len(), ALLOWED_MAX),
+            ("secrets", personal.secrets.len(), SECRETS_MAX),
+        ];
+        for (part, count, max) in sizes {
+            found.within(key(&format!("personal.{part}")), count as u64, 0..=max);
+        }
+        for region in &personal.regions {
+            if region.parse::<phonenumber::country::Id>().is_err() {
+                let cause = format!("{region:?} is no country such as \"FR\" or \"US\"");
+                found.add(key("personal.regions"), cause);
+            }
+        }
+    }
+    let secrets = policy.personal.as_ref().map_or(&[][..], |personal| &personal.secrets);
+    for (number, _) in (1..).zip(secrets).filter(|(_, line)| !is_hash(line)) {
+        // It may be the secret itself: it is not repeated.
+        found.add(
+            key("personal.secrets"),
+            format!("number {number} is no line of `tidegate secret`"),
+        );
     }
     if policy.exempt_users.as_ref().is_some_and(|users| users.len() > USERS_MAX) {
         found.add(key("exempt_users"), format!("more than {USERS_MAX} users"));

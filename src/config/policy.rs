@@ -33,6 +33,7 @@ pub struct PolicyConfig {
     pub shape: Option<ShapeConfig>,
     /// The channel's own emotes, by name.
     pub emotes: Option<Vec<String>>,
+    pub personal: Option<PersonalConfig>,
     /// The score from which a head counts as found, where it is not to be the model's own.
     pub heads: Option<BTreeMap<Head, f32>>,
     /// Below it in every hostile head, a message is harmless and a listed word in it one milder.
@@ -153,6 +154,25 @@ impl Default for ShapeConfig {
             mentions_max: 6,
             art: None,
         }
+    }
+}
+
+/// Personal data: whose numbers are looked for, what is public, what is the channel's secret.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PersonalConfig {
+    /// Countries (ISO 3166) as in which a phone number without `+` is read.
+    pub regions: Vec<String>,
+    /// E-mail and IP addresses that anybody may write; `@example.org` for a whole domain.
+    pub allow: Vec<String>,
+    /// What `tidegate secret` printed: keyed hashes, never the secrets themselves.
+    pub secrets: Vec<String>,
+}
+
+impl Default for PersonalConfig {
+    fn default() -> Self {
+        let regions = ["FR", "US", "CA", "GB", "BE", "CH"].map(str::to_owned);
+        PersonalConfig { regions: regions.to_vec(), allow: Vec::new(), secrets: Vec::new() }
     }
 }
 

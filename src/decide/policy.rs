@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     art::ART,
     links::Links,
+    doxxing::Personal,
     presets::{OFF, PRESETS, Preset},
     reach::Answers,
 };
 use crate::{
     config::{
-        Config, FloodConfig, OnExpiry, OnLate, PolicyConfig, ShapeConfig, Unjudged, WhileHeld,
+        Config, FloodConfig, OnExpiry, OnLate, PersonalConfig, PolicyConfig, ShapeConfig, Unjudged,
+        WhileHeld,
     },
     message::{Category, Finding, Head, ModelCard, Role, Sender, Severity, Tongues, Verdict},
 };
@@ -39,6 +41,7 @@ pub struct Policy {
     pub emotes: BTreeSet<String>,
     /// What becomes of pictures made of characters.
     pub art: Verdict,
+    pub personal: Personal,
     /// The policy's own thresholds for single heads.
     pub heads: BTreeMap<Head, f32>,
     /// Below it in every hostile head, the model finds a message harmless; 0: it never does.
@@ -179,6 +182,7 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig) -> Policy {
         shape: own.shape.clone().unwrap_or_default(),
         emotes: own.emotes.iter().flatten().cloned().collect(),
         links: Links::compile(&own.links.clone().unwrap_or_default()),
+        personal: Personal::new(own.personal.as_ref().unwrap_or(&PersonalConfig::default())),
         heads: own.heads.clone().unwrap_or_default(),
         harmless: own.harmless.unwrap_or(preset.harmless),
         categories: Category::ALL.into_iter().map(category).collect(),

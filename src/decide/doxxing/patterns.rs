@@ -1,0 +1,354 @@
+//! Finds what is said of a person's whereabouts, and calls to send somebody there.
+//!
+//! The patterns are data: `patterns.txt` says how they are written.
+
+use std::{collections::HashMap, ops::Range, sync::LazyLock};
+
+use aho_corasick::AhoCorasick;
+
+use super::words::Line;
+
+static PATTERNS: LazyLock<Patterns> =
+    LazyLock::new(|| parse(include_str!("patterns.txt")).expect("a test reads the file"));
+
+/// Words that `..` may stand for.
+const GAP_WORDS_MAX: usize = 3;
+/// Steps of comparison for each word of a message, and for a message: ordinary lines need fewer
+/// than ten a word. What needs more was written to.
+const STEPS_PER_WORD: usize = 64;
+const STEPS: usize = 20_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Swat,
+    Hoax,
+    Pizza,
+    Prank,
+    Visit,
+    Home,
+    Work,
+    School,
+    Hotel,
+    Travel,
+    /// Only says that a person stands near.
+    Person,
+    Phone,
+    Game,
+}
+
+pub(super) struct Match {
+    pub kind: Kind,
+    pub level: u8,
+    pub words: Range<usize>,
+}
+
+struct Patterns {
+    all: Vec<Pattern>,
+    /// The patterns that begin with a word.
+    by_word: HashMap<String, Vec<usize>>,
+    by_mention: Vec<usize>,
+    by_capital: Vec<usize>,
+    anchors: AhoCorasick,
+}
+
+struct Pattern {
+    kind: Kind,
+    level: u8,
+    elements: Vec<Element>,
+}
+
+#[derive(Default)]
+struct Element {
+    words: Vec<String>,
+    mention: bool,
+    capital: bool,
+    number: bool,
+    /// Any word but these.
+    not: bool,
+    gap: bool,
+    /// The sentence ends here.
+    end: bool,
+    optional: bool,
+}
+
+/// Whether a text has any of the words without which no pattern fits.
+pub(super) fn may_match(text: &str) -> bool {
+    PATTERNS.anchors.is_match(text)
+}
+
+/// Every pattern that fits, from whichever word; `false` where the text was
+/// too much to be read to its end.
+pub(super) fn matches(line: &Line, found: &mut Vec<Match>) -> bool {
+    let patterns = &*PATTERNS;
+    let mut steps = STEPS.min(line.words.len() * STEPS_PER_WORD + STEPS / 4);
+    for at in 0..line.words.len() {
+        let word = patterns.by_word.get(line.word(at)).map_or(&[][..], Vec::as_slice);
+        let mention = if line.words[at].mention { &patterns.by_mention[..] } else { &[] };
+        let capital = if line.is_capital(at) { &patterns.by_capital[..] } else { &[] };
+        for index in word.iter().chain(mention).chain(capital) {
+            let pattern = &patterns.all[*index];
+            if let Some(end) = ends(line, &pattern.elements, at, at, &mut steps) {
+                let Pattern { kind, level, .. } = *pattern;
+                found.push(Match { kind, level, words: at..end });
+            }
+            if steps == 0 {
+                return false;
+            }
+        }
+    }
+    true
+}
+
+/// The end of the words that fit these elements from a word on.
+fn ends(line: &Line, left: &[Element], from: usize, at: usize, steps: &mut usize) -> Option<usize> {
+    *steps = steps.checked_sub(1)?;
+    let Some((element, rest)) = left.split_first() else { return Some(at) };
+    if element.gap {
+        let most = (at + GAP_WORDS_MAX).min(line.words.len());
+        return (at..=most).find_map(|next| {
+            let whole = (at..next).all(|inner| !line.breaks(inner));
+            whole.then(|| ends(line, rest, from, next, steps)).flatten()
+        });
+    }
+    if element.end {
+        let over = at >= line.words.len() || line.breaks(at) || line.gap(at).contains(',');
+        return over.then(|| ends(line, rest, from, at, steps)).flatten();
+    }
+    if at < line.words.len() && (at == from || !line.breaks(at)) && element.fits(line, at) {
+        let end = ends(line, rest, from, at + 1, steps);
+        if end.is_some() {
+            return end;
+        }
+    }
+    element.optional.then(|| ends(line, rest, from, at, steps)).flatten()
+}
+
+impl Element {
+    fn fits(&self, line: &Line, at: usize) -> bool {
+        let word = line.word(at);
+        let listed = || self.words.iter().any(|own| own == word);
+        if self.not {
+            return !listed() && !line.is_number(at) && word.len() > 1;
+        }
+        (self.mention && line.words[at].mention)
+            || (self.capital && line.is_capital(at) && !PLAIN.contains(&word))
+            || (self.number && line.is_number(at))
+            || listed()
+    }
+}
+
+/// Written with a capital at the start of any sentence, and nobody's name.
+const PLAIN: [&str; 76] = [
+    "i",
+    "it",
+    "this",
+    "that",
+    "he",
+    "she",
+    "they",
+    "we",
+    "you",
+    "the",
+    "a",
+    "an",
+    "and",
+    "but",
+    "so",
+    "what",
+    "who",
+    "why",
+    "how",
+    "everyone",
+    "everything",
+    "nobody",
+    "someone",
+    "my",
+    "his",
+    "her",
+    "our",
+    "your",
+    "their",
+    "if",
+    "when",
+    "there",
+    "here",
+    "which",
+    "yes",
+    "no",
+    "il",
+    "elle",
+    "on",
+    "ca",
+    "ce",
+    "cela",
+    "je",
+    "tu",
+    "nous",
+    "vous",
+    "ils",
+    "elles",
+    "le",
+    "la",
+    "les",
+    "un",
+    "une",
+    "qui",
+    "que",
+    "quand",
+    "comme",
+    "mais",
+    "et",
+    "mon",
+    "ma",
+    "son",
+    "sa",
+    "cette",
+    "tout",
+    "rien",
+    "lol",
+    "never",
+    "still",
+    "always",
+    "also",
+    "only",
+    "now",
+    "then",
+    "god",
+    "dad",
+];
+
+fn parse(text: &str) -> Result<Patterns, String> {
+    let mut sets: HashMap<&str, Vec<&str>> = HashMap::new();
+    let (mut all, mut anchors) = (Vec::new(), Vec::new());
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.trim();
+        let mut parts = line.split_whitespace();
+        let Some(first) = parts.next().filter(|first| !first.starts_with('#')) else { continue };
+        match first {
+            "anchor" => anchors.extend(parts),
+            "set" => {
+                let name = parts.next().ok_or(format!("line {number}: a set has a name"))?;
+                sets.insert(name, parts.collect());
+            }
+            kind => {
+                let pattern = pattern(kind, parts, &sets);
+                all.push(pattern.ok_or(format!("line {number} is no pattern: {line}"))?);
+            }
+        }
+    }
+    let mut patterns = Patterns {
+        all,
+        by_word: HashMap::new(),
+        by_mention: Vec::new(),
+        by_capital: Vec::new(),
+        anchors: AhoCorasick::new(&anchors).map_err(|cause| cause.to_string())?,
+    };
+    for (index, pattern) in patterns.all.iter().enumerate() {
+        let first = pattern.elements.first().ok_or("a pattern has an element")?;
+        for word in &first.words {
+            patterns.by_word.entry(word.clone()).or_default().push(index);
+        }
+        patterns.by_mention.extend(first.mention.then_some(index));
+        patterns.by_capital.extend(first.capital.then_some(index));
+    }
+    Ok(patterns)
+}
+
+fn pattern<'a>(
+    kind: &str,
+    mut parts: impl Iterator<Item = &'a str>,
+    sets: &HashMap<&str, Vec<&str>>,
+) -> Option<Pattern> {
+    let kind = match kind {
+        "swat" => Kind::Swat,
+        "hoax" => Kind::Hoax,
+        "pizza" => Kind::Pizza,
+        "prank" => Kind::Prank,
+        "visit" => Kind::Visit,
+        "home" => Kind::Home,
+        "work" => Kind::Work,
+        "school" => Kind::School,
+        "hotel" => Kind::Hotel,
+        "travel" => Kind::Travel,
+        "person" => Kind::Person,
+        "phone" => Kind::Phone,
+        "game" => Kind::Game,
+        _ => return None,
+    };
+    let level = parts.next()?.parse().ok().filter(|level| *level <= 4)?;
+    let elements: Vec<Element> = parts.map(|part| element(part, sets)).collect::<Option<_>>()?;
+    let starts =
+        elements.first().is_some_and(|e| !e.not && !e.gap && !e.end && !e.optional && !e.number);
+    starts.then_some(Pattern { kind, level, elements })
+}
+
+fn element(part: &str, sets: &HashMap<&str, Vec<&str>>) -> Option<Element> {
+    if part == ".." {
+        return Some(Element { gap: true, ..Element::default() });
+    }
+    if part == "." {
+        return Some(Element { end: true, ..Element::default() });
+    }
+    let (part, optional) = match part.strip_suffix('?') {
+        Some(part) => (part, true),
+        None => (part, false),
+    };
+    let mut element = Element { optional, ..Element::default() };
+    let alternatives = match part.strip_prefix('!') {
+        Some(name) => {
+            element.not = true;
+            sets.get(name)?.clone()
+        }
+        None => {
+            let mut all = Vec::new();
+            for one in part.split('|') {
+                match one.strip_prefix('$') {
+                    Some(name) => all.extend(sets.get(name)?),
+                    None => all.push(one),
+                }
+            }
+            all
+        }
+    };
+    for word in alternatives {
+        match word {
+            "@" => element.mention = true,
+            "^" => element.capital = true,
+            "#" => element.number = true,
+            word if word.chars().all(char::is_alphanumeric) && !word.is_empty() => {
+                element.words.push(word.to_owned());
+            }
+            _ => return None,
+        }
+    }
+    Some(element)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_has_an_anchor() {
+        let patterns = &*PATTERNS;
+        for pattern in patterns.all.iter().filter(|pattern| pattern.level > 0) {
+            let sure = pattern.elements.iter().any(|element| {
+                let some = !element.words.is_empty() || element.mention || element.number;
+                let needed = some && !element.optional && !element.not && !element.capital;
+                let digit = |word: &str| word.contains(|c: char| c.is_ascii_digit());
+                let marked = |word: &String| digit(word) || patterns.anchors.is_match(word);
+                needed && element.words.iter().all(marked)
+            });
+            let first = pattern.elements.first().map(|element| &element.words);
+            assert!(sure, "{:?} {first:?}", pattern.kind);
+        }
+    }
+
+    #[test]
+    fn what_is_no_pattern_is_refused() {
+        for text in ["blorp 3 a", "swat 9 a", "swat 3 $NONE", "swat 3 a$b", "swat 3 .. a", "swat 3"]
+        {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+}
