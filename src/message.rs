@@ -4,8 +4,12 @@ use std::{fmt, ops::Range, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+pub mod explain;
+mod grounds;
 mod score;
 
+pub use explain::Depth;
+pub use grounds::{Grounds, Share, Word};
 pub use score::{Head, ModelCard, Score, Scored, Scores};
 
 /// One chat message as a protocol decoded it.
@@ -41,6 +45,16 @@ pub enum Role {
     Moderator,
     Vip,
     Subscriber,
+}
+
+impl Role {
+    pub const ALL: [Role; 4] = [Role::Broadcaster, Role::Moderator, Role::Vip, Role::Subscriber];
+    /// Their names, in the same order.
+    pub const NAMES: [&'static str; 4] = ["broadcaster", "moderator", "vip", "subscriber"];
+
+    pub const fn name(self) -> &'static str {
+        Role::NAMES[self as usize]
+    }
 }
 
 /// The readings of one text in which terms are looked for, most literal first.
@@ -258,6 +272,8 @@ pub struct Judgement {
     pub mask: Vec<Range<usize>>,
     /// The version of the ruleset that judged.
     pub rules: Arc<str>,
+    /// What had the last word.
+    pub grounds: Grounds,
 }
 
 impl Judgement {

@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 use tidegate::config::{
-    CategoryConfig, Config, DEFAULT_FILE, IdentityConfig, IdentitySource, JsonConfig, OnExpiry,
-    OnLate, PolicyConfig, Problem, RouteConfig, ServiceConfig, Unjudged, WhileHeld, line_of,
+    CategoryConfig, Config, DEFAULT_FILE, Enforce, FloorCategory, FloorConfig, IdentityConfig,
+    IdentitySource, JsonConfig, OnExpiry, OnLate, PolicyConfig, Problem, RouteConfig,
+    ServiceConfig, Unjudged, WhenConfig, WhileHeld, line_of,
 };
-use tidegate::message::{Head, Verdict};
+use tidegate::decide::Policy;
+use tidegate::message::{Category, Head, Verdict};
 
 #[test]
 fn default_file_is_the_default() {
@@ -31,6 +33,7 @@ fn examples_of_the_default_file_load() {
     let config = Config::parse(&uncommented(), "examples").expect("the examples are valid");
     assert_eq!(config.route.len(), 1);
     assert_eq!(config.policy.len(), 1);
+    assert_eq!(Policy::problems(&config), []);
 }
 
 #[test]
@@ -56,6 +59,15 @@ fn default_file_names_every_key() {
         flood: Some(Default::default()),
         heads: Some([(Head::Toxic, 0.5)].into()),
         harmless: Some(0.1),
+        rules: Some([("flood".to_owned(), Enforce::Shadow)].into()),
+        when: Some(vec![WhenConfig {
+            condition: "true".into(),
+            then: Verdict::Hold,
+            rule: "r".into(),
+            why: "w".into(),
+            mode: Enforce::Always,
+            category: Some(Category::Spam),
+        }]),
         threat: category(),
         hate: category(),
         harassment: category(),
@@ -77,7 +89,20 @@ fn default_file_names_every_key() {
         json: Some(JsonConfig::default()),
         ..Default::default()
     };
-    let mut config = Config { route: vec![route], ..Default::default() };
+    let floor = FloorConfig {
+        on_late: Some(OnLate::Hold),
+        when_full: Some(Unjudged::Drop),
+        heads: Some([(Head::Toxic, 0.5)].into()),
+        harmless: Some(0.1),
+        hate: Some(FloorCategory {
+            action: Some([Verdict::Hold; 4]),
+            threshold: Some(0.5),
+            exempts: Some(false),
+            on_expiry: Some(OnExpiry::Release),
+        }),
+        ..Default::default()
+    };
+    let mut config = Config { route: vec![route], floor, ..Default::default() };
     config.policy.insert("mine".into(), policy);
     config.listen.tls_cert = Some("c".into());
     config.listen.tls_key = Some("k".into());
