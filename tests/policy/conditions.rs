@@ -118,8 +118,6 @@ fn hostile_expressions_are_refused_and_harm_nothing() {
         format!("{}true{}", "(".repeat(400), ")".repeat(400)),
         "[".repeat(1_000),
         "{".repeat(1_000),
-        "!".repeat(1_000) + "true",
-        "-".repeat(1_000) + "1 == 1",
         chain("1", "+", 500) + " == 500",
         chain("true", "?", 180) + &chain("", ":true", 100),
         format!("sender{} == 1", ".first".repeat(160)),

@@ -90,7 +90,7 @@ fn buckets_are_what_they_were() {
         [Share { rule, percent: 25, bucket }] if rule == "flood" => *bucket,
         other => panic!("{other:?}"),
     };
-    assert_eq!(["una", "ben", "", "u1"].map(bucket), [0, 0, 0, 0]);
+    assert_eq!(["una", "ben", "", "u1"].map(bucket), [36, 36, 12, 30]);
 }
 
 #[test]

@@ -120,7 +120,8 @@ pub(super) fn check(program: &Program, source: &str) -> Result<bool, String> {
     let root = program.expression();
     let place = |id: u64| {
         let offset = program.source_info().offset_for(id).map_or(0, |(start, _)| start as usize);
-        let before: Vec<char> = source.chars().take(offset).collect();
+        let before = source.char_indices().take_while(|(at, _)| *at < offset);
+        let before: Vec<char> = before.map(|(_, c)| c).collect();
         let line = 1 + before.iter().filter(|c| **c == '\n').count();
         let column = 1 + before.iter().rev().take_while(|c| **c != '\n').count();
         format!("{line}:{column}")
