@@ -36,8 +36,8 @@ fn examples_of_the_default_file_load() {
     assert_eq!(Policy::problems(&config), []);
 }
 
-#[test]
-fn default_file_names_every_key() {
+/// A policy that says everything.
+fn whole_policy() -> PolicyConfig {
     let category = || {
         Some(CategoryConfig {
             action: Some([Verdict::Pass; 4]),
@@ -46,7 +46,7 @@ fn default_file_names_every_key() {
             shadow: Some(false),
         })
     };
-    let policy = PolicyConfig {
+    PolicyConfig {
         preset: Some("standard".into()),
         while_held: Some(WhileHeld::Pass),
         hold_ms: Some(1),
@@ -79,7 +79,11 @@ fn default_file_names_every_key() {
         spam: category(),
         link: category(),
         impersonation: category(),
-    };
+    }
+}
+
+#[test]
+fn default_file_names_every_key() {
     let route = RouteConfig {
         identity: Some(IdentityConfig { from: IdentitySource::Header, name: "X".into() }),
         service: Some(ServiceConfig {
@@ -103,7 +107,7 @@ fn default_file_names_every_key() {
         ..Default::default()
     };
     let mut config = Config { route: vec![route], floor, ..Default::default() };
-    config.policy.insert("mine".into(), policy);
+    config.policy.insert("mine".into(), whole_policy());
     config.listen.tls_cert = Some("c".into());
     config.listen.tls_key = Some("k".into());
     let whole = toml::Value::try_from(&config).unwrap();

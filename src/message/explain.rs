@@ -45,18 +45,14 @@ impl Judgement {
             Score::Late => "late".to_owned(),
             Score::Skipped => "-".to_owned(),
         };
+        let (rules, exempt, shield) = (&self.rules, yes(*exempt, language), yes(*shield, language));
         let mut lines = vec![match language {
-            Language::En => format!(
-                "rules {}; model {model}; exempt: {}; shield: {}",
-                self.rules,
-                yes(*exempt, language),
-                yes(*shield, language)
-            ),
+            Language::En => {
+                format!("rules {rules}; model {model}; exempt: {exempt}; shield: {shield}")
+            }
             Language::Fr => format!(
-                "règles {}\u{a0}; modèle {model}\u{a0}; exempté\u{a0}: {}\u{a0}; bouclier\u{a0}: {}",
-                self.rules,
-                yes(*exempt, language),
-                yes(*shield, language)
+                "règles {rules}\u{a0}; modèle {model}\u{a0}; exempté\u{a0}: {exempt}\u{a0}; \
+                 bouclier\u{a0}: {shield}"
             ),
         }];
         lines.extend(self.scores(language));
