@@ -276,13 +276,6 @@ pub struct Judgement {
     pub grounds: Grounds,
 }
 
-impl Judgement {
-    /// The finding that weighs most: the one the sender is told.
-    pub fn main_finding(&self) -> Option<&Finding> {
-        self.findings.iter().filter(|f| !f.shadow).max_by_key(|f| f.severity)
-    }
-}
-
 /// What is to become of one unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::{Policy, RULES, Seen, floor::asks, scores, terms, time_out};
 use crate::{
     config::{Enforce, OnLate},
-    message::{Finding, Share, Verdict},
+    message::{Category, Finding, Severity, Share, Verdict},
 };
 
 /// What a word list is called among the rules: `term:en/profanity`.
@@ -119,11 +119,7 @@ impl Policy {
     }
 
     /// Whether the floor passes a finding of this kind, so that it can be in shadow.
-    pub(super) fn floor_passes(
-        &self,
-        category: crate::message::Category,
-        severity: crate::message::Severity,
-    ) -> bool {
+    pub(super) fn floor_passes(&self, category: Category, severity: Severity) -> bool {
         asks(&self.floor.action, category, severity) == Verdict::Pass
     }
 }

@@ -58,8 +58,16 @@ pub(super) fn terms<'a>(policy: &Policy, seen: &Seen<'a>) -> Vec<Term<'a>> {
     if seen.hits.is_empty() {
         return Vec::new();
     }
-    let mut hits: Vec<(&Hit, bool)> =
-        seen.hits.iter().map(|hit| (hit, policy.mutes_list(&hit.list, seen))).collect();
+    // A message may hold hundreds of words and they stand in few lists: each is asked of once.
+    let mut lists: Vec<(&str, bool)> = Vec::new();
+    let mut muted = |list: &'a str| {
+        let known = lists.iter().find(|(own, _)| *own == list).map(|(_, muted)| *muted);
+        known.unwrap_or_else(|| {
+            lists.push((list, policy.mutes_list(list, seen)));
+            lists[lists.len() - 1].1
+        })
+    };
+    let mut hits: Vec<(&Hit, bool)> = seen.hits.iter().map(|hit| (hit, muted(&hit.list))).collect();
     // One place found in several views is one finding: the worst, and the most literal one. What
     // is on trial takes no place from what is enforced.
     hits.sort_by_key(|(hit, muted)| {
