@@ -207,20 +207,56 @@ fn deciding(c: &mut Criterion) {
         };
         let seen = Seen { message: &message, text: &canonical, hits: &hits, recent: &recent };
         assert_eq!(policy.needs_score(&seen), needed, "{text}: {hits:?}");
-        let found = decide::findings(policy, &seen, &score);
-        assert_eq!(decide::verdict(policy, &seen, &found, &score), expected, "{found:?}");
+        let ruling = decide::judge(policy, &seen, &score);
+        assert_eq!(ruling.verdict, expected, "{ruling:?}");
         group.bench_function(format!("{name}/needs_score"), |b| {
             b.iter(|| black_box(policy.needs_score(black_box(&seen))));
         });
         group.bench_function(format!("{name}/verdict"), |b| {
-            b.iter(|| {
-                let found = decide::findings(policy, black_box(&seen), &score);
-                black_box(decide::verdict(policy, &seen, &found, &score))
-            });
+            b.iter(|| black_box(decide::judge(policy, black_box(&seen), &score)));
         });
     }
     group.finish();
 }
 
-criterion_group!(stages, normalizing, scanning, both, building, deciding);
+/// What conditions add to a verdict and to the question: none, one of each kind, and as many as
+/// may be.
+fn conditions(c: &mut Criterion) {
+    let mut group = c.benchmark_group("conditions");
+    let one = |condition: &str| {
+        format!("[[policy.p.when]]\nif = {condition:?}\nthen = \"hold\"\nrule = \"r\"\n")
+    };
+    let plain = "sender.first && text.length > 200";
+    let listed = "['a', 'b', 'c', 'd'].exists(name, name == channel)";
+    for (name, settings) in [
+        ("none", "[policy.p]\n".to_owned()),
+        ("plain", one(plain)),
+        ("list", one(listed)),
+        ("scores", one("scored && scores.threat > 0.8 && categories.hate > 1")),
+        ("32", one(plain).repeat(32)),
+    ] {
+        let config = Config::parse(&settings, "bench").expect("the settings are good");
+        let policy = Policy::compile(&config).expect("they compile").remove("p").expect("p");
+        let text = "anyone up for ranked after this";
+        let (canonical, recent) = (normalize(text), Recent { messages: 1, ..Recent::default() });
+        let message = Message {
+            route: "/".into(),
+            channel: "room".into(),
+            sender: Sender::default(),
+            id: None,
+            text: text.to_owned(),
+            at_ms: 0,
+        };
+        let seen = Seen { message: &message, text: &canonical, hits: &[], recent: &recent };
+        group.bench_function(format!("{name}/needs_score"), |b| {
+            b.iter(|| black_box(policy.needs_score(black_box(&seen))));
+        });
+        group.bench_function(format!("{name}/verdict"), |b| {
+            b.iter(|| black_box(decide::judge(&policy, black_box(&seen), &Score::Skipped)));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(stages, normalizing, scanning, both, building, deciding, conditions);
 criterion_main!(stages);

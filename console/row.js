@@ -97,6 +97,9 @@ function reasons(hold) {
     if (finding.shadow) why.append(` (${say('shadow')})`);
     line.append(why);
   }
+  if (hold.decided_by) {
+    line.append(el('span', { className: 'why' }, foreign(hold.decided_by)));
+  }
   return line;
 }
 

@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use crate::{
     accounts::Scope,
     doors::{Doors, Failure, read_json},
-    message::{Message, Sender, now_ms},
+    message::{Language, Message, Sender, now_ms},
 };
 
 pub mod answer;
@@ -68,6 +68,28 @@ struct Asked {
     /// Without it the message leaves no trace and knows of none.
     #[serde(default)]
     user: Value,
+    /// `true`, or the language: the answer says why.
+    #[serde(default)]
+    explain: Explain,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(untagged)]
+enum Explain {
+    In(Language),
+    Yes(bool),
+    #[default]
+    Unsaid,
+}
+
+impl Explain {
+    fn language(&self) -> Option<Language> {
+        match self {
+            Explain::In(language) => Some(*language),
+            Explain::Yes(true) => Some(Language::default()),
+            Explain::Yes(false) | Explain::Unsaid => None,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -152,7 +174,8 @@ impl Api {
             text: asked.text,
             at_ms: now_ms(),
         };
-        Line::Judged(answer::judge(&self.doors.pipeline, &message, asked.id).await)
+        let (pipeline, explain) = (&self.doors.pipeline, asked.explain.language());
+        Line::Judged(answer::judge(pipeline, &message, asked.id, explain).await)
     }
 }
 

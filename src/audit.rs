@@ -36,6 +36,9 @@ pub struct Record {
     pub findings: Vec<Finding>,
     /// The version of the ruleset that judged.
     pub rules: String,
+    /// What had the last word in it: `policy mine, floor, hate 4`. Empty in a person's decision.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub decided_by: String,
     /// SHA-256 of the text with a salt of its own; the text itself is stored apart, so that it
     /// can be erased while the chain still verifies. Filled in when the record is stored.
     pub text_sha256: String,

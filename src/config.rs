@@ -11,8 +11,8 @@ mod policy;
 mod read;
 
 pub use policy::{
-    CategoryConfig, FloodConfig, LinksConfig, OnExpiry, OnLate, PersonalConfig, PolicyConfig,
-    ShapeConfig, WhileHeld,
+    CategoryConfig, Enforce, FloodConfig, FloorCategory, FloorConfig, LinksConfig, OnExpiry, OnLate,
+    PersonalConfig, PolicyConfig, ShapeConfig, WhenConfig, WhileHeld,
 };
 pub use read::{Problem, line_of, read_bounded};
 
@@ -39,6 +39,8 @@ pub struct Config {
     /// Word lists: files or folders beside the embedded ones.
     pub wordlists: WordlistsConfig,
     pub route: Vec<RouteConfig>,
+    /// What no policy may be laxer than.
+    pub floor: FloorConfig,
     pub policy: BTreeMap<String, PolicyConfig>,
 }
 
@@ -56,6 +58,7 @@ impl Default for Config {
             api: ApiConfig::default(),
             wordlists: WordlistsConfig::default(),
             route: Vec::new(),
+            floor: FloorConfig::default(),
             policy: BTreeMap::new(),
         }
     }
@@ -313,6 +316,8 @@ pub struct RouteConfig {
     pub protocol: String,
     pub mode: Mode,
     pub policy: String,
+    /// The policies of single channels, by the channel's name; the others have the route's.
+    pub channels: BTreeMap<String, String>,
     /// Origins that browsers may come from; `*` lets the upstream decide.
     pub origins: Vec<String>,
     /// Plain HTTP below the path.
@@ -341,6 +346,7 @@ impl Default for RouteConfig {
             protocol: "generic".into(),
             mode: Mode::Inline,
             policy: "standard".into(),
+            channels: BTreeMap::new(),
             origins: vec!["*".into()],
             http: HttpMode::Block,
             blocked_paths: Vec::new(),
@@ -370,6 +376,15 @@ pub enum Mode {
     Inline,
     /// Chat server to one screen: keeps it off this screen.
     Egress,
+}
+
+impl Mode {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Mode::Inline => "inline",
+            Mode::Egress => "egress",
+        }
+    }
 }
 
 /// What becomes of plain HTTP requests on a route's path.

@@ -2,12 +2,15 @@
 
 use std::ops::Range;
 
-use crate::message::{Canonical, Finding, Hit, Message, Recent, Score, Verdict};
+use crate::message::{Canonical, Finding, Grounds, Hit, Message, Recent, Score, Verdict};
 
 mod art;
-mod emotes;
+mod conditions;
 mod doxxing;
+mod emotes;
 mod flood;
+mod floor;
+mod fold;
 mod heard;
 mod links;
 mod policy;
@@ -16,10 +19,13 @@ mod quoted;
 mod reach;
 mod scores;
 mod shape;
+mod shares;
 mod terms;
 mod time_out;
 
 pub use doxxing::{Personal, SecretError, SecretKey, Secrets, armed_line};
+pub use floor::without_effect;
+use floor::{Table, asks};
 pub use heard::Heard;
 pub use links::would_spend_permit;
 pub use policy::{CategoryPolicy, Policy};
@@ -62,32 +68,42 @@ pub fn findings(policy: &Policy, seen: &Seen, score: &Score) -> Vec<Finding> {
     let heard = Heard::new(policy, score);
     let mut found = Vec::new();
     for rule in RULES {
-        rule.find(policy, seen, &heard, &mut found);
+        run(*rule, policy, seen, &heard, &mut found);
     }
     found
 }
 
-/// The most severe action over all findings that act.
-///
-/// An exempt sender's message passes, unless the sender is timed out: see [`Policy::exempts`].
-pub fn verdict(policy: &Policy, seen: &Seen, findings: &[Finding], _score: &Score) -> Verdict {
-    let exempt = policy.exempts(&seen.message.sender);
-    let acting = findings.iter().filter(|f| !f.shadow && (!exempt || f.rule == time_out::TIME_OUT));
-    acting.map(|finding| action(policy, finding, findings)).max().unwrap_or(Verdict::Pass)
+/// What one rule finds, in shadow where the rule is not enforced for this sender.
+fn run(rule: &dyn Rule, policy: &Policy, seen: &Seen, heard: &Heard, found: &mut Vec<Finding>) {
+    let before = found.len();
+    rule.find(policy, seen, heard, found);
+    policy.mute(rule.name(), seen, &mut found[before..]);
 }
 
-/// What one finding asks for.
-fn action(policy: &Policy, finding: &Finding, all: &[Finding]) -> Verdict {
-    match finding.rule.as_str() {
-        time_out::TIME_OUT => return Verdict::Drop,
-        scores::LATE => return Verdict::Hold,
-        _ => {}
-    }
-    let covered = || {
-        let mut others = all.iter().filter(|other| other.category == finding.category);
-        others.any(|other| masked(policy, other).is_some())
-    };
-    placed(policy.asks(finding), finding.span.is_some() || covered())
+/// What was decided of a message.
+#[derive(Clone, Debug)]
+pub struct Ruling {
+    pub verdict: Verdict,
+    /// Those of the rules, and then those of the policy's conditions.
+    pub findings: Vec<Finding>,
+    /// The spans that a mask covers: sorted, disjoint, on character boundaries.
+    pub mask: Vec<Range<usize>>,
+    pub grounds: Grounds,
+}
+
+/// Judges a message whose score is known, or known not to come.
+///
+/// The most severe action over all findings that act; then the policy's conditions, each of which
+/// may raise or lower it, the last having the word; then the floor, below which nothing goes. An
+/// exempt sender's message passes, unless the sender is timed out or the floor exempts nobody: see
+/// [`Policy::exempts`].
+pub fn judge(policy: &Policy, seen: &Seen, score: &Score) -> Ruling {
+    fold::fold(policy, seen, findings(policy, seen, score), score)
+}
+
+/// The verdict alone, of findings that were made before.
+pub fn verdict(policy: &Policy, seen: &Seen, findings: &[Finding], score: &Score) -> Verdict {
+    fold::fold(policy, seen, findings.to_vec(), score).verdict
 }
 
 /// A mask needs a place. The whole message is meant without one, and a message of stars says
@@ -103,7 +119,10 @@ fn placed(action: Verdict, has_place: bool) -> Verdict {
 /// The spans that a mask covers: those of findings whose category masks or worse at their
 /// severity, merged, sorted, disjoint, on character boundaries.
 pub fn mask(policy: &Policy, findings: &[Finding]) -> Vec<Range<usize>> {
-    let mut spans: Vec<_> = findings.iter().filter_map(|f| masked(policy, f)).collect();
+    merged(findings.iter().filter_map(|finding| masked(&policy.table, finding)).collect())
+}
+
+fn merged(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
     spans.sort_by_key(|span| (span.start, span.end));
     let mut merged: Vec<Range<usize>> = Vec::with_capacity(spans.len());
     for span in spans {
@@ -116,7 +135,7 @@ pub fn mask(policy: &Policy, findings: &[Finding]) -> Vec<Range<usize>> {
     merged
 }
 
-fn masked(policy: &Policy, finding: &Finding) -> Option<Range<usize>> {
-    let acts = !finding.shadow && policy.asks(finding) >= Verdict::Mask;
+fn masked(table: &Table, finding: &Finding) -> Option<Range<usize>> {
+    let acts = !finding.shadow && asks(table, finding.category, finding.severity) >= Verdict::Mask;
     finding.span.clone().filter(|span| acts && !span.is_empty())
 }

@@ -47,6 +47,12 @@ pub struct Hold {
     /// What is written when it is released.
     pub frame: StoredFrame,
     pub rules: String,
+    /// What had the last word, for moderators: `policy mine, hate 3`.
+    #[serde(default)]
+    pub decided_by: String,
+    /// The rule that its sender is told.
+    #[serde(default)]
+    pub rule: String,
     pub held_ms: u64,
     pub expires_ms: u64,
     pub on_expiry: OnExpiry,

@@ -4,9 +4,13 @@ use std::{fmt, ops::Range, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+pub mod explain;
+mod grounds;
 mod score;
 mod tongue;
 
+pub use explain::Depth;
+pub use grounds::{Grounds, Share, Word};
 pub use score::{Head, ModelCard, Score, Scored, Scores};
 pub use tongue::{Tongue, Tongues, unknown_tongue};
 
@@ -43,6 +47,16 @@ pub enum Role {
     Moderator,
     Vip,
     Subscriber,
+}
+
+impl Role {
+    pub const ALL: [Role; 4] = [Role::Broadcaster, Role::Moderator, Role::Vip, Role::Subscriber];
+    /// Their names, in the same order.
+    pub const NAMES: [&'static str; 4] = ["broadcaster", "moderator", "vip", "subscriber"];
+
+    pub const fn name(self) -> &'static str {
+        Role::NAMES[self as usize]
+    }
 }
 
 /// The readings of one text in which terms are looked for, most literal first.
@@ -268,13 +282,8 @@ pub struct Judgement {
     pub mask: Vec<Range<usize>>,
     /// The version of the ruleset that judged.
     pub rules: Arc<str>,
-}
-
-impl Judgement {
-    /// The finding that weighs most: the one the sender is told.
-    pub fn main_finding(&self) -> Option<&Finding> {
-        self.findings.iter().filter(|f| !f.shadow).max_by_key(|f| f.severity)
-    }
+    /// What had the last word.
+    pub grounds: Grounds,
 }
 
 /// What is to become of one unit.

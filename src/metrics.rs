@@ -32,6 +32,8 @@ pub struct Metrics {
     model_loads: Family<Labels, Counter>,
     /// By `result`: `ok`, `refused`.
     reloads: Family<Labels, Counter>,
+    /// By `rule`: conditions of policies that could not be evaluated, and so did not apply.
+    conditions_failed: Family<Labels, Counter>,
     /// By `result`: `ok`, `refused`.
     logins: Family<Labels, Counter>,
     pub connections: Gauge,
@@ -69,6 +71,7 @@ impl Metrics {
             scores: Family::default(),
             model_loads: Family::default(),
             reloads: Family::default(),
+            conditions_failed: Family::default(),
             logins: Family::default(),
             connections: Gauge::default(),
             held: Gauge::default(),
@@ -98,6 +101,8 @@ impl Metrics {
         r.register("score_queue", "Messages waiting for the model", self.score_queue.clone());
         r.register("score_batch", "Texts in one batch for the model", self.score_batch.clone());
         r.register("reloads", "Attempts to load new rules", self.reloads.clone());
+        let failed = self.conditions_failed.clone();
+        r.register("conditions_failed", "Conditions that could not be told", failed);
         r.register("logins", "Logins at the console", self.logins.clone());
         r.register("connections", "Proxied connections now", self.connections.clone());
         r.register("held", "Messages held now", self.held.clone());
@@ -126,6 +131,10 @@ impl Metrics {
     pub fn finding(&self, rule: &str, category: &'static str) {
         let labels = vec![("rule", rule.to_owned()), ("category", category.to_owned())];
         self.findings.get_or_create(&labels).inc();
+    }
+
+    pub fn condition_failed(&self, rule: &str) {
+        self.conditions_failed.get_or_create(&vec![("rule", rule.to_owned())]).inc();
     }
 
     pub fn discard(&self, reason: &'static str) {

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 
 use crate::{
     decide,
-    decide::Seen,
+    decide::{Ruling, Seen},
     history::History,
     message::{Canonical, Judgement, Message, Score, ViewKind},
     normalize::normalize,
@@ -26,7 +26,7 @@ impl Pipeline {
     /// The one judgement of a message. It cannot fail, and waits for nothing but the score.
     pub async fn judge(&self, message: &Message) -> Judgement {
         let rules = self.rules.load_full();
-        let policy = rules.policy(&message.route);
+        let policy = rules.policy(&message.route, &message.channel);
         let text = normalize(&message.text);
         let mut recent = self.history.note(message, &text, policy.flood.window_ms);
         recent.link_permitted = self.history.has_permit(message)
@@ -39,10 +39,8 @@ impl Pipeline {
             true => self.scorer.score(&message.text, undisguised(&text)).await,
             false => self.scorer.skip(),
         };
-        let findings = decide::findings(policy, &seen, &score);
-        let verdict = decide::verdict(policy, &seen, &findings, &score);
-        let mask = decide::mask(policy, &findings);
-        Judgement { verdict, findings, score, needed, mask, rules: rules.version.clone() }
+        let Ruling { verdict, findings, mask, grounds } = decide::judge(policy, &seen, &score);
+        Judgement { verdict, findings, score, needed, mask, rules: rules.version.clone(), grounds }
     }
 
     /// The score of a text that the policy had no use for, for whoever asks for it all the same.

@@ -129,6 +129,11 @@ fn only(units: usize, index: usize) -> Vec<Fate> {
 /// A route's protocol with its settings compiled, shared by the route's connections.
 pub trait Dialect: Send + Sync {
     fn open(&self, seat: Seat) -> Box<dyn Protocol>;
+
+    /// A channel's name as its messages carry it, however somebody wrote it.
+    fn channel(&self, written: &str) -> String {
+        written.to_owned()
+    }
 }
 
 /// Compiles a route's settings; the error says what is wrong with them.

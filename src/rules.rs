@@ -1,12 +1,16 @@
 //! Compiles settings and word lists into one ruleset, off the path.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use sha2::{Digest, Sha256};
 
 use crate::{
-    config::Config,
+    config::{Config, RouteConfig},
     decide::Policy,
+    protocol::{self, Dialect},
     scan::{
         Scanner,
         wordlist::{self, Wordlist},
@@ -29,8 +33,8 @@ pub struct Ruleset {
     pub version: Arc<str>,
     pub scanner: Scanner,
     pub policies: HashMap<String, Arc<Policy>>,
-    /// The policy of each route, by the route's name.
-    pub routes: HashMap<Arc<str>, Arc<Policy>>,
+    /// The policies of each route, by the route's name.
+    routes: HashMap<Arc<str>, RoutePolicies>,
     pub fallback: Arc<Policy>,
 }
 
@@ -52,16 +56,14 @@ impl Ruleset {
                 HashMap::new()
             }
         };
+        known_lists(&policies, &lists, &mut errors);
         let mut routes = HashMap::new();
-        for route in &config.route {
-            match policies.get(&route.policy) {
-                Some(policy) => drop(routes.insert(Arc::from(route.name()), policy.clone())),
-                // Without any policy the cause has been named already.
-                None if policies.is_empty() => {}
-                None => {
-                    let (name, policy) = (route.name(), &route.policy);
-                    errors.push(format!("route {name:?}: there is no policy {policy:?}"));
-                }
+        let mut of_modes = OfModes::default();
+        // Without any policy the cause has been named already.
+        for route in config.route.iter().filter(|_| !policies.is_empty()) {
+            match RoutePolicies::of(route, &policies, &mut of_modes) {
+                Ok(own) => drop(routes.insert(Arc::from(route.name()), own)),
+                Err(causes) => errors.extend(causes),
             }
         }
         let scanner = Scanner::build(&lists).map_err(|cause| errors.push(cause)).ok();
@@ -74,8 +76,86 @@ impl Ruleset {
         }
     }
 
-    pub fn policy(&self, route: &str) -> &Arc<Policy> {
-        self.routes.get(route).unwrap_or(&self.fallback)
+    /// The policy of a channel of a route.
+    pub fn policy(&self, route: &str, channel: &str) -> &Arc<Policy> {
+        self.routes.get(route).map_or(&self.fallback, |route| route.policy(channel))
+    }
+}
+
+/// The policies of one route.
+struct RoutePolicies {
+    own: Arc<Policy>,
+    /// Those of channels that have one of their own, by name as messages carry it.
+    channels: HashMap<String, Arc<Policy>>,
+    dialect: Option<Arc<dyn Dialect>>,
+}
+
+/// Policies that know the mode of their route, each made once: a route may have many channels.
+type OfModes = HashMap<(String, &'static str), Arc<Policy>>;
+
+impl RoutePolicies {
+    fn of(
+        route: &RouteConfig,
+        policies: &HashMap<String, Arc<Policy>>,
+        of_modes: &mut OfModes,
+    ) -> Result<RoutePolicies, Vec<String>> {
+        let (name, mode) = (route.name(), route.mode.name());
+        let mut errors = Vec::new();
+        let mut find = |policy: &String| match policies.get(policy) {
+            Some(found) => {
+                let own = of_modes.entry((policy.clone(), mode));
+                let own = own.or_insert_with(|| Arc::new(found.in_mode(mode)));
+                Ok(own.clone())
+            }
+            None => Err(format!("route {name:?}: there is no policy {policy:?}")),
+        };
+        // What is wrong with a protocol is said where routes are opened.
+        let dialect = protocol::dialect(route).ok();
+        let mut channels = HashMap::new();
+        for (written, policy) in &route.channels {
+            let channel = dialect.as_ref().map_or_else(|| written.clone(), |d| d.channel(written));
+            match find(policy) {
+                Ok(policy) => {
+                    if channels.insert(channel, policy).is_some() {
+                        let cause = format!("channel {written:?} is named twice");
+                        errors.push(format!("route {name:?}: {cause}"));
+                    }
+                }
+                Err(cause) => errors.push(cause),
+            }
+        }
+        match find(&route.policy) {
+            Ok(own) if errors.is_empty() => Ok(RoutePolicies { own, channels, dialect }),
+            Ok(_) => Err(errors),
+            Err(cause) => Err([errors, vec![cause]].concat()),
+        }
+    }
+
+    fn policy(&self, channel: &str) -> &Arc<Policy> {
+        if self.channels.is_empty() {
+            return &self.own;
+        }
+        let own = self.channels.get(channel).or_else(|| {
+            // Messages carry the name as the protocol has it; whoever asks by HTTP may not.
+            self.channels.get(&self.dialect.as_ref()?.channel(channel))
+        });
+        own.unwrap_or(&self.own)
+    }
+}
+
+/// Names the word lists that policies speak of and that do not exist.
+fn known_lists(
+    policies: &HashMap<String, Arc<Policy>>,
+    lists: &[Wordlist],
+    errors: &mut Vec<String>,
+) {
+    for (name, policy) in policies {
+        for list in policy.shares.lists().filter(|own| lists.iter().all(|l| *l.name != **own)) {
+            let names: BTreeSet<&str> = lists.iter().map(|list| &*list.name).take(40).collect();
+            let known = names.into_iter().collect::<Vec<_>>().join(", ");
+            let cause = format!("there is no word list {list:?} (there are {known})");
+            errors.push(format!("policy.{name}.rules.term:{list}: {cause}"));
+        }
     }
 }
 
@@ -102,10 +182,11 @@ fn version(config: &Config, lists: &[Wordlist]) -> String {
     };
     part(env!("CARGO_PKG_VERSION"));
     // Debug output of maps that are sorted and values that are plain is the same everywhere.
-    part(&format!("{:?}", config.policy));
+    part(&format!("{:?} {:?}", config.policy, config.floor));
     for route in &config.route {
         part(route.name());
         part(&route.policy);
+        part(&format!("{:?}", route.channels));
     }
     for list in lists {
         part(&list.name);

@@ -287,22 +287,22 @@ impl Session {
 
     /// Whether policy lets these wait until the sender's held message has met its end.
     fn must_wait(&self, units: &[Unit]) -> bool {
+        let waits = |channel: &String| self.while_held(channel) == WhileHeld::Wait;
         let held = |unit: &Unit| self.held.contains(&unit.message.channel);
-        !self.held.is_empty() && self.while_held() == WhileHeld::Wait && units.iter().any(held)
+        units.iter().any(|unit| held(unit) && waits(&unit.message.channel))
     }
 
-    fn while_held(&self) -> WhileHeld {
-        self.gate.pipeline.rules.load().policy(&self.route.name).while_held
+    fn while_held(&self, channel: &str) -> WhileHeld {
+        self.gate.pipeline.rules.load().policy(&self.route.name, channel).while_held
     }
 
     fn judge(&mut self, frame: Frame, units: Vec<Unit>, leaving: bool) -> Option<End> {
-        let holds_on = match self.while_held() {
+        let holds_on = |channel: &&String| match self.while_held(channel) {
             WhileHeld::Pass => false,
             WhileHeld::Wait => leaving,
             WhileHeld::Hold => true,
         };
-        let channels =
-            if holds_on && !self.held.is_empty() { self.held.clone() } else { Vec::new() };
+        let channels = self.held.iter().filter(holds_on).cloned().collect();
         let alone = (0..units.len()).map(|index| self.alone(&frame, &units, index)).collect();
         let by = settle::By {
             live: self.berth.live,

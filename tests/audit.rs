@@ -44,6 +44,7 @@ fn record(id: &str, at_ms: u64) -> Record {
         event: Event::Judged(Verdict::Drop),
         findings: Vec::new(),
         rules: "v1".into(),
+        decided_by: String::new(),
         text_sha256: String::new(),
     }
 }

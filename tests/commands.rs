@@ -279,6 +279,57 @@ fn the_policys_language_decides_for_a_word_alone() {
 }
 
 #[test]
+fn channels_have_their_policies_and_answers_say_why() {
+    let folder = Folder::new("why");
+    let text = "[[route]]\nname = \"irc\"\nupstream = \"ws://h\"\nprotocol = \"irc\"\n\
+                [route.channels]\n\"#Ana\" = \"mine\"\n[floor.spam]\naction = [\"pass\", \
+                \"hold\", \"hold\", \"drop\"]\n[policy.mine]\npreset = \"off\"\n";
+    let path = folder.file("why.toml", text);
+    let path = path.to_str().unwrap();
+    let line = |channel: &str| {
+        format!("{{\"text\":\"hello\",\"user\":\"una\",\"channel\":\"{channel}\",\"ts\":1}}\n")
+            .repeat(4)
+    };
+    let args = ["judge", "--jsonl", "--no-model", "--config", path];
+    for (channel, verdict, word) in
+        [("#ana", "hold", "the floor, spam at severity 2"), ("#ben", "drop", "spam at severity 2")]
+    {
+        let answer = &answers(&run(&args, line(channel).as_bytes()))[3];
+        assert_eq!((&answer["verdict"], answer.get("explanation")), (&verdict.into(), None));
+        let all = [&args[..], &["--explain"]].concat();
+        let why = answers(&run(&all, line(channel).as_bytes()))[3]["explanation"].clone();
+        assert!(why["sender"].as_str().unwrap().ends_with("Rule: spam."), "{why}");
+        assert!(why["moderator"].as_str().unwrap().contains(word), "{why}");
+        assert!(why["auditor"].as_str().unwrap().contains("model -; exempt: no"), "{why}");
+    }
+    let french = [&args[..], &["--explain", "fr"]].concat();
+    let why = answers(&run(&french, line("#ben").as_bytes()))[3]["explanation"].clone();
+    assert_eq!(why["sender"], "Votre message n’a pas été envoyé. Règle\u{a0}: spam.");
+}
+
+#[test]
+fn check_config_says_what_has_no_effect() {
+    let folder = Folder::new("floor");
+    let text = "[floor.hate]\naction = [\"pass\", \"hold\", \"hold\", \"drop\"]\n\
+                [policy.mine.hate]\naction = [\"pass\", \"mask\", \"hold\", \"drop\"]\n";
+    let path = folder.file("floor.toml", text);
+    let output = run(&["check-config", path.to_str().unwrap()], b"");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let expected = "floor.toml:4: policy.mine.hate.action: is milder than the floor at severity 2";
+    assert!(said.starts_with("warning: ") && said.contains(expected), "{said}");
+    let slip = text.to_owned()
+        + "[policy.mine.rules]\nflod = 1\n[[policy.mine.when]]\nif = \"sendr\"\n\
+                  then = \"hold\"\nrule = \"r\"\n";
+    let path = folder.file("slip.toml", &slip);
+    let output = run(&["check-config", path.to_str().unwrap()], b"");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("slip.toml:6: policy.mine.rules.flod: there is no rule"), "{said}");
+    assert!(said.contains("slip.toml:8: policy.mine.when[0].if: 1:1: there is no"), "{said}");
+}
+
+#[test]
 fn each_answer_comes_before_the_next_line_is_needed() {
     let mut child = start(&["judge"]);
     let mut stdin = child.stdin.take().unwrap();

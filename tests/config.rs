@@ -3,11 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 use tidegate::config::{
-    CategoryConfig, Config, DEFAULT_FILE, IdentityConfig, IdentitySource, JsonConfig, LinksConfig,
-    OnExpiry, OnLate, PolicyConfig, Problem, RouteConfig, ServiceConfig, ShapeConfig, Unjudged,
-    WhileHeld, line_of,
+    CategoryConfig, Config, DEFAULT_FILE, Enforce, FloorCategory, FloorConfig, IdentityConfig,
+    IdentitySource, JsonConfig, LinksConfig, OnExpiry, OnLate, PolicyConfig, Problem, RouteConfig,
+    ServiceConfig, ShapeConfig, Unjudged, WhenConfig, WhileHeld, line_of,
 };
-use tidegate::message::{Head, Verdict};
+use tidegate::decide::Policy;
+use tidegate::message::{Category, Head, Verdict};
 
 #[test]
 fn default_file_is_the_default() {
@@ -32,10 +33,11 @@ fn examples_of_the_default_file_load() {
     let config = Config::parse(&uncommented(), "examples").expect("the examples are valid");
     assert_eq!(config.route.len(), 1);
     assert_eq!(config.policy.len(), 1);
+    assert_eq!(Policy::problems(&config), []);
 }
 
-#[test]
-fn default_file_names_every_key() {
+/// A policy that says everything.
+fn whole_policy() -> PolicyConfig {
     let category = || {
         Some(CategoryConfig {
             action: Some([Verdict::Pass; 4]),
@@ -44,7 +46,7 @@ fn default_file_names_every_key() {
             shadow: Some(false),
         })
     };
-    let policy = PolicyConfig {
+    PolicyConfig {
         preset: Some("standard".into()),
         language: serde_json::from_str("[\"en\"]").ok(),
         while_held: Some(WhileHeld::Pass),
@@ -66,6 +68,15 @@ fn default_file_names_every_key() {
         personal: Some(Default::default()),
         heads: Some([(Head::Toxic, 0.5)].into()),
         harmless: Some(0.1),
+        rules: Some([("flood".to_owned(), Enforce::Shadow)].into()),
+        when: Some(vec![WhenConfig {
+            condition: "true".into(),
+            then: Verdict::Hold,
+            rule: "r".into(),
+            why: "w".into(),
+            mode: Enforce::Always,
+            category: Some(Category::Spam),
+        }]),
         threat: category(),
         hate: category(),
         harassment: category(),
@@ -77,7 +88,11 @@ fn default_file_names_every_key() {
         spam: category(),
         link: category(),
         impersonation: category(),
-    };
+    }
+}
+
+#[test]
+fn default_file_names_every_key() {
     let route = RouteConfig {
         identity: Some(IdentityConfig { from: IdentitySource::Header, name: "X".into() }),
         service: Some(ServiceConfig {
@@ -87,8 +102,21 @@ fn default_file_names_every_key() {
         json: Some(JsonConfig::default()),
         ..Default::default()
     };
-    let mut config = Config { route: vec![route], ..Default::default() };
-    config.policy.insert("mine".into(), policy);
+    let floor = FloorConfig {
+        on_late: Some(OnLate::Hold),
+        when_full: Some(Unjudged::Drop),
+        heads: Some([(Head::Toxic, 0.5)].into()),
+        harmless: Some(0.1),
+        hate: Some(FloorCategory {
+            action: Some([Verdict::Hold; 4]),
+            threshold: Some(0.5),
+            exempts: Some(false),
+            on_expiry: Some(OnExpiry::Release),
+        }),
+        ..Default::default()
+    };
+    let mut config = Config { route: vec![route], floor, ..Default::default() };
+    config.policy.insert("mine".into(), whole_policy());
     config.listen.tls_cert = Some("c".into());
     config.listen.tls_key = Some("k".into());
     let whole = toml::Value::try_from(&config).unwrap();

@@ -95,6 +95,7 @@ async fn each_verdict_does_what_it_says() {
     let rows = stage.moderator("ana").await.queue().await;
     assert_eq!(rows[0]["text"], "i will snarfle");
     assert_eq!(rows[0]["findings"][0]["span"], serde_json::json!({ "start": 7, "end": 14 }));
+    assert_eq!(rows[0]["decided_by"], "policy standard, threat 3");
     stage.running.stop().await;
 }
 

@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use tidegate::{
     config::Config,
     history::History,
-    message::{Message, Sender, Verdict},
+    message::{Category, Message, Sender, Severity, Verdict},
     metrics::Metrics,
     pipeline::Pipeline,
     rules::{Outcome, Reloader, Ruleset, reload_on_change},
@@ -221,6 +221,16 @@ async fn a_running_route_keeps_a_policy() {
     w.setup.settings(&route("a", "strict"));
     assert_eq!(w.look().await, Outcome::Loaded);
     assert_eq!(verdict(&w.rules, "a", "blorp").await, Verdict::Drop);
+    // So are its channels' and the floor.
+    let more = "[route.channels]\nlobby = \"mine\"\n[policy.mine]\npreset = \"off\"\n\
+                [floor.hate]\naction = [\"mask\", \"mask\", \"mask\", \"mask\"]\n";
+    w.setup.settings(&(route("a", "strict") + more));
+    assert_eq!(w.look().await, Outcome::Loaded);
+    let rules = w.rules.load();
+    let lobby = rules.policy("a", "lobby");
+    let severity = Severity::new(1).unwrap();
+    assert_eq!((&*lobby.name, lobby.action(Category::Hate, severity)), ("mine", Verdict::Mask));
+    assert_eq!(&*rules.policy("a", "elsewhere").name, "strict");
 }
 
 /// Time is paused: it jumps to the next look as soon as nothing else is to be done.

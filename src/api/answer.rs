@@ -10,7 +10,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    message::{Category, Finding, Judgement, Message, Score, Scored, Severity, Verdict},
+    message::{
+        Category, Depth, Finding, Judgement, Language, Message, Score, Scored, Severity, Verdict,
+    },
     pipeline::Pipeline,
 };
 
@@ -25,6 +27,27 @@ pub struct Answer {
     pub scores: BTreeMap<String, f32>,
     /// In the pipeline alone, to a tenth: a judgement takes a few microseconds.
     pub elapsed_us: f64,
+    /// Why, at three depths; where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
+}
+
+/// What a sender, a moderator and an auditor are told.
+#[derive(Clone, Debug, Serialize)]
+pub struct Explanation {
+    pub sender: String,
+    pub moderator: String,
+    pub auditor: String,
+}
+
+impl Explanation {
+    fn of(judgement: &Judgement, language: Language) -> Explanation {
+        Explanation {
+            sender: judgement.explain(Depth::Sender, language),
+            moderator: judgement.explain(Depth::Moderator, language),
+            auditor: judgement.explain(Depth::Auditor, language),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -46,25 +69,36 @@ pub struct AnswerFinding {
 /// Judges as the proxy would, then asks for the score where the policy had no use for it.
 ///
 /// A sender without an id leaves no trace in history.
-pub async fn judge(pipeline: &Pipeline, message: &Message, id: Value) -> Answer {
+pub async fn judge(
+    pipeline: &Pipeline,
+    message: &Message,
+    id: Value,
+    explain: Option<Language>,
+) -> Answer {
     let started = Instant::now();
     let mut judgement = pipeline.judge(message).await;
     let took = started.elapsed();
     if judgement.score == Score::Skipped && pipeline.scorer.available() {
         judgement.score = pipeline.score(&message.text).await;
     }
-    Answer::of(id, judgement, took)
+    Answer::of(id, judgement, took, explain)
 }
 
 impl Answer {
-    pub fn of(id: Value, judgement: Judgement, took: Duration) -> Answer {
+    pub fn of(
+        id: Value,
+        judgement: Judgement,
+        took: Duration,
+        explain: Option<Language>,
+    ) -> Answer {
+        let explanation = explain.map(|language| Explanation::of(&judgement, language));
         let scores = match &judgement.score {
             Score::Known(scores) => scores.all().map(|(head, p)| (head.to_string(), p)).collect(),
             Score::Late | Score::Skipped => BTreeMap::new(),
         };
         let findings = judgement.findings.into_iter().map(AnswerFinding::of).collect();
         let elapsed_us = (took.as_nanos() / 100) as f64 / 10.0;
-        Answer { id, verdict: judgement.verdict, findings, scores, elapsed_us }
+        Answer { id, verdict: judgement.verdict, findings, scores, elapsed_us, explanation }
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 use super::Failure;
 use crate::{
     config::{self, Config, DEFAULT_FILE, Problem},
+    decide::{self, Policy},
     protocol::{self, PROTOCOLS},
     rules::{self, Ruleset},
     score,
@@ -40,6 +41,9 @@ pub fn check(path: &Path) -> Result<(), Failure> {
         return Err(Failure::Refused(wrong));
     }
     // Said on standard error, like what is wrong; the exit code is the answer.
+    warnings(path).iter().for_each(|warning| {
+        let _ = writeln!(io::stderr(), "warning: {warning}");
+    });
     let _ = writeln!(io::stderr(), "{}: good", path.display());
     Ok(())
 }
@@ -62,13 +66,33 @@ fn examine(path: &Path) -> (Option<Config>, Vec<String>) {
         Err(cause) => return (None, vec![format!("{file}: {cause}")]),
     };
     let (config, mut problems) = Config::examine(&text, &file);
-    let of = |config: &Config| [protocols(config), tls(config), runtime(config)].concat();
+    let of = |config: &Config| {
+        [protocols(config), tls(config), runtime(config), Policy::problems(config)].concat()
+    };
     for (key, cause) in config.iter().flat_map(of) {
         let line = config::line_of(&text, &key);
         problems.push(Problem { file: file.clone(), line, key, cause });
     }
     problems.sort_by_key(|problem| problem.line);
     (config, problems.iter().map(ToString::to_string).collect())
+}
+
+/// What is sound and has no effect: keys of policies that ask for less than the floor.
+fn warnings(path: &Path) -> Vec<String> {
+    let Ok(text) = config::read_bounded(path) else { return Vec::new() };
+    let file = path.display().to_string();
+    let (config, _) = Config::examine(&text, &file);
+    let found = config.iter().flat_map(decide::without_effect);
+    let mut problems: Vec<Problem> = found
+        .map(|(key, cause)| Problem {
+            file: file.clone(),
+            line: config::line_of(&text, &key),
+            key,
+            cause,
+        })
+        .collect();
+    problems.sort_by_key(|problem| problem.line);
+    problems.iter().map(ToString::to_string).collect()
 }
 
 /// What the routes' protocols say of their settings, by key.

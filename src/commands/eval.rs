@@ -130,7 +130,7 @@ pub fn measure(
     if tally.bad == tally.lines {
         return Err(Failure::No("no labelled row".to_owned()));
     }
-    let policy = pipeline.rules.load().policy(route).name.clone();
+    let policy = pipeline.rules.load().policy(route, "").name.clone();
     Ok(tally.report(&policy))
 }
 

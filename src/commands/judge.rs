@@ -15,7 +15,7 @@ use super::Failure;
 use crate::{
     api::answer::Answer,
     config::Config,
-    message::{Message, Score, Sender},
+    message::{Language, Message, Score, Sender},
     pipeline::Pipeline,
 };
 
@@ -38,6 +38,18 @@ pub struct JudgeArgs {
     /// The route whose policy judges [default: the first one]
     #[arg(long, value_name = "NAME", requires = "config")]
     pub route: Option<String>,
+    /// Say why, to sender, moderator and auditor: en or fr
+    #[arg(long, value_name = "LANGUAGE", num_args = 0..=1, default_missing_value = "en")]
+    #[arg(value_parser = language)]
+    pub explain: Option<Language>,
+}
+
+fn language(name: &str) -> Result<Language, String> {
+    match name {
+        "en" => Ok(Language::En),
+        "fr" => Ok(Language::Fr),
+        _ => Err("neither en nor fr".to_owned()),
+    }
 }
 
 /// # Errors
@@ -61,6 +73,7 @@ struct Judge {
     runtime: tokio::runtime::Runtime,
     route: Arc<str>,
     jsonl: bool,
+    explain: Option<Language>,
     /// The time of the last line, in Unix milliseconds.
     clock_ms: u64,
 }
@@ -99,6 +112,7 @@ impl Judge {
             runtime: super::one_thread()?,
             route: route.into(),
             jsonl: args.jsonl,
+            explain: args.explain,
             clock_ms: 0,
         })
     }
@@ -168,7 +182,7 @@ impl Judge {
             // Every text is scored, also where the policy did not need it.
             judgement.score = self.runtime.block_on(self.pipeline.score(&message.text));
         }
-        let answer = Answer::of(id.clone(), judgement, took);
+        let answer = Answer::of(id.clone(), judgement, took, self.explain);
         serde_json::to_writer(output, &answer)?;
         Ok(took)
     }

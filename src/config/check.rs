@@ -8,7 +8,9 @@ use std::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hyper::http::{HeaderName, HeaderValue, Uri};
 
-use super::{Config, Mode, PRESETS, PolicyConfig, RouteConfig, ServiceConfig};
+use super::{
+    Config, FloorConfig, Mode, PRESETS, PolicyConfig, RouteConfig, ServiceConfig, WhenConfig,
+};
 use crate::message::Category;
 
 /// A settings file beyond these is a mistake, and each is walked at every start and reload.
@@ -26,6 +28,13 @@ const SECRETS_MAX: u64 = 1_000;
 /// The protocols that read no `[route.json]`.
 const PLAIN_PROTOCOLS: [&str; 2] = ["text", "irc"];
 
+/// Channels of one route with a policy of their own.
+const CHANNELS_MAX: usize = 10_000;
+/// Each is evaluated for every message.
+const CONDITIONS_MAX: usize = 32;
+/// It stands in one row of the console.
+const WHY_BYTES_MAX: usize = 200;
+
 /// Names stand in metrics, logs and the console.
 const NAME_BYTES_MAX: usize = 64;
 
@@ -41,6 +50,7 @@ pub(super) fn check(config: &Config) -> Vec<(String, String)> {
         }
     }
     routes(config, &mut found);
+    floor(&config.floor, &mut found);
     policies(config, &mut found);
     found.0
 }
@@ -55,6 +65,12 @@ impl Found {
     fn within(&mut self, key: impl Into<String>, value: u64, range: RangeInclusive<u64>) {
         if !range.contains(&value) {
             self.add(key, format!("{value} is not within {} to {}", range.start(), range.end()));
+        }
+    }
+
+    fn share(&mut self, key: String, value: Option<f32>) {
+        if value.is_some_and(|value| !(0.0..=1.0).contains(&value)) {
+            self.add(key, "is not within 0 to 1");
         }
     }
 }
@@ -152,9 +168,20 @@ fn routes(config: &Config, found: &mut Found) {
             let cause = format!("{:?} is the name of route[{first}] already", route.name());
             found.add(key("name"), cause);
         }
-        if !PRESETS.contains(&route.policy.as_str()) && !config.policy.contains_key(&route.policy) {
-            let cause = format!("there is no policy {:?}{}", route.policy, known(config));
+        let missing = |policy: &str| {
+            let there = PRESETS.contains(&policy) || config.policy.contains_key(policy);
+            (!there).then(|| format!("there is no policy {policy:?}{}", known(config)))
+        };
+        if let Some(cause) = missing(&route.policy) {
             found.add(key("policy"), cause);
+        }
+        if route.channels.len() > CHANNELS_MAX {
+            found.add(key("channels"), format!("more than {CHANNELS_MAX} channels"));
+        }
+        for (channel, policy) in &route.channels {
+            let own = || key(&format!("channels.{channel}"));
+            let causes = name_cause(channel).into_iter().chain(missing(policy));
+            causes.for_each(|cause| found.add(own(), cause));
         }
         one_route(route, &key, found);
     }
@@ -349,11 +376,8 @@ fn one_policy(policy: &PolicyConfig, key: &dyn Fn(&str) -> String, found: &mut F
     if policy.emotes.as_ref().is_some_and(|emotes| emotes.len() > EMOTES_MAX) {
         found.add(key("emotes"), format!("more than {EMOTES_MAX} emotes"));
     }
-    let mut share = |part: &str, value: Option<f32>| {
-        if value.is_some_and(|value| !(0.0..=1.0).contains(&value)) {
-            found.add(key(part), "is not within 0 to 1");
-        }
-    };
+    conditions(policy.when.as_deref().unwrap_or_default(), key, found);
+    let mut share = |part: &str, value: Option<f32>| found.share(key(part), value);
     for category in Category::ALL {
         let own = policy.category(category).and_then(|category| category.threshold);
         share(&format!("{category}.threshold"), own);
@@ -364,4 +388,32 @@ fn one_policy(policy: &PolicyConfig, key: &dyn Fn(&str) -> String, found: &mut F
     share("harmless", policy.harmless);
     share("shape.caps_share", policy.shape.as_ref().map(|shape| shape.caps_share));
     share("shape.symbols_share", policy.shape.as_ref().map(|shape| shape.symbols_share));
+}
+
+fn floor(floor: &FloorConfig, found: &mut Found) {
+    for category in Category::ALL {
+        let own = floor.category(category).and_then(|category| category.threshold);
+        found.share(format!("floor.{category}.threshold"), own);
+    }
+    for (head, threshold) in floor.heads.iter().flatten() {
+        found.share(format!("floor.heads.{head}"), Some(*threshold));
+    }
+    found.share("floor.harmless".to_owned(), floor.harmless);
+}
+
+/// What the expressions say is checked where they are compiled.
+fn conditions(conditions: &[WhenConfig], key: &dyn Fn(&str) -> String, found: &mut Found) {
+    if conditions.len() > CONDITIONS_MAX {
+        found.add(key("when"), format!("more than {CONDITIONS_MAX} conditions"));
+    }
+    for (index, condition) in conditions.iter().enumerate() {
+        let part = |name: &str| key(&format!("when[{index}].{name}"));
+        if let Some(cause) = name_cause(&condition.rule) {
+            found.add(part("rule"), cause);
+        }
+        if condition.why.len() > WHY_BYTES_MAX || condition.why.chars().any(char::is_control) {
+            let cause = format!("is longer than {WHY_BYTES_MAX} bytes or not one line");
+            found.add(part("why"), cause);
+        }
+    }
 }

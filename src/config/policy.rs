@@ -7,6 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::Unjudged;
 use crate::message::{Category, Head, Role, Tongues, Verdict};
 
+mod floor;
+mod when;
+
+pub use floor::{FloorCategory, FloorConfig};
+pub use when::{Enforce, WhenConfig};
+
 /// What one policy does with what was found.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -38,6 +44,10 @@ pub struct PolicyConfig {
     pub heads: Option<BTreeMap<Head, f32>>,
     /// Below it in every hostile head, a message is harmless and a listed word in it one milder.
     pub harmless: Option<f32>,
+    /// How far single rules (`flood`, `model`) and word lists (`term:en/profanity`) are enforced.
+    pub rules: Option<BTreeMap<String, Enforce>>,
+    /// What the tables cannot say, in order.
+    pub when: Option<Vec<WhenConfig>>,
 
     pub threat: Option<CategoryConfig>,
     pub hate: Option<CategoryConfig>,

@@ -63,6 +63,7 @@ pub async fn permit(
         findings: Vec::new(),
         rules: pipeline.rules.load().version.to_string(),
         text_sha256: String::new(),
+        decided_by: String::new(),
     };
     console.doors.audit.record(record, None);
     Ok(Json(json!({ "now_ms": at_ms, "until_ms": until_ms })))

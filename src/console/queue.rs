@@ -121,6 +121,7 @@ impl Console {
             event: Event::TimedOut { until_ms, by: by.to_owned() },
             findings: Vec::new(),
             rules: hold.rules.clone(),
+            decided_by: String::new(),
             text_sha256: String::new(),
         };
         self.doors.audit.record(record, None);

@@ -63,6 +63,11 @@ impl Heard<'_> {
         Heard { state: State { at, harmless }, thresholds, ..none }
     }
 
+    /// From which score on a head counts; unknown without a score.
+    pub(super) fn threshold(&self, head: Head) -> Option<f32> {
+        self.thresholds[head as usize]
+    }
+
     /// What a head said, against the threshold at which it counts.
     pub(super) fn scored(&self, head: Head) -> Option<Scored> {
         self.against(head, self.thresholds[head as usize]?)

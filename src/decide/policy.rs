@@ -1,13 +1,19 @@
 //! Fills a policy's preset in and answers what it does with a finding.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     art::ART,
-    links::Links,
+    conditions::Condition,
     doxxing::Personal,
+    floor::{Floor, Table, asks},
+    links::Links,
     presets::{OFF, PRESETS, Preset},
     reach::Answers,
+    shares::Shares,
 };
 use crate::{
     config::{
@@ -23,7 +29,11 @@ const HOLD_MS: u64 = 300_000;
 /// A policy with its preset filled in.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    pub name: String,
+    pub name: Arc<str>,
+    /// Where its route stands in the path; `hook` without a route. Conditions may ask.
+    pub mode: &'static str,
+    /// It is the stricter form of a policy, in force while the shield is up. Conditions may ask.
+    pub shield: bool,
     /// Which of a model's thresholds apply where the policy has none of its own.
     pub preset: &'static str,
     /// What the channel speaks; empty where nobody said.
@@ -47,6 +57,14 @@ pub struct Policy {
     /// Below it in every hostile head, the model finds a message harmless; 0: it never does.
     pub harmless: f32,
     pub categories: BTreeMap<Category, CategoryPolicy>,
+    /// Rules and word lists that are not enforced for everybody.
+    pub shares: Shares,
+    pub(super) conditions: Vec<Condition>,
+    pub(super) floor: Floor,
+    /// The verdicts of all categories, the floor's among them.
+    pub(super) table: Table,
+    /// Where the floor alone is why they are so severe.
+    pub(super) raised: [[bool; 4]; Category::ALL.len()],
     /// What scores could do under everything above, gone through once.
     pub(super) answers: Answers,
 }
@@ -64,14 +82,16 @@ impl Policy {
     /// The policies of a configuration by name, the four presets among them under their own names.
     ///
     /// # Errors
-    /// Each policy whose preset does not exist.
+    /// Each policy whose preset does not exist, each rule that does not, and each condition that
+    /// cannot be evaluated.
     pub fn compile(config: &Config) -> Result<BTreeMap<String, Policy>, Vec<String>> {
-        let plain = PolicyConfig::default();
+        let (plain, floor) = (PolicyConfig::default(), Floor::of(&config.floor));
         let mut policies = BTreeMap::new();
         for preset in &PRESETS {
-            policies.insert(preset.name.to_owned(), fill(preset.name, preset, &plain));
+            policies.insert(preset.name.to_owned(), fill(preset.name, preset, &plain, &floor));
         }
-        let mut errors = Vec::new();
+        let said = |(key, cause)| format!("{key}: {cause}");
+        let mut errors: Vec<String> = Policy::problems(config).into_iter().map(said).collect();
         for (name, own) in &config.policy {
             let faults = own.links.iter().flat_map(Links::faults);
             errors.extend(faults.map(|(key, cause)| format!("policy.{name}.links.{key}: {cause}")));
@@ -79,59 +99,93 @@ impl Policy {
             let named = PRESETS.iter().find(|preset| preset.name == name).map(|preset| preset.name);
             let base = own.preset.as_deref().or(named).unwrap_or("standard");
             match PRESETS.iter().find(|preset| preset.name == base) {
-                Some(preset) => drop(policies.insert(name.clone(), fill(name, preset, own))),
+                Some(preset) => {
+                    policies.insert(name.clone(), fill(name, preset, own, &floor));
+                }
                 None => errors.push(format!("policy.{name}.preset: there is no preset {base:?}")),
             }
         }
         if errors.is_empty() { Ok(policies) } else { Err(errors) }
     }
 
+    /// The same for a route of this mode.
+    pub fn in_mode(&self, mode: &'static str) -> Policy {
+        Policy { mode, ..self.clone() }
+    }
+
+    /// Key and cause of everything wrong in policies that only the rules themselves can tell.
+    pub fn problems(config: &Config) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        for (name, own) in &config.policy {
+            let rules = own.rules.iter().flat_map(|rules| Shares::compile(rules).err());
+            found.extend(
+                rules.flatten().map(|(rule, cause)| (format!("policy.{name}.rules.{rule}"), cause)),
+            );
+            for (index, condition) in own.when.iter().flatten().enumerate() {
+                if let Err(cause) = Condition::compile(condition) {
+                    found.push((format!("policy.{name}.when[{index}].if"), cause));
+                }
+            }
+        }
+        found
+    }
+
     /// What becomes of a held message with these findings when nobody decides: `Release` only
-    /// where every acting category says so.
+    /// where every acting category says so, and the floor where it acts.
     pub fn on_expiry(&self, findings: &[Finding]) -> OnExpiry {
         let mut acting = findings
             .iter()
             .filter(|f| !f.shadow && self.asks(f) > Verdict::Pass)
-            .filter_map(|f| self.categories.get(&f.category))
             .peekable();
-        let released = acting.peek().is_some() && acting.all(|c| c.on_expiry == OnExpiry::Release);
+        let releases = |finding: &Finding| {
+            let own = self.categories.get(&finding.category);
+            own.is_some_and(|own| own.on_expiry == OnExpiry::Release)
+                && (!self.floor.acts_on(finding) || self.floor.releases(finding.category))
+        };
+        let released = acting.peek().is_some() && acting.all(releases);
         if released { OnExpiry::Release } else { OnExpiry::Drop }
     }
 
     /// The verdict that the policy's table has for a category at a severity.
     pub fn action(&self, category: Category, severity: Severity) -> Verdict {
-        let own = self.categories.get(&category);
-        own.map_or(Verdict::Pass, |own| own.action[usize::from(severity.level()) - 1])
+        asks(&self.table, category, severity)
     }
 
-    /// The verdict that a finding asks for, whatever its place in the text.
+    /// The verdict that a finding asks for, whatever its place in the text: by category and
+    /// severity, but for the rules that have a word of their own, which the floor still binds.
     pub fn asks(&self, finding: &Finding) -> Verdict {
-        match finding.rule.as_str() {
+        let own = match finding.rule.as_str() {
             // Nobody can list what a picture shows, and a flood of them is the flood rule's: it is
             // for a person to look at, which is not what becomes of other spam.
             ART => self.art,
-            _ => self.action(finding.category, finding.severity),
-        }
+            _ => return self.action(finding.category, finding.severity),
+        };
+        own.max(asks(&self.floor.action, finding.category, finding.severity))
     }
 
     /// The score from which a head counts as found; `None` where the model has no say in it.
     ///
     /// The policy's own word for the head is the strongest, then its word for the head's category,
-    /// then the model's for the preset.
+    /// then the model's for the preset; and none is above the floor's.
     pub fn threshold(&self, model: &ModelCard, head: Head) -> Option<f32> {
-        let threshold = self.own_threshold(head).or_else(|| model.threshold(self.preset, head));
+        let own = self.own_threshold(head).or_else(|| model.threshold(self.preset, head));
+        let least = self.floor.thresholds[head as usize];
+        let threshold = own.into_iter().chain(least).reduce(f32::min);
         threshold.filter(|threshold| *threshold < 1.0)
     }
 
     /// Whether there can be a model whose word counts for this head.
     pub fn could_find(&self, head: Head) -> bool {
-        self.own_threshold(head).map_or(self.preset != OFF, |threshold| threshold < 1.0)
+        self.floor.thresholds[head as usize].is_some_and(|least| least < 1.0)
+            || self.own_threshold(head).map_or(self.preset != OFF, |threshold| threshold < 1.0)
     }
 
     /// Whether the model has a say in what the lists found in this category.
     pub fn hears(&self, category: Category) -> bool {
         let own = self.categories.get(&category).and_then(|own| own.threshold);
-        own.is_none_or(|threshold| threshold < 1.0)
+        let floor = |head: &Head| self.floor.thresholds[*head as usize].is_some_and(|t| t < 1.0);
+        let mut heads = Head::ALL.into_iter().filter(|head| head.category() == Some(category));
+        own.is_none_or(|threshold| threshold < 1.0) || heads.any(|head| floor(&head))
     }
 
     fn own_threshold(&self, head: Head) -> Option<f32> {
@@ -155,25 +209,43 @@ impl Policy {
     }
 }
 
-fn fill(name: &str, preset: &Preset, own: &PolicyConfig) -> Policy {
-    let category = |category: Category| {
+fn fill(name: &str, preset: &Preset, own: &PolicyConfig, floor: &Floor) -> Policy {
+    let mut raised = [[false; 4]; Category::ALL.len()];
+    let mut category = |category: Category| {
         let said = own.category(category);
+        let mut action = said.and_then(|c| c.action).unwrap_or_else(|| preset.action(category));
+        let mut shadow = said.and_then(|c| c.shadow).unwrap_or(false);
+        if shadow && floor.acts_in(category) {
+            // The channel's own actions are on trial, the floor's are not.
+            (action, shadow) = ([Verdict::Pass; 4], false);
+        }
+        let least = &floor.action[category as usize];
+        raised[category as usize] = std::array::from_fn(|at| least[at] > action[at]);
         let policy = CategoryPolicy {
-            action: said.and_then(|c| c.action).unwrap_or_else(|| preset.action(category)),
+            action: std::array::from_fn(|at| action[at].max(least[at])),
             threshold: said.and_then(|c| c.threshold),
             on_expiry: said.and_then(|c| c.on_expiry).or(own.on_expiry).unwrap_or_default(),
-            shadow: said.and_then(|c| c.shadow).unwrap_or(false),
+            shadow,
         };
         (category, policy)
     };
+    let categories: BTreeMap<_, _> = Category::ALL.into_iter().map(&mut category).collect();
+    // Whatever cannot be compiled is named by `problems`, and the policy is not used.
+    let conditions = own.when.iter().flatten().filter_map(|own| Condition::compile(own).ok());
+    let shares = own.rules.as_ref().and_then(|rules| Shares::compile(rules).ok());
+    let harmless = own.harmless.unwrap_or(preset.harmless);
+    let on_late = own.on_late.unwrap_or(preset.on_late);
+    let when_full = own.when_full.unwrap_or(preset.when_full);
     let mut policy = Policy {
-        name: name.to_owned(),
+        name: name.into(),
+        mode: "hook",
+        shield: false,
         preset: preset.name,
         language: own.language.unwrap_or_default(),
         while_held: own.while_held.unwrap_or_default(),
         hold_ms: own.hold_ms.unwrap_or(HOLD_MS),
-        when_full: own.when_full.unwrap_or(preset.when_full),
-        on_late: own.on_late.unwrap_or(preset.on_late),
+        when_full: if floor.when_full == Unjudged::Drop { Unjudged::Drop } else { when_full },
+        on_late: if floor.on_late == OnLate::Hold { OnLate::Hold } else { on_late },
         notices: own.notices.unwrap_or(true),
         exempt_roles: own.exempt_roles.clone().unwrap_or_else(|| preset.exempt_roles.to_vec()),
         exempt_users: own.exempt_users.clone().unwrap_or_default(),
@@ -184,8 +256,13 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig) -> Policy {
         links: Links::compile(&own.links.clone().unwrap_or_default()),
         personal: Personal::new(own.personal.as_ref().unwrap_or(&PersonalConfig::default())),
         heads: own.heads.clone().unwrap_or_default(),
-        harmless: own.harmless.unwrap_or(preset.harmless),
-        categories: Category::ALL.into_iter().map(category).collect(),
+        harmless: floor.harmless.map_or(harmless, |most| harmless.min(most)),
+        table: Category::ALL.map(|category| categories[&category].action),
+        categories,
+        shares: shares.unwrap_or_default(),
+        conditions: conditions.collect(),
+        floor: floor.clone(),
+        raised,
         answers: Answers::default(),
     };
     policy.answers = Answers::of(&policy);

@@ -8,12 +8,13 @@
 
 use super::{
     Heard, Policy, RULES, Seen,
+    floor::{Table, asks},
     heard::{Heads, State},
-    placed, scores,
+    placed, run, scores, shares,
     terms::{self, Term},
 };
 use crate::message::{
-    Category, Finding, Head, Score,
+    Category, Finding, Head, Score, Severity,
     Verdict::{self, Drop, Mask, Pass},
 };
 
@@ -22,9 +23,32 @@ const PLAIN: [Head; 5] = [Head::Insult, Head::Threat, Head::Obscene, Head::Sexua
 /// What a harmless message may have nevertheless.
 const HARMLESS: [Head; 3] = [Head::Obscene, Head::Sexual, Head::SelfHarm];
 
-/// What a policy can say before it sees a message.
+/// What a policy can say before it sees a message, as each part of it would have it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Answers {
+    whole: Answer,
+    /// Where the model's findings are only recorded, the floor's apart.
+    muted: Answer,
+    floor: Answer,
+    /// The part of the floor from which nobody is exempt.
+    for_all: Answer,
+}
+
+impl Answers {
+    pub fn of(policy: &Policy) -> Answers {
+        let answer = |table, muted| Answer::of(policy, table, muted);
+        Answers {
+            whole: answer(&policy.table, false),
+            muted: answer(&policy.table, true),
+            floor: answer(&policy.floor.action, false),
+            for_all: answer(&policy.floor.for_all, false),
+        }
+    }
+}
+
+/// What one table of verdicts makes of all answers.
+#[derive(Clone, Debug, Default)]
+struct Answer {
     groups: Vec<Group>,
     /// A score could make something of a message in which nothing was found.
     something: bool,
@@ -32,50 +56,86 @@ pub(super) struct Answers {
     curious: bool,
 }
 
-impl Answers {
-    pub fn of(policy: &Policy) -> Answers {
-        let nothing = Reach { policy, terms: Vec::new(), fixed: Vec::new() };
+impl Answer {
+    fn of(policy: &Policy, table: &Table, muted: bool) -> Answer {
+        let nothing = Reach { policy, table, muted, terms: Vec::new(), fixed: Vec::new() };
         let mut groups = groups(policy);
         for group in &mut groups {
             group.bare = Category::ALL.map(|category| nothing.choices(category, group));
         }
         let something = groups.iter().any(|group| group.bare.iter().any(|(_, high)| *high > Pass));
-        Answers { groups, something, curious: wants_to_know(policy) }
+        Answer { groups, something, curious: wants_to_know(policy, muted) }
     }
 }
 
 impl Policy {
-    /// Whether a score could change the verdict, up or down, or add what a category in shadow
-    /// wants to know of a message that is not dropped already.
+    /// Whether a score could change the verdict, up or down, or add what a category or a rule in
+    /// shadow wants to know of a message that is not dropped already.
+    ///
+    /// Where a condition hangs on the score, it may be asked for in vain: what an expression makes
+    /// of all scores is not gone through.
     pub fn needs_score(&self, seen: &Seen) -> bool {
-        // An exempt sender's message passes whatever is found in it.
         if self.exempts(&seen.message.sender) {
-            return false;
+            // Such a message passes whatever is found in it, but for the floor.
+            let bound = self.answers.for_all.something;
+            let reach = || Reach::new(self, &self.floor.for_all, false, seen);
+            return bound && reach().changes(&self.answers.for_all, Pass);
         }
-        let reach = Reach::new(self, seen);
-        let Answers { groups, something, curious } = &self.answers;
-        if reach.terms.is_empty() && reach.fixed.is_empty() {
-            return *something || *curious;
+        let muted = self.mutes_model(seen);
+        let answer = if muted { &self.answers.muted } else { &self.answers.whole };
+        match self.foretold(seen) {
+            Foretold::Table => Reach::new(self, &self.table, muted, seen).needs(answer),
+            Foretold::Unknown => !Reach::new(self, &self.table, muted, seen).is_timed_out(),
+            // It has the last word but for the floor.
+            Foretold::Word(then) => {
+                let reach = Reach::new(self, &self.floor.action, false, seen);
+                match reach.placed(then) {
+                    Some(then) => {
+                        let so_far = reach.verdict(State::default()).max(then);
+                        let wanted = so_far < Drop && answer.curious && !reach.is_timed_out();
+                        wanted || reach.changes(&self.answers.floor, then)
+                    }
+                    None => !reach.is_timed_out(),
+                }
+            }
         }
-        if reach.fixed.iter().any(|finding| finding.rule == super::time_out::TIME_OUT) {
-            return false;
+    }
+
+    /// What the conditions will come to, as far as that can be told without a score: the last that
+    /// applies has the word.
+    fn foretold(&self, seen: &Seen) -> Foretold {
+        for condition in self.conditions.iter().rev() {
+            let mute = shares::is_mute(condition.mode, &condition.rule, seen);
+            match condition.foretold(self, seen) {
+                Some(true) if !mute => return Foretold::Word(condition.then),
+                // One in shadow wants to know as well.
+                None => return Foretold::Unknown,
+                Some(_) => {}
+            }
         }
-        let touched = Category::ALL.map(|category| reach.touches(category));
-        let so_far = reach.verdict(State::default());
-        let changes = |group: &Group| {
-            let (mildest, worst) = reach.range(group, &touched);
-            mildest < so_far || worst > so_far
-        };
-        groups.iter().any(changes) || (so_far < Drop && *curious)
+        Foretold::Table
     }
 }
 
-/// Whether there is a category in shadow in which the model could find what would act.
-fn wants_to_know(policy: &Policy) -> bool {
+/// What is known of the conditions without a score.
+enum Foretold {
+    /// None applies.
+    Table,
+    /// The last that applies says so.
+    Word(Verdict),
+    /// The score has a say.
+    Unknown,
+}
+
+/// Whether the model could find what would act in a category that is in shadow, or in any where
+/// the model itself is.
+fn wants_to_know(policy: &Policy, muted: bool) -> bool {
     let acts = |category: Category| {
         // A score is of severity 3 at most.
         let own = policy.categories.get(&category);
-        own.is_some_and(|own| own.shadow && own.action[..3].iter().any(|action| *action > Pass))
+        own.is_some_and(|own| {
+            (own.shadow || muted) && own.action[..3].iter().any(|action| *action > Pass)
+        })
     };
     Head::ALL.into_iter().any(|head| policy.could_find(head) && head.category().is_some_and(acts))
 }
@@ -131,20 +191,67 @@ fn groups(policy: &Policy) -> Vec<Group> {
 /// What is known of a message without its score.
 struct Reach<'a> {
     policy: &'a Policy,
+    /// Whose verdicts count.
+    table: &'a Table,
+    /// The model's findings are only recorded.
+    muted: bool,
     terms: Vec<Term<'a>>,
     /// What acts, and no score changes.
     fixed: Vec<Finding>,
 }
 
 impl<'a> Reach<'a> {
-    fn new(policy: &'a Policy, seen: &Seen<'a>) -> Reach<'a> {
+    fn new(policy: &'a Policy, table: &'a Table, muted: bool, seen: &Seen<'a>) -> Reach<'a> {
         let heard = Heard::new(policy, &Score::Skipped);
         let mut fixed = Vec::new();
         for rule in RULES.iter().filter(|rule| !rule.hears()) {
-            rule.find(policy, seen, &heard, &mut fixed);
+            run(*rule, policy, seen, &heard, &mut fixed);
         }
         fixed.retain(|finding| !finding.shadow);
-        Reach { policy, terms: terms::terms(policy, seen), fixed }
+        Reach { policy, table, muted, terms: terms::terms(policy, seen), fixed }
+    }
+
+    /// What a moderator decided needs no score.
+    fn is_timed_out(&self) -> bool {
+        self.fixed.iter().any(|finding| finding.rule == super::time_out::TIME_OUT)
+    }
+
+    /// What a condition's word comes to where a mask needs a place; unknown where the score may
+    /// take a term that is on trial in or out.
+    fn placed(&self, then: Verdict) -> Option<Verdict> {
+        let acts = |term: &&Term| !self.policy.in_shadow(term.category()) && !term.span.is_empty();
+        let mut terms = self.terms.iter().filter(acts);
+        let place = self.fixed.iter().any(|f| f.span.as_ref().is_some_and(|s| !s.is_empty()));
+        match then {
+            Mask if place || terms.clone().any(|term| !term.is_muted()) => Some(Mask),
+            Mask if terms.next().is_some() => None,
+            then => Some(placed(then, false)),
+        }
+    }
+
+    /// Whether a score could change the verdict, or is wanted.
+    fn needs(&self, answer: &Answer) -> bool {
+        if self.terms.is_empty() && self.fixed.is_empty() {
+            return answer.something || answer.curious;
+        }
+        if self.is_timed_out() {
+            return false;
+        }
+        let wanted = answer.curious && self.verdict(State::default()) < Drop;
+        wanted || self.changes(answer, Pass)
+    }
+
+    /// Whether a score could change the verdict, which is `least` whatever was found.
+    fn changes(&self, answer: &Answer, least: Verdict) -> bool {
+        if self.is_timed_out() {
+            return false;
+        }
+        let touched = Category::ALL.map(|category| self.touches(category));
+        let so_far = self.verdict(State::default()).max(least);
+        answer.groups.iter().any(|group| {
+            let (mildest, worst) = self.range(group, &touched);
+            mildest.max(least) < so_far || worst.max(least) > so_far
+        })
     }
 
     fn verdict(&self, state: State) -> Verdict {
@@ -180,18 +287,33 @@ impl<'a> Reach<'a> {
         (mildest, worst)
     }
 
+    /// What a finding that no score changes asks for: the floor goes by category and severity alone,
+    /// a policy's own table leaves some rules their own word.
+    fn asks(&self, finding: &Finding) -> Verdict {
+        match std::ptr::eq(self.table, &self.policy.table) {
+            true => self.policy.asks(finding),
+            false => asks(self.table, finding.category, finding.severity),
+        }
+    }
+
     /// What one category asks for, as [`super::verdict`] would have it.
     fn value(&self, category: Category, state: State) -> Verdict {
         let policy = self.policy;
         let shadow = policy.in_shadow(category);
         let found = scores::found(policy, state, category).map(|(_, severity)| severity);
         let fixed = self.fixed.iter().filter(|finding| finding.category == category);
-        let fixed = fixed.map(|finding| (policy.asks(finding), finding.span.is_some()));
-        let terms = self.terms.iter().filter(|term| !shadow && term.category() == category);
-        let terms = terms.map(|term| (term.severity(state, found), !term.span.is_empty()));
-        let model = found.filter(|_| !shadow).map(|severity| (severity, false));
+        let fixed = fixed.map(|finding| (self.asks(finding), finding.span.is_some()));
+        let terms = self.terms.iter().filter(|term| term.category() == category);
+        let terms = terms.filter_map(|term| {
+            let severity = term.severity(state, found);
+            (!term.in_shadow(policy, severity)).then_some((severity, !term.span.is_empty()))
+        });
+        let records = |severity: &Severity| {
+            shadow || (self.muted && policy.floor_passes(category, *severity))
+        };
+        let model = found.filter(|own| !records(own)).map(|severity| (severity, false));
         let heard = terms.chain(model);
-        let heard = heard.map(|(severity, place)| (policy.action(category, severity), place));
+        let heard = heard.map(|(severity, place)| (asks(self.table, category, severity), place));
         let actions = fixed.chain(heard);
         let covered = actions.clone().any(|(action, place)| place && action >= Mask);
         actions.map(|(action, place)| placed(action, place || covered)).max().unwrap_or(Pass)

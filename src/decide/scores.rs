@@ -18,9 +18,11 @@ const TOXIC_ALONE: u8 = 1;
 
 pub(super) struct Scores;
 
+pub(super) const MODEL: &str = "model";
+
 impl Rule for Scores {
     fn name(&self) -> &'static str {
-        "model"
+        MODEL
     }
 
     fn hears(&self) -> bool {

@@ -39,6 +39,8 @@ pub(super) struct Term<'a> {
     turn: Turn,
     /// It stands for more terms than are told one by one.
     many: bool,
+    /// Its list is not enforced for this sender.
+    muted: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,18 +58,34 @@ pub(super) fn terms<'a>(policy: &Policy, seen: &Seen<'a>) -> Vec<Term<'a>> {
     if seen.hits.is_empty() {
         return Vec::new();
     }
-    let said = |hit: &&Hit| !emotes::acquits(&seen.message.text, hit, &policy.emotes);
-    let mut hits: Vec<&Hit> = seen.hits.iter().filter(said).collect();
-    // One place found in several views is one finding: the worst, and the most literal one.
-    hits.sort_by_key(|hit| {
-        (hit.category, hit.span.start, hit.span.end, Reverse(hit.severity), hit.view)
+    // A message may hold hundreds of words and they stand in few lists: each is asked of once.
+    let mut lists: Vec<(&str, bool)> = Vec::new();
+    let mut muted = |list: &'a str| {
+        let known = lists.iter().find(|(own, _)| *own == list).map(|(_, muted)| *muted);
+        known.unwrap_or_else(|| {
+            lists.push((list, policy.mutes_list(list, seen)));
+            lists[lists.len() - 1].1
+        })
+    };
+    let said = seen.hits.iter().filter(|hit| {
+        !emotes::acquits(&seen.message.text, hit, &policy.emotes)
     });
-    hits.dedup_by(|a, b| a.category == b.category && a.span == b.span);
+    let mut hits: Vec<(&Hit, bool)> = said.map(|hit| (hit, muted(&hit.list))).collect();
+    // One place found in several views is one finding: the worst, and the most literal one. What
+    // is on trial takes no place from what is enforced.
+    hits.sort_by_key(|(hit, muted)| {
+        (hit.category, hit.span.start, hit.span.end, *muted, Reverse(hit.severity), hit.view)
+    });
+    hits.dedup_by(|(a, muted), (b, other)| {
+        a.category == b.category && a.span == b.span && muted == other
+    });
     // The worst first, so that the bound below cuts the mildest; disguised ones may get worse.
-    hits.sort_by_key(|hit| (Reverse(hit.severity), Reverse(is_disguised(hit)), hit.span.start));
+    hits.sort_by_key(|(hit, muted)| {
+        (*muted, Reverse(hit.severity), Reverse(is_disguised(hit)), hit.span.start)
+    });
     let may_quote = quoted::may_quote(seen);
     let mut terms: Vec<Term> = Vec::new();
-    for hit in hits {
+    for (hit, muted) in hits {
         let full = terms.len() >= FINDINGS_MAX;
         let same = terms.iter_mut().rev().find(|term| term.hit.category == hit.category);
         match same.filter(|_| full) {
@@ -77,13 +95,14 @@ pub(super) fn terms<'a>(policy: &Policy, seen: &Seen<'a>) -> Vec<Term<'a>> {
                 let Range { start, end } = hit.span;
                 last.span = last.span.start.min(start)..last.span.end.max(end);
                 last.many = true;
+                last.muted &= muted;
                 if last.turn == Turn::Milder {
                     last.turn = Turn::None;
                 }
             }
             None => {
                 let turn = turn(policy, seen, hit, may_quote);
-                terms.push(Term { hit, span: hit.span.clone(), turn, many: false });
+                terms.push(Term { hit, span: hit.span.clone(), turn, many: false, muted });
             }
         }
     }
@@ -108,6 +127,17 @@ fn is_disguised(hit: &Hit) -> bool {
 impl Term<'_> {
     pub fn category(&self) -> Category {
         self.hit.category
+    }
+
+    /// Whether its list is only on trial for this sender.
+    pub fn is_muted(&self) -> bool {
+        self.muted
+    }
+
+    /// Whether it is only recorded at this severity.
+    pub fn in_shadow(&self, policy: &Policy, severity: Severity) -> bool {
+        let own = policy.in_shadow(self.category());
+        own || (self.muted && policy.floor_passes(self.category(), severity))
     }
 
     /// How bad it is in this message; `found` is what the model itself found in its category.
@@ -154,7 +184,7 @@ impl Term<'_> {
             severity,
             span: Some(self.span.clone()).filter(|span| !span.is_empty()),
             why,
-            shadow: policy.in_shadow(*category),
+            shadow: self.in_shadow(policy, severity),
             scored,
         }
     }

@@ -302,6 +302,7 @@ impl Ledger {
             event,
             findings: hold.findings.clone(),
             rules: hold.rules.clone(),
+            decided_by: String::new(),
             text_sha256: String::new(),
         };
         self.audit.record(record, None);

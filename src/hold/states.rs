@@ -180,6 +180,8 @@ mod tests {
             findings: Vec::new(),
             frame: StoredFrame { binary: false, bytes: b"blorp".to_vec() },
             rules: "v".into(),
+            decided_by: String::new(),
+            rule: String::new(),
             held_ms: 1_000,
             expires_ms: 61_000,
             on_expiry,

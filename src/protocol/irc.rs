@@ -43,6 +43,10 @@ impl Dialect for IrcDialect {
     fn open(&self, seat: Seat) -> Box<dyn Protocol> {
         Box::new(Irc { seat, known: Known::default(), framing: Framing::default() })
     }
+
+    fn channel(&self, written: &str) -> String {
+        channel_name(written)
+    }
 }
 
 struct Irc {

@@ -1,7 +1,7 @@
 //! Words what a sender is told, in English and French.
 
 use super::{Notice, NoticeKind};
-use crate::message::Language;
+use crate::message::{Language, explain};
 
 /// A rule's name longer than this is cut: a notice must fit in an IRC line.
 const RULE_CHARS_MAX: usize = 64;
@@ -24,14 +24,9 @@ impl Notice {
     /// What the sender reads: one line, which names the rule and not what in the message broke it.
     pub fn text(&self) -> String {
         let mut text = self.sentence().to_owned();
-        let rule = self.rule_name();
         // Who let a message through, and that a time-out is on, is all there is to say of these.
-        let told = !matches!(self.kind, NoticeKind::Released | NoticeKind::TimedOut);
-        if told && !rule.is_empty() {
-            text += &match self.language {
-                Language::En => format!(" Rule: {rule}."),
-                Language::Fr => format!(" Règle\u{a0}: {rule}."),
-            };
+        if !matches!(self.kind, NoticeKind::Released | NoticeKind::TimedOut) {
+            text += &explain::rule_told(&self.rule_name(), self.language);
         }
         text
     }
@@ -45,10 +40,9 @@ impl Notice {
     fn sentence(&self) -> &'static str {
         use Language::{En, Fr};
         match (self.kind, self.language) {
-            (NoticeKind::Dropped, En) => "Your message was not sent.",
-            (NoticeKind::Dropped, Fr) => "Votre message n’a pas été envoyé.",
-            (NoticeKind::Held, En) => "Your message is waiting for a moderator.",
-            (NoticeKind::Held, Fr) => "Votre message attend l’avis de la modération.",
+            (NoticeKind::Dropped, language) => explain::dropped(language),
+            (NoticeKind::Held, language) => explain::held(language),
+            (NoticeKind::TimedOut, language) => explain::timed_out(language),
             (NoticeKind::Released, En) => "Your message was let through.",
             (NoticeKind::Released, Fr) => "Votre message a été publié.",
             (NoticeKind::Denied, En) => "A moderator removed your message.",
@@ -56,10 +50,6 @@ impl Notice {
             (NoticeKind::Expired, En) => "Your message was not reviewed in time and was not sent.",
             (NoticeKind::Expired, Fr) => {
                 "Votre message n’a pas été examiné à temps et n’a pas été envoyé."
-            }
-            (NoticeKind::TimedOut, En) => "You are timed out; your message was not sent.",
-            (NoticeKind::TimedOut, Fr) => {
-                "Vous ne pouvez pas écrire pour le moment. Votre message n’a pas été envoyé."
             }
         }
     }

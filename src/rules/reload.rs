@@ -191,14 +191,19 @@ fn merged(running: &Config, new: &Config) -> Config {
     let mut merged = running.clone();
     merged.wordlists = new.wordlists.clone();
     merged.policy = new.policy.clone();
+    merged.floor = new.floor.clone();
     merged.score.manifest = new.score.manifest.clone();
     for route in &mut merged.route {
         match new.route.iter().find(|other| other.name() == route.name()) {
-            Some(other) => route.policy = other.policy.clone(),
-            // The route is gone from the file; its policy may be too, and still must stand.
+            Some(other) => {
+                route.policy = other.policy.clone();
+                route.channels = other.channels.clone();
+            }
+            // The route is gone from the file; its policies may be too, and still must stand.
             None => {
-                if let Some(policy) = running.policy.get(&route.policy) {
-                    merged.policy.entry(route.policy.clone()).or_insert_with(|| policy.clone());
+                for name in route.channels.values().chain([&route.policy]) {
+                    let Some(policy) = running.policy.get(name) else { continue };
+                    merged.policy.entry(name.clone()).or_insert_with(|| policy.clone());
                 }
             }
         }
@@ -211,9 +216,13 @@ fn needs_restart(running: &Config, new: &Config) -> Vec<String> {
     let plain = |config: &Config| {
         let mut config = config.clone();
         config.policy.clear();
+        config.floor = Default::default();
         config.wordlists = Default::default();
         config.score.manifest = PathBuf::new();
-        config.route.iter_mut().for_each(|route| route.policy.clear());
+        for route in &mut config.route {
+            route.policy.clear();
+            route.channels.clear();
+        }
         toml::Table::try_from(config).unwrap_or_default()
     };
     let (old, new) = (plain(running), plain(new));

@@ -11,7 +11,7 @@ use crate::{
     config::{Mode, Unjudged},
     decide::Policy,
     hold::{Hold, HoldError, State, StoredFrame},
-    message::{Category, Fate, Finding, Judgement, Message, Severity, Verdict, now_ms},
+    message::{Category, Fate, Finding, Judgement, Message, Severity, Verdict, Word, now_ms},
     protocol::{Frame, Notice, NoticeKind, Unit},
 };
 
@@ -75,10 +75,11 @@ async fn settle_one(
     if by.held_channels.contains(&message.channel) && judgement.verdict < Verdict::Hold {
         judgement.verdict = Verdict::Hold;
         judgement.findings.push(behind_a_held_one());
+        judgement.grounds.word = Word::Rule(WHILE_HELD.to_owned());
     }
     count(gate, route, &judgement);
     let rules = gate.pipeline.rules.load();
-    let policy = rules.policy(&route.name);
+    let policy = rules.policy(&route.name, &message.channel);
     match judgement.verdict {
         Verdict::Pass => Outcome { fate: Fate::Keep, notice: None, held: false },
         Verdict::Hold => hold(gate, route, policy, by, message, judgement, alone).await,
@@ -86,7 +87,7 @@ async fn settle_one(
             let id = gate.holds.fresh_id();
             gate.audit.record(record(id, route, message, &judgement), Some(&message.text));
             let notice = dropped_kind(&judgement).and_then(|kind| {
-                policy.notices.then(|| notice(route, kind, judgement.main_finding()))
+                policy.notices.then(|| notice(route, kind, judgement.grounds.rule()))
             });
             Outcome { fate: act::fate(&judgement), notice, held: false }
         }
@@ -95,7 +96,7 @@ async fn settle_one(
 
 /// What the sender of a message that does not pass is told; a mask speaks for itself.
 fn dropped_kind(judgement: &Judgement) -> Option<NoticeKind> {
-    let timed_out = judgement.main_finding().is_some_and(|finding| finding.rule == "time_out");
+    let timed_out = judgement.grounds.rule() == "time_out";
     match (judgement.verdict, timed_out) {
         (Verdict::Drop, true) => Some(NoticeKind::TimedOut),
         (Verdict::Drop, false) => Some(NoticeKind::Dropped),
@@ -114,8 +115,8 @@ async fn hold(
     alone: Frame,
 ) -> Outcome {
     let held_ms = gate.holds.now_ms();
-    let main = judgement.main_finding().cloned();
-    let told = |kind| policy.notices.then(|| notice(route, kind, main.as_ref()));
+    let rule = judgement.grounds.rule().to_owned();
+    let told = |kind| policy.notices.then(|| notice(route, kind, &rule));
     let id = gate.holds.fresh_id();
     let record = record(id.clone(), route, message, &judgement);
     let hold = Hold {
@@ -133,6 +134,8 @@ async fn hold(
         findings: judgement.findings,
         frame: StoredFrame::of(&alone),
         rules: judgement.rules.to_string(),
+        decided_by: judgement.grounds.to_string(),
+        rule: rule.clone(),
         held_ms,
         expires_ms: held_ms + policy.hold_ms,
         state: State::Held,
@@ -161,9 +164,11 @@ async fn hold(
     }
 }
 
+const WHILE_HELD: &str = "while_held";
+
 fn behind_a_held_one() -> Finding {
     Finding {
-        rule: "while_held".into(),
+        rule: WHILE_HELD.into(),
         category: Category::Spam,
         severity: Severity::new(1).expect("1 is a severity"),
         span: None,
@@ -178,6 +183,9 @@ fn count(gate: &Gate, route: &Route, judgement: &Judgement) {
     for finding in &judgement.findings {
         gate.metrics.finding(&finding.rule, finding.category.name());
     }
+    for (rule, _) in &judgement.grounds.failed {
+        gate.metrics.condition_failed(rule);
+    }
 }
 
 fn record(id: String, route: &Route, message: &Message, judgement: &Judgement) -> Record {
@@ -190,21 +198,19 @@ fn record(id: String, route: &Route, message: &Message, judgement: &Judgement) -
         event: Event::Judged(judgement.verdict),
         findings: judgement.findings.clone(),
         rules: judgement.rules.to_string(),
+        decided_by: judgement.grounds.to_string(),
         text_sha256: String::new(),
     }
 }
 
-fn notice(route: &Route, kind: NoticeKind, finding: Option<&Finding>) -> Notice {
-    let rule = finding.map_or_else(String::new, |finding| finding.category.name().to_owned());
-    Notice { kind, language: route.config.language, rule }
+fn notice(route: &Route, kind: NoticeKind, rule: &str) -> Notice {
+    Notice { kind, language: route.config.language, rule: rule.to_owned() }
 }
 
 /// The notice that a held message has met its end, where policy wants one.
 pub fn notice_of(gate: &Gate, hold: &Hold, kind: NoticeKind) -> (Message, Option<Notice>) {
     let rules = gate.pipeline.rules.load();
-    let main = hold.findings.iter().filter(|f| !f.shadow).max_by_key(|f| f.severity);
-    let rule = main.map_or_else(String::new, |finding| finding.category.name().to_owned());
-    let notice = Notice { kind, language: hold.language, rule };
+    let notice = Notice { kind, language: hold.language, rule: hold.rule.clone() };
     let message = Message {
         route: hold.route.as_str().into(),
         channel: hold.channel.clone(),
@@ -213,5 +219,6 @@ pub fn notice_of(gate: &Gate, hold: &Hold, kind: NoticeKind) -> (Message, Option
         text: String::new(),
         at_ms: hold.held_ms,
     };
-    (message, rules.policy(&hold.route).notices.then_some(notice))
+    let policy = rules.policy(&hold.route, &hold.channel);
+    (message, policy.notices.then_some(notice))
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use tidegate::{
     config::Config,
     decide::Policy,
-    message::{Category, Head, Hit, Recent, Score, Scores, Verdict, ViewKind},
+    message::{Category, Head, Hit, Recent, Role, Score, Scores, Verdict, ViewKind},
 };
 
 use super::setup::{Try, card, hit};
@@ -26,15 +26,25 @@ fn policies() -> impl Strategy<Value = (String, bool)> {
     let categories = prop::collection::vec(category, Category::ALL.len());
     let heads = prop::collection::vec(threshold(), Head::ALL.len());
     let harmless = prop::option::of(prop::sample::select(&["0.0", "0.1", "0.4"][..]));
-    (prop::sample::select(&PRESETS[..]), harmless, heads, categories).prop_map(
-        |(preset, harmless, heads, categories)| {
-            let mut text = format!("[policy.p]\npreset = {preset:?}\n");
+    let floor = prop::collection::vec((actions(), threshold()), Category::ALL.len());
+    let floor = prop::option::weighted(0.3, (floor, any::<bool>()));
+    let share = prop::sample::select(&["\"enforce\"", "\"enforce\"", "\"shadow\"", "40"][..]);
+    let rules = prop::option::weighted(0.4, prop::array::uniform4(share));
+    (prop::sample::select(&PRESETS[..]), harmless, heads, categories, floor, rules).prop_map(
+        |(preset, harmless, heads, categories, floor, rules)| {
+            let mut text = floor.map_or(String::new(), |(own, exempts)| floored(&own, exempts));
+            text += &format!("[policy.p]\npreset = {preset:?}\n");
             text += &harmless.map_or(String::new(), |score| format!("harmless = {score}\n"));
             for (head, threshold) in Head::ALL.iter().zip(heads) {
                 let own = threshold.map(|threshold| format!("heads.{head} = {threshold}\n"));
                 text += &own.unwrap_or_default();
             }
-            let mut any_shadow = false;
+            // A model on trial is asked for the record.
+            let mut any_shadow = rules.is_some();
+            let names = ["flood", "term", "model", "\"term:xx/test\""];
+            for (name, share) in names.iter().zip(rules.iter().flatten()) {
+                text += &format!("rules.{name} = {share}\n");
+            }
             for (category, (actions, threshold, shadow)) in Category::ALL.iter().zip(categories) {
                 any_shadow |= shadow;
                 text += &format!("{category}.shadow = {shadow}\n");
@@ -46,6 +56,19 @@ fn policies() -> impl Strategy<Value = (String, bool)> {
             (text, any_shadow)
         },
     )
+}
+
+/// A category's actions and its threshold, where it says any.
+type Said = (Option<[&'static str; 4]>, Option<&'static str>);
+
+fn floored(own: &[Said], exempts: bool) -> String {
+    let mut text = String::new();
+    for (category, (actions, threshold)) in Category::ALL.iter().zip(own) {
+        text += &format!("[floor.{category}]\nexempts = {exempts}\n");
+        text += &actions.map_or(String::new(), |own| format!("action = {own:?}\n"));
+        text += &threshold.map_or(String::new(), |own| format!("threshold = {own}\n"));
+    }
+    text
 }
 
 fn compiled(settings: &str) -> Policy {
@@ -63,14 +86,16 @@ fn cases() -> impl Strategy<Value = Try> {
     );
     let one = (0..Category::ALL.len(), 1..=4u8, view, 0..3usize);
     let hits = prop::collection::vec(one, 0..4);
-    (text, hits, prop::sample::select(&[1u32, 1, 1, 11, 99][..])).prop_map(|(text, hits, pace)| {
+    let pace = prop::sample::select(&[1u32, 1, 1, 11, 99][..]);
+    (text, hits, pace, prop::bool::weighted(0.1)).prop_map(|(text, hits, pace, exempt)| {
         let places: Vec<usize> = text.match_indices("blorp").map(|(at, _)| at).collect();
         let hits = hits.into_iter().map(|(category, level, view, place)| {
             let span = places.get(place).map_or(0..0, |at| *at..*at + 5);
             Hit { view, ..hit(Category::ALL[category], level, span) }
         });
         let recent = Recent { messages: pace, repeats: 1, ..Recent::default() };
-        Try { hits: hits.collect(), text: text.to_owned(), recent, ..Try::default() }
+        let case = Try { hits: hits.collect(), text: text.to_owned(), recent, ..Try::default() };
+        if exempt { case.by(&[Role::Broadcaster]) } else { case }
     })
 }
 

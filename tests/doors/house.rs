@@ -234,6 +234,8 @@ impl House {
             findings: vec![finding],
             frame: StoredFrame { binary: false, bytes: text.as_bytes().to_vec() },
             rules: "test".into(),
+            decided_by: "policy standard, profanity 2".into(),
+            rule: "profanity".into(),
             held_ms: now_ms(),
             expires_ms: now_ms() + 600_000,
             on_expiry: OnExpiry::Drop,

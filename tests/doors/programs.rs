@@ -49,6 +49,20 @@ async fn texts_are_judged_alone_and_together() {
 }
 
 #[tokio::test]
+async fn an_answer_says_why_where_it_is_asked_to() {
+    let house = house(|_| {}).await;
+    let asked = async |explain: Value| {
+        let body = json!({ "text": "good evening", "explain": explain }).to_string();
+        let answer = judge(&house, &house.token, &body).await;
+        (answer.status, answer.json()["explanation"]["sender"].clone())
+    };
+    assert_eq!(asked(json!(true)).await, (200, json!("Your message was sent.")));
+    assert_eq!(asked(json!("fr")).await, (200, json!("Votre message a été envoyé.")));
+    assert_eq!(asked(json!(false)).await, (200, Value::Null));
+    assert_eq!(asked(json!("de")).await.0, 400);
+}
+
+#[tokio::test]
 async fn only_a_text_with_a_user_is_remembered() {
     let house = house(|_| {}).await;
     // The default flood rule finds the same text too often from one sender, never from nobody.

@@ -123,6 +123,8 @@ impl Life {
             findings: Vec::new(),
             frame: StoredFrame { binary: false, bytes: format!("frame of {sender}").into() },
             rules: "v1".into(),
+            decided_by: String::new(),
+            rule: String::new(),
             held_ms: now,
             expires_ms: now + HOUR_MS,
             on_expiry: OnExpiry::Drop,
@@ -169,6 +171,7 @@ impl Life {
             event: Event::Judged(Verdict::Hold),
             findings: Vec::new(),
             rules: "v1".into(),
+            decided_by: String::new(),
             text_sha256: String::new(),
         };
         self.audit.record(record, Some(&hold.text));

@@ -191,12 +191,14 @@ fn fits(head: Head, finding: &Finding) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::Grounds;
 
     fn judged() -> Judged {
         let rules = "t".into();
         let (findings, mask, needed) = (Vec::new(), Vec::new(), true);
         let (verdict, score) = (Verdict::Pass, Score::Skipped);
-        let judgement = Judgement { verdict, findings, score, needed, mask, rules };
+        let grounds = Grounds::default();
+        let judgement = Judgement { verdict, findings, score, needed, mask, rules, grounds };
         Judged { judgement, without: Verdict::Pass, score: Score::Skipped }
     }
 
