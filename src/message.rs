@@ -82,7 +82,13 @@ pub enum ViewKind {
     Folded,
     /// Repeats shortened and separators inside words removed too.
     Squeezed,
-    /// Read together with the sender's previous messages.
+    /// Words that were joined, or split at odd places, put right too.
+    Respaced,
+    /// Misspelt, shortened and partly masked words guessed too.
+    Guessed,
+    /// Read backwards.
+    Reversed,
+    /// Read together with the messages before.
     Joined,
 }
 

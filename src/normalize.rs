@@ -9,6 +9,7 @@ use crate::{
 };
 
 mod fold;
+mod leet;
 mod squeeze;
 
 /// The readings of a text, most literal first; there is always a plain one.

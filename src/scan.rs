@@ -6,12 +6,22 @@ use crate::message::{Canonical, Category, Hit, Severity, View, ViewKind};
 
 mod cover;
 mod embedded;
+mod glue;
+mod guess;
 mod joined;
+mod loose;
+mod pieces;
+mod reversed;
+mod spell;
 mod stretch;
 mod tape;
 pub mod wordlist;
 
 use cover::Cover;
+use guess::Guesses;
+use loose::Loose;
+use pieces::{Pieces, pieces};
+use stretch::Letters;
 use tape::Tape;
 
 /// A term as a list spells it.
@@ -37,10 +47,14 @@ pub enum MatchMode {
 /// The compiled lists.
 pub struct Scanner {
     entries: Vec<Entry>,
-    /// Terms as they are spelt, for the plain and folded readings.
+    /// Terms as they are spelt.
     literal: Tape,
-    /// Terms with each repeat as one letter, for the squeezed reading.
-    squeezed: Tape,
+    /// The same, for readings in which a stroke may be an i or an l.
+    folded: Tape,
+    /// The letters of terms, each repeat once, for words that were stretched or taken apart.
+    loose: Tape,
+    /// What their words look like when they are misspelt.
+    guesses: Guesses,
     /// Single words by their letters, for words split over messages.
     words: HashMap<Box<str>, u32>,
     terms: usize,
@@ -55,6 +69,11 @@ struct Entry {
     list: Arc<str>,
     /// The letters and digits of the folded term.
     letters: String,
+    mode: MatchMode,
+    /// How many runs of equal letters it has.
+    runs: usize,
+    /// Where in them one word ends and the next begins.
+    breaks: Box<[u32]>,
 }
 
 /// A hit or an allow term's match, with the view it was found in.
@@ -84,8 +103,10 @@ impl Scanner {
         }
         let words = words(&build.entries, &build.literal);
         Ok(Scanner {
-            literal: Tape::new(&build.literal)?,
-            squeezed: Tape::new(&build.squeezed)?,
+            literal: Tape::new(&build.literal, tape::same)?,
+            folded: Tape::new(&build.literal, tape::strokes)?,
+            loose: Tape::new(&build.loose, tape::strokes)?,
+            guesses: Guesses::build(&build.entries, build.literal.iter()),
             words,
             terms: lists.iter().map(|list| list.terms.len()).sum(),
             entries: build.entries,
@@ -95,17 +116,27 @@ impl Scanner {
     /// Every listed term in the text that no allow term covers; `tail` is what the sender said
     /// just before, oldest first.
     pub fn scan(&self, text: &Canonical, tail: &[String]) -> Vec<Hit> {
+        self.scan_among(text, tail, &[])
+    }
+
+    /// The same; `room` is what everybody said just before.
+    pub fn scan_among(&self, text: &Canonical, tail: &[String], room: &[String]) -> Vec<Hit> {
         let mut found = Vec::new();
-        for (index, view) in text.views.iter().enumerate() {
-            match view.kind {
-                ViewKind::Squeezed => {
-                    let base = &text.views[index.saturating_sub(1)];
-                    self.scan_squeezed(base, view, &mut found);
-                }
-                _ => self.scan_literal(view, &mut found),
-            }
+        let Some(plain) = text.views.first() else { return Vec::new() };
+        let base = text.views.iter().find(|view| view.kind == ViewKind::Folded).unwrap_or(plain);
+        self.scan_literal(plain, plain, &mut found);
+        for folded in text.views[1..].iter().filter(|view| view.kind == ViewKind::Folded) {
+            self.scan_literal(folded, plain, &mut found);
         }
-        found.extend(self.scan_joined(text, tail));
+        let letters = Letters { base, plain };
+        let pieces = pieces(&base.text);
+        if pieces.loose {
+            self.scan_loose(&letters, &pieces, &mut found);
+        }
+        if pieces.guess {
+            self.scan_guessed(&letters, &pieces, &mut found);
+        }
+        found.extend(self.scan_joined(base, tail, room));
         match found.is_empty() {
             true => Vec::new(),
             false => self.settle(found),
@@ -117,30 +148,55 @@ impl Scanner {
         self.terms
     }
 
-    fn scan_literal(&self, view: &View, found: &mut Vec<Found>) {
-        self.literal.run(&view.text, |entry, end| {
-            let start = tape::start(&view.text, end, self.entries[entry as usize].letters.len());
-            let span = view.original(start..end);
-            found.push(Found { span, view: view.kind, entry });
-        });
-    }
-
-    fn scan_squeezed(&self, base: &View, view: &View, found: &mut Vec<Found>) {
-        self.squeezed.run(&view.text, |entry, end| {
-            let letters = &self.entries[entry as usize].letters;
-            let start = tape::start(&view.text, end, stretch::collapsed(letters).len());
-            let span = view.original(start..end);
-            if stretch::is_stretched(letters, base, &span) {
-                found.push(Found { span, view: view.kind, entry });
+    fn scan_literal(&self, view: &View, plain: &View, found: &mut Vec<Found>) {
+        let letters = Letters { base: view, plain };
+        let tape = if view.kind == ViewKind::Plain { &self.literal } else { &self.folded };
+        tape.run(&view.text, |entry, end| {
+            let listed = &self.entries[entry as usize].letters;
+            let start = tape::start(&view.text, end, listed.len());
+            if letters.are(listed, start..end) {
+                found.push(Found { span: view.original(start..end), view: view.kind, entry });
             }
         });
     }
 
-    fn scan_joined(&self, text: &Canonical, tail: &[String]) -> Option<Found> {
-        let view = text.views.iter().rfind(|view| view.kind != ViewKind::Squeezed)?;
+    fn scan_loose(&self, letters: &Letters, pieces: &Pieces, found: &mut Vec<Found>) {
+        let loose = Loose { letters, pieces: &pieces.all };
+        loose.run(&self.loose, &self.entries, |entry, span, view| {
+            found.push(Found { span: letters.base.original(span), view, entry });
+        });
+    }
+
+    /// Reads the text with its odd words as listed ones, misspelt or from behind.
+    fn scan_guessed(&self, letters: &Letters, pieces: &Pieces, found: &mut Vec<Found>) {
+        let base = letters.base;
+        let slots = self.guesses.slots(letters, &pieces.all);
+        for view in guess::readings(base, &slots) {
+            self.scan_literal(&view, &view, found);
+        }
+        let known = found.len();
+        for view in reversed::readings(base, &pieces.all, &self.guesses) {
+            self.scan_literal(&view, &view, found);
+        }
+        let mut at = 0;
+        found.retain(|found| {
+            at += 1;
+            at <= known || self.is_reversed(base, pieces, found)
+        });
+    }
+
+    fn is_reversed(&self, base: &View, pieces: &Pieces, found: &Found) -> bool {
+        let weighs = self.entries[found.entry as usize]
+            .what
+            .is_none_or(|(_, severity)| severity.level() >= joined::SEVERITY_MIN);
+        weighs && reversed::is_no_sentence(base, &pieces.all, &found.span)
+    }
+
+    fn scan_joined(&self, view: &View, tail: &[String], room: &[String]) -> Option<Found> {
         let (letters, span) = joined::last_piece(view)?;
         let word = |word: &str| self.words.get(word).copied();
-        let entry = joined::split_word(&letters, tail, word)?;
+        let entry = joined::split_word(&letters, tail, word)
+            .or_else(|| joined::split_word(&letters, room, word))?;
         Some(Found { span: view.original(span), view: ViewKind::Joined, entry })
     }
 
@@ -187,7 +243,7 @@ impl Scanner {
 struct Build {
     entries: Vec<Entry>,
     literal: Vec<(String, u32)>,
-    squeezed: Vec<(String, u32)>,
+    loose: Vec<(String, u32)>,
 }
 
 impl Build {
@@ -210,7 +266,12 @@ impl Build {
             self.pattern(&letters, MatchMode::Word, entry);
         }
         self.pattern(&spelt, mode, entry);
-        self.entries.push(Entry { what, term: term.into(), list: list.clone(), letters });
+        let short = stretch::collapsed(&letters);
+        let runs = short.chars().count();
+        self.loose.push((short, entry));
+        let breaks = stretch::breaks(&words);
+        let (term, list) = (term.into(), list.clone());
+        self.entries.push(Entry { what, term, list, letters, mode, runs, breaks });
         Ok(())
     }
 
@@ -221,7 +282,6 @@ impl Build {
             MatchMode::Substring => text.to_owned(),
         };
         self.literal.push((bounded(spelt), entry));
-        self.squeezed.push((bounded(&stretch::collapsed(spelt)), entry));
     }
 }
 

@@ -165,6 +165,9 @@ fn read(view: ViewKind) -> &'static str {
         ViewKind::Plain => "as written",
         ViewKind::Folded => "with look-alike characters read as letters",
         ViewKind::Squeezed => "with repeats and separators taken out",
+        ViewKind::Respaced => "with spaces put where they belong",
+        ViewKind::Guessed => "with misspelt or masked words guessed",
+        ViewKind::Reversed => "read backwards",
         ViewKind::Joined => "together with the messages before",
     }
 }

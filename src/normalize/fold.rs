@@ -1,15 +1,21 @@
 //! Reads look-alike characters and leetspeak as letters.
 
 use crate::{
-    letters::lookalike::lookalike,
+    letters::{lookalike::lookalike, ordinary::is_ordinary},
     message::{View, ViewKind},
 };
 
-use super::{empty, push};
+use super::{empty, leet, push};
+
+/// Signs that may stand for a letter or be part of one.
+const SIGNS: &[u8] = b"@$!|+(/\\[<{^#_)]}>";
+/// With so many letters left, a token with digits is a word and not a number with a unit.
+const LETTERS_LEFT_MIN: usize = 2;
 
 /// The folded reading, where it differs from the plain one.
 pub(super) fn folded(plain: &View) -> Option<View> {
-    if !plain.text.bytes().any(|b| b >= 0x80 || b.is_ascii_digit() || b"@$!|".contains(&b)) {
+    let says = |b: u8| b >= 0x80 || b.is_ascii_digit() || SIGNS.contains(&b);
+    if !plain.text.bytes().any(says) && !plain.text.contains("vv") {
         return None;
     }
     let foreign = plain.text.chars().any(|c| !c.is_ascii() && is_foreign(c));
@@ -34,6 +40,8 @@ struct Token<'a> {
     shapes: bool,
     digits: bool,
     symbols: bool,
+    /// `vv` is a w, but for `savvy`.
+    doubled_v: bool,
 }
 
 impl Token<'_> {
@@ -41,77 +49,77 @@ impl Token<'_> {
         let latin = text.bytes().filter(u8::is_ascii_alphabetic).count();
         let digits = text.bytes().filter(u8::is_ascii_digit).count();
         let letters = latin + text.chars().filter(|c| lookalike(*c).is_some()).count();
-        // One digit behind a name counts it: ps5, mp3.
-        let counted = digits == 1 && ends_in_digit(text);
         let address = text.contains("://") || text.starts_with("www.");
+        let long = || text.trim_end().len() >= 5;
         Token {
             text,
             // In a line of another script only words that mix scripts are meant to be read as
             // Latin ones: half of all Russian letters look Latin.
             shapes: latin > 0 || !foreign,
             // Numbers with a unit or a name in front (20h30, 1v1, a55) stay numbers.
-            digits: !address
-                && !counted
+            digits: digits > 0
+                && !address
                 && letters > 0
-                && (digits <= letters || (letters >= 2 && text.trim_end().len() >= 5)),
+                && !(digits == 1 && counts(text))
+                && (digits <= letters || (letters >= LETTERS_LEFT_MIN && long())),
             symbols: !address && letters > 0,
+            doubled_v: text.contains("vv") && !is_ordinary(text.trim()),
         }
     }
 
     fn read(&self, origin: &[(u32, u32)], view: &mut View) {
         let mut before = ' ';
-        let mut chars = self.text.char_indices().peekable();
-        while let Some((at, c)) = chars.next() {
-            let after = chars.peek().map_or(' ', |next| next.1);
-            let letter = match c {
-                'a'..='z' | ' ' => None,
-                '0'..='9' if self.digits => digit(before, c, after),
-                '@' | '$' | '!' | '|' if self.symbols => symbol(before, c, after),
-                c if !c.is_ascii() && self.shapes => lookalike(c),
-                _ => None,
-            };
-            push(view, letter.unwrap_or(c), origin[at]);
-            before = letter.unwrap_or(c);
+        let mut at = 0;
+        while let Some(c) = self.text[at..].chars().next() {
+            let (letter, len) = self.letter(at, c, before);
+            let read = letter.unwrap_or(c);
+            push(view, read, (origin[at].0, origin[at + len - 1].1));
+            if c == '\u{1f18e}' {
+                push(view, 'b', origin[at]);
+            }
+            before = read;
+            at += len;
         }
     }
+
+    /// What stands at `at`, where it is not itself, and how many bytes that takes.
+    fn letter(&self, at: usize, c: char, before: char) -> (Option<char>, usize) {
+        let rest = &self.text[at..];
+        let len = c.len_utf8();
+        let after = rest[len..].chars().next().unwrap_or(' ');
+        match c {
+            'v' if self.doubled_v && after == 'v' => (Some('w'), 2),
+            'a'..='z' | ' ' => (None, 1),
+            '0'..='9' if self.digits => (leet::digit(before, c, after), 1),
+            '0'..='9' => (None, 1),
+            _ if self.symbols => match self.drawn(rest, before) {
+                Some((letter, len)) => (Some(letter), len),
+                None => (leet::symbol(before, c, after).or_else(|| self.shape(c)), len),
+            },
+            _ => (self.shape(c), len),
+        }
+    }
+
+    fn shape(&self, c: char) -> Option<char> {
+        (!c.is_ascii() && self.shapes).then(|| lookalike(c)).flatten()
+    }
+
+    /// A letter drawn with signs. Empty brackets behind a name are a call: `main()`.
+    fn drawn(&self, rest: &str, before: char) -> Option<(char, usize)> {
+        let (letter, len) = leet::drawn(rest)?;
+        let ends = rest[len..].chars().next().is_none_or(char::is_whitespace);
+        let call = letter == 'o' && ends && before.is_alphanumeric();
+        (!call).then_some((letter, len))
+    }
+}
+
+/// Whether one digit behind a name counts it: ps5, mp3, player1.
+fn counts(text: &str) -> bool {
+    let name = text.trim().trim_end_matches(|c: char| !c.is_alphabetic());
+    let letters = name.chars().count();
+    ends_in_digit(text) && (letters <= LETTERS_LEFT_MIN || is_ordinary(name))
 }
 
 fn ends_in_digit(text: &str) -> bool {
     text.chars().rev().find(|c| c.is_alphanumeric()).is_some_and(|c| c.is_ascii_digit())
-}
-
-fn digit(before: char, c: char, after: char) -> Option<char> {
-    Some(match c {
-        '0' => 'o',
-        '1' => one(before, after),
-        '2' => 'z',
-        '3' => 'e',
-        '4' => 'a',
-        '5' => 's',
-        '6' | '9' => 'g',
-        '7' => 't',
-        '8' => 'b',
-        _ => return None,
-    })
-}
-
-/// A 1 stands for l between or after vowels and before them in a cluster, else for i.
-fn one(before: char, after: char) -> char {
-    let vowel = |c: char| "aeiou0349".contains(c);
-    let liquid = |c: char| c == 'l' || c == '1';
-    let closes = (vowel(before) || before == 'l')
-        && (vowel(after) || liquid(after) || !after.is_alphanumeric());
-    let clusters = "bcfgkps".contains(before) && vowel(after);
-    if closes || clusters { 'l' } else { 'i' }
-}
-
-/// Signs are letters only inside or before a word: behind one they are punctuation.
-fn symbol(before: char, c: char, after: char) -> Option<char> {
-    let inside = after.is_alphanumeric() || "@$!".contains(after);
-    match c {
-        '@' if inside || before.is_alphabetic() => Some('a'),
-        '$' if inside || before.is_alphabetic() => Some('s'),
-        '!' | '|' if after.is_alphanumeric() => Some('i'),
-        _ => None,
-    }
 }
