@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
-use crate::message::{Canonical, Category, Hit, Severity, View, ViewKind};
+use crate::{
+    letters::ordinary::{Known, known},
+    message::{Canonical, Category, Hit, Severity, View, ViewKind},
+};
 
 mod cover;
 mod embedded;
@@ -128,13 +131,16 @@ impl Scanner {
         for folded in text.views[1..].iter().filter(|view| view.kind == ViewKind::Folded) {
             self.scan_literal(folded, plain, &mut found);
         }
-        let letters = Letters { base, plain };
-        let pieces = pieces(&base.text);
-        if pieces.loose {
-            self.scan_loose(&letters, &pieces, &mut found);
-        }
-        if pieces.guess {
-            self.scan_guessed(&letters, &pieces, &mut found);
+        let bases = if base.kind == ViewKind::Folded { &[plain, base][..] } else { &[plain] };
+        for base in bases {
+            let letters = Letters { base, plain };
+            let pieces = pieces(&base.text);
+            if pieces.loose {
+                self.scan_loose(&letters, &pieces, &mut found);
+            }
+            if pieces.guess {
+                self.scan_guessed(&letters, &pieces, &mut found);
+            }
         }
         found.extend(self.scan_joined(base, tail, room));
         match found.is_empty() {
@@ -171,8 +177,15 @@ impl Scanner {
     fn scan_guessed(&self, letters: &Letters, pieces: &Pieces, found: &mut Vec<Found>) {
         let base = letters.base;
         let slots = self.guesses.slots(letters, &pieces.all);
-        for view in guess::readings(base, &slots) {
-            self.scan_literal(&view, &view, found);
+        for (nth, view) in guess::readings(base, &slots).iter().enumerate() {
+            let mut read = Vec::new();
+            self.scan_literal(view, view, &mut read);
+            read.retain(|found| {
+                let here = |slot: &&guess::Slot| base.original(slot.span.clone()) == found.span;
+                let slot = slots.iter().find(here).and_then(|slot| slot.option(nth));
+                slot.is_none_or(|choice| choice.alone)
+            });
+            found.append(&mut read);
         }
         let known = found.len();
         for view in reversed::readings(base, &pieces.all, &self.guesses) {
@@ -255,23 +268,33 @@ impl Build {
         what: Option<(Category, Severity)>,
     ) -> Result<(), String> {
         let words = tape::words(&crate::letters::plain(term).0);
-        let letters = words.concat();
-        if letters.is_empty() {
+        if words.is_empty() {
             return Err(format!("{list}: {term:?} has no letters"));
         }
-        let entry = u32::try_from(self.entries.len()).map_err(|_| "too many terms".to_owned())?;
-        let spelt = words.join(" ");
-        let long = words.len() > 1 && letters.len() >= RUN_TOGETHER_LETTERS_MIN;
-        if long && mode == MatchMode::Phrase && what.is_some() {
-            self.pattern(&letters, MatchMode::Word, entry);
+        let entry = |words: &[String]| {
+            let letters = words.concat();
+            let runs = stretch::collapsed(&letters).chars().count();
+            let breaks = stretch::breaks(words);
+            Entry { what, term: term.into(), list: list.clone(), letters, mode, runs, breaks }
+        };
+        self.spelling(entry(&words), &words)?;
+        match in_full(&words) {
+            Some(long) => self.spelling(entry(&long), &long),
+            None => Ok(()),
         }
-        self.pattern(&spelt, mode, entry);
-        let short = stretch::collapsed(&letters);
-        let runs = short.chars().count();
-        self.loose.push((short, entry));
-        let breaks = stretch::breaks(&words);
-        let (term, list) = (term.into(), list.clone());
-        self.entries.push(Entry { what, term, list, letters, mode, runs, breaks });
+    }
+
+    fn spelling(&mut self, entry: Entry, words: &[String]) -> Result<(), String> {
+        let index = u32::try_from(self.entries.len()).map_err(|_| "too many terms".to_owned())?;
+        let Entry { letters, mode, what, .. } = &entry;
+        let long = words.len() > 1 && letters.len() >= RUN_TOGETHER_LETTERS_MIN;
+        let (letters, mode) = (letters.clone(), *mode);
+        if long && mode == MatchMode::Phrase && what.is_some() {
+            self.pattern(&letters, MatchMode::Word, index);
+        }
+        self.pattern(&words.join(" "), mode, index);
+        self.loose.push((stretch::collapsed(&letters), index));
+        self.entries.push(entry);
         Ok(())
     }
 
@@ -283,6 +306,16 @@ impl Build {
         };
         self.literal.push((bounded(spelt), entry));
     }
+}
+
+/// A term with its short words written out, as guesses write those of messages.
+fn in_full(words: &[String]) -> Option<Vec<String>> {
+    let long = words.iter().map(|word| match known(word) {
+        Some(Known::Short(long)) => long,
+        _ => word,
+    });
+    let long: Vec<String> = long.flat_map(str::split_whitespace).map(str::to_owned).collect();
+    (words.len() > 1 && long != words).then_some(long)
 }
 
 /// The single words that are bad enough to be looked for in pieces.

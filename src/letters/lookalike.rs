@@ -49,7 +49,10 @@ static TABLE: LazyLock<Vec<(char, char)>> = LazyLock::new(|| {
     let all = BLOCKS.iter().flat_map(|&(from, to)| from..to).filter_map(char::from_u32);
     for c in all.filter(|c| c.is_alphabetic()) {
         if let Some(latin) = prototype(c) {
-            table.entry(c).or_insert(latin);
+            // Cherokee's small letters came later, and Unicode's table knows only its capitals.
+            for c in c.to_lowercase().chain([c]) {
+                table.entry(c).or_insert(latin);
+            }
         }
     }
     table.into_iter().collect()

@@ -11,22 +11,69 @@ use super::{empty, leet, push};
 const SIGNS: &[u8] = b"@$!|+(/\\[<{^#_)]}>";
 /// With so many letters left, a token with digits is a word and not a number with a unit.
 const LETTERS_LEFT_MIN: usize = 2;
+/// So many signs and digits in words are a way of writing.
+const MIXED_MIN: usize = 3;
 
-/// The folded reading, where it differs from the plain one.
-pub(super) fn folded(plain: &View) -> Option<View> {
+/// The folded readings, where they differ from the plain one: a second one where a stroke and a
+/// digit may be one letter or two (`|3`).
+pub(super) fn folded(plain: &View) -> Vec<View> {
     let says = |b: u8| b >= 0x80 || b.is_ascii_digit() || SIGNS.contains(&b);
     if !plain.text.bytes().any(says) && !plain.text.contains("vv") {
-        return None;
+        return Vec::new();
     }
+    // Who writes several words so means the short ones too.
+    let signs = plain.text.split(' ').map(leet_signs).sum::<usize>();
+    let mixed = signs + usize::from(plain.text.split(' ').any(is_counted)) >= MIXED_MIN;
     let foreign = plain.text.chars().any(|c| !c.is_ascii() && is_foreign(c));
-    let mut view = empty(ViewKind::Folded, plain);
-    let mut at = 0;
-    for token in plain.text.split_inclusive(' ') {
-        let origin = &plain.origin[at..at + token.len()];
-        Token::new(token, foreign).read(origin, &mut view);
-        at += token.len();
+    let drawn = |pair: &[u8]| pair[0] == b'|' && b"238<({_".contains(&pair[1]);
+    let apart = plain.text.as_bytes().windows(2).any(drawn) || mixed && plain.text.contains("ph");
+    let line = Line { foreign, mixed, apart: false };
+    let mut views = vec![line.read(plain)];
+    if apart && views[0].text != plain.text {
+        views.push(Line { apart, ..line }.read(plain));
     }
-    (view.text != plain.text).then_some(view)
+    views.retain(|view| view.text != plain.text);
+    views
+}
+
+/// What the words of a line have in common.
+#[derive(Clone, Copy)]
+struct Line {
+    foreign: bool,
+    /// It is written with signs and digits for letters.
+    mixed: bool,
+    /// A stroke and a digit are two letters, and so are p and h.
+    apart: bool,
+}
+
+impl Line {
+    fn read(self, plain: &View) -> View {
+        let mut view = empty(ViewKind::Folded, plain);
+        let mut at = 0;
+        for token in plain.text.split_inclusive(' ') {
+            let origin = &plain.origin[at..at + token.len()];
+            Token::new(token, self).read(origin, &mut view);
+            at += token.len();
+        }
+        view
+    }
+}
+
+/// How much the signs and digits of a word with letters look like letters.
+fn leet_signs(token: &str) -> usize {
+    let count = |sort: fn(&u8) -> bool| token.as_bytes().iter().filter(|b| sort(b)).count();
+    let letters = count(u8::is_ascii_alphabetic);
+    if letters == 0 || count(u8::is_ascii_digit) > letters || token.contains("://") {
+        return 0;
+    }
+    let pairs = || token.as_bytes().windows(2);
+    let digit = |pair: &&[u8]| pair[0].is_ascii_digit() && pair[1].is_ascii_alphabetic();
+    let signs = token.bytes().filter(|b| b"@$|<{\\[(#+".contains(b)).count();
+    2 * (signs + pairs().filter(digit).count())
+}
+
+fn is_counted(token: &str) -> bool {
+    ends_in_digit(token) && token.starts_with(char::is_alphabetic)
 }
 
 /// A letter of another script that looks like no Latin one.
@@ -40,16 +87,20 @@ struct Token<'a> {
     shapes: bool,
     digits: bool,
     symbols: bool,
+    ph: bool,
+    line: Line,
     /// `vv` is a w, but for `savvy`.
     doubled_v: bool,
 }
 
 impl Token<'_> {
-    fn new(text: &str, foreign: bool) -> Token<'_> {
+    fn new(text: &str, line: Line) -> Token<'_> {
+        let Line { foreign, mixed, .. } = line;
         let latin = text.bytes().filter(u8::is_ascii_alphabetic).count();
         let digits = text.bytes().filter(u8::is_ascii_digit).count();
         let letters = latin + text.chars().filter(|c| lookalike(*c).is_some()).count();
         let address = text.contains("://") || text.starts_with("www.");
+        let signs = text.bytes().filter(|b| SIGNS.contains(b)).count();
         let long = || text.trim_end().len() >= 5;
         Token {
             text,
@@ -59,10 +110,12 @@ impl Token<'_> {
             // Numbers with a unit or a name in front (20h30, 1v1, a55) stay numbers.
             digits: digits > 0
                 && !address
-                && letters > 0
-                && !(digits == 1 && counts(text))
-                && (digits <= letters || (letters >= LETTERS_LEFT_MIN && long())),
-            symbols: !address && letters > 0,
+                && (letters > 0 || mixed && signs > 0)
+                && (mixed || !(digits == 1 && counts(text)))
+                && (mixed || digits <= letters + signs || (letters >= LETTERS_LEFT_MIN && long())),
+            symbols: !address && (letters > 0 || (mixed && signs + digits > 1)),
+            ph: mixed && !line.apart && text.contains("ph") && !is_ordinary(text.trim()),
+            line,
             doubled_v: text.contains("vv") && !is_ordinary(text.trim()),
         }
     }
@@ -88,15 +141,35 @@ impl Token<'_> {
         let len = c.len_utf8();
         let after = rest[len..].chars().next().unwrap_or(' ');
         match c {
-            'v' if self.doubled_v && after == 'v' => (Some('w'), 2),
+            'v' if self.doubled_v && before != 'v' && is_double(rest) => (Some('w'), 2),
+            // An f in words written with signs; elsewhere words like `phone` have it.
+            'p' if self.ph && after == 'h' => (Some('f'), 2),
             'a'..='z' | ' ' => (None, 1),
             '0'..='9' if self.digits => (leet::digit(before, c, after), 1),
             '0'..='9' => (None, 1),
             _ if self.symbols => match self.drawn(rest, before) {
                 Some((letter, len)) => (Some(letter), len),
-                None => (leet::symbol(before, c, after).or_else(|| self.shape(c)), len),
+                None => (self.symbol(before, c, after).or_else(|| self.shape(c)), len),
             },
             _ => (self.shape(c), len),
+        }
+    }
+
+    fn symbol(&self, before: char, c: char, after: char) -> Option<char> {
+        let opens = !before.is_alphanumeric() && (after.is_alphanumeric() || "|(/#@'[".contains(after));
+        let count = |sign: char| self.text.matches(sign).count();
+        match c {
+            '<' if opens && !self.text.contains('>') => Some('c'),
+            '(' if opens && self.line.mixed && count('(') > count(')') => Some('c'),
+            '[' if opens && self.line.mixed && count('[') > count(']') => Some('c'),
+            '@' if self.line.mixed => Some('a'),
+            '<' if self.line.mixed && before.is_alphabetic() => Some('c'),
+            '+' | '|' | '€' if self.line.mixed && after == '\'' => leet::symbol(before, c, 'x'),
+            '#' if self.line.mixed && (opens || before.is_alphabetic()) => Some('h'),
+            '!' if self.line.mixed && (after.is_alphanumeric() || "|/$@('€£".contains(after)) => {
+                leet::symbol(before, '|', after)
+            }
+            _ => leet::symbol(before, c, after),
         }
     }
 
@@ -106,10 +179,10 @@ impl Token<'_> {
 
     /// A letter drawn with signs. Empty brackets behind a name are a call: `main()`.
     fn drawn(&self, rest: &str, before: char) -> Option<(char, usize)> {
-        let (letter, len) = leet::drawn(rest)?;
+        let (letter, len) = leet::drawn(rest, self.line.apart)?;
         let ends = rest[len..].chars().next().is_none_or(char::is_whitespace);
         let call = letter == 'o' && ends && before.is_alphanumeric();
-        (!call).then_some((letter, len))
+        (!call || self.line.mixed).then_some((letter, len))
     }
 }
 
@@ -120,6 +193,12 @@ fn counts(text: &str) -> bool {
     ends_in_digit(text) && (letters <= LETTERS_LEFT_MIN || is_ordinary(name))
 }
 
+/// Two v's, and not a stretched one.
+fn is_double(rest: &str) -> bool {
+    rest.starts_with("vv") && !rest.starts_with("vvv")
+}
+
 fn ends_in_digit(text: &str) -> bool {
-    text.chars().rev().find(|c| c.is_alphanumeric()).is_some_and(|c| c.is_ascii_digit())
+    let end = text.trim_end_matches([' ', '.', ',', '!', '?', ':', ';', ')', '"', '\'']);
+    end.ends_with(|c: char| c.is_ascii_digit())
 }

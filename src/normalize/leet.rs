@@ -50,8 +50,24 @@ const DRAWN: [(&str, char); 44] = [
 ];
 
 /// The letter that is drawn at the start of `text`, and how many bytes it takes.
-pub(super) fn drawn(text: &str) -> Option<(char, usize)> {
+///
+/// With `apart`, a stroke and a digit are two letters.
+pub(super) fn drawn(text: &str, apart: bool) -> Option<(char, usize)> {
     if !text.starts_with(['|', '/', '\\', '(', '[', '{', ']', '}', ')', '<', '>', '_']) {
+        return None;
+    }
+    // A and n, rather than m and a stroke that is left over.
+    if text.starts_with("/\\/\\/") && !text[5..].starts_with(['\\', '-']) {
+        return Some(('a', 2));
+    }
+    // A stroke before a drawn o or u.
+    if ["|()", "|(_)", "|[]"].iter().any(|signs| text.starts_with(signs)) {
+        return None;
+    }
+    if apart && text.starts_with("|_") {
+        return Some(('l', 2));
+    }
+    if apart && text.starts_with('|') && text[1..].starts_with(['2', '3', '8', '<', '(', '{']) {
         return None;
     }
     let (signs, letter) = DRAWN.iter().find(|(signs, _)| text.starts_with(signs))?;
@@ -93,7 +109,7 @@ pub(super) fn is_stroke(c: char) -> bool {
 /// Signs are letters only inside or before a word: behind one most are punctuation.
 pub(super) fn symbol(before: char, c: char, after: char) -> Option<char> {
     let follows = before.is_alphabetic();
-    let leads = after.is_alphanumeric() || "@$!|€+(".contains(after);
+    let leads = after.is_alphanumeric() || "@$!|€£+(/\\[<#".contains(after);
     match c {
         '@' if leads || follows => Some('a'),
         '$' if leads || follows => Some('s'),

@@ -9,7 +9,7 @@ const BEFORE: &str = "you youre your yall ur u r a an are is im hes shes theyre 
     these those the such and of to go my what this that with like not so fucking fuckin damn dumb \
     stupid ugly dirty filthy big little old fat kill hate love stop being be \
     tu t es un une sale sales espece de d toi vous etes le la les des ces cette ce gros grosse \
-    petit petite va vas et que quel quelle bande mon ton c est cest tes il elle on je qu comme";
+    petit petite va vas et que quel quelle bande mon ton c est cest tes il elle on je qu comme y t";
 const AFTER: &str = "s you u ur lol lmao bro dude man and is are the a all in \
     toi toutes tous va es mdr les la le de et est tu que";
 /// Longer remains are no glue, but some other word.
@@ -17,6 +17,8 @@ const LETTERS_MAX: usize = 24;
 /// A shorter word, or less glue, is more often a part of a name.
 const TERM_LETTERS_MIN: usize = 4;
 const LETTERS_MIN: usize = 3;
+/// Nothing else holds so long a term.
+const PHRASE_LETTERS_MIN: usize = 10;
 
 static LEFT: LazyLock<HashSet<&str>> = LazyLock::new(|| BEFORE.split_whitespace().collect());
 static RIGHT: LazyLock<HashSet<&str>> = LazyLock::new(|| AFTER.split_whitespace().collect());
@@ -25,7 +27,11 @@ static RIGHT: LazyLock<HashSet<&str>> = LazyLock::new(|| AFTER.split_whitespace(
 ///
 /// Where spaces were moved inside the term too, little glue is enough.
 pub(super) fn is_glue(left: &str, right: &str, term: usize, moved: bool) -> bool {
-    let enough = term >= TERM_LETTERS_MIN && (moved || left.len() + right.len() >= LETTERS_MIN);
+    let enough = match term {
+        0..TERM_LETTERS_MIN => false,
+        TERM_LETTERS_MIN..PHRASE_LETTERS_MIN => moved || left.len() + right.len() >= LETTERS_MIN,
+        _ => true,
+    };
     enough && is_made_of(left, &LEFT) && is_made_of(right, &RIGHT)
 }
 

@@ -12,7 +12,7 @@ use crate::message::{View, ViewKind};
 /// in every other way.
 const SLOTS_MAX: usize = 256;
 /// So many readings of one word are told apart.
-const OPTIONS_MAX: usize = 2;
+const OPTIONS_MAX: usize = 3;
 /// Shorter words are too near to too many others.
 const TERM_LETTERS_MIN: usize = 4;
 /// Of a word that lost or won any letter, so that slips of the keyboard are no slurs.
@@ -39,7 +39,14 @@ struct Word {
 /// A word of the message that is read otherwise.
 pub(super) struct Slot {
     pub span: Range<usize>,
-    pub options: Vec<String>,
+    pub options: Vec<Choice>,
+}
+
+/// A word that another one may stand for.
+pub(super) struct Choice {
+    pub word: String,
+    /// It is found as a term of its own too, not only among the other words of a phrase.
+    pub alone: bool,
 }
 
 /// How a word may have been misspelt.
@@ -50,6 +57,19 @@ enum Slip {
     Vowels,
     Dropped,
     Masked,
+}
+
+impl Choice {
+    fn alone(word: &str) -> Choice {
+        Choice { word: word.to_owned(), alone: true }
+    }
+}
+
+impl Slot {
+    /// What it is in the nth reading.
+    pub fn option(&self, nth: usize) -> Option<&Choice> {
+        self.options.get(nth).or(self.options.last())
+    }
 }
 
 impl Guesses {
@@ -88,11 +108,14 @@ impl Guesses {
         let mut slots: Vec<Slot> = Vec::new();
         let mut next = 0;
         while next < pieces.len() && slots.len() < SLOTS_MAX {
-            let chunk = spell::chunk(text, pieces[next].span.start);
-            let masked = chunk.clone().map(|chunk| (self.masked(&text[chunk.clone()]), chunk));
-            if let Some((options, span)) = masked.filter(|(options, _)| !options.is_empty()) {
+            if let Some((options, span)) = self.unmasked(text, pieces[next].span.start) {
                 next += pieces[next..].partition_point(|piece| piece.span.start < span.end);
                 slots.push(Slot { span, options });
+                continue;
+            }
+            if let Some(span) = spell::self_in_two(text, &pieces[next..]) {
+                next += 2;
+                slots.push(Slot { span, options: vec![Choice::alone("yourself")] });
                 continue;
             }
             let piece = &pieces[next];
@@ -105,32 +128,40 @@ impl Guesses {
         slots
     }
 
-    fn options(&self, letters: &Letters, piece: &Piece) -> Vec<String> {
+    /// The masked word at a place and what it may be, read with fewer kinds of signs first.
+    fn unmasked(&self, text: &str, at: usize) -> Option<(Vec<Choice>, Range<usize>)> {
+        [false, true].into_iter().find_map(|weak| {
+            let span = spell::chunk(text, at, weak)?;
+            let options = self.masked(&text[span.clone()]);
+            (!options.is_empty()).then_some((options, span))
+        })
+    }
+
+    fn options(&self, letters: &Letters, piece: &Piece) -> Vec<Choice> {
         let word = &letters.text()[piece.span.clone()];
         match piece.short {
-            Some(long) => vec![long.to_owned(), word.to_owned()],
-            // Words with other letters than ASCII ones are of languages that we do not know.
-            None if piece.odd && letters.are_literal(piece.span.clone()) => self.guess(word),
+            Some(long) => vec![Choice::alone(long), Choice::alone(word)],
+            None if piece.odd && letters.are_ours(piece.span.clone()) => self.guess(word),
             None => Vec::new(),
         }
     }
 
     /// The listed words that a word which nobody uses may stand for, the likeliest first.
-    fn guess(&self, word: &str) -> Vec<String> {
-        let mut options: Vec<String> = Vec::new();
+    fn guess(&self, word: &str) -> Vec<Choice> {
+        let mut options: Vec<Choice> = Vec::new();
         if !(PART_LETTERS_MIN..=LETTERS_MAX).contains(&word.len()) || self.has(word) {
             return options;
         }
         let mut add = |at: u32, letters_min: usize, good: fn(&str, &str) -> bool| {
             let Word { text, level } = &self.words[at as usize];
             // A mild word is not worth the risk of an accident.
-            let weighs = match level {
-                0 => true,
-                level => *level >= SEVERITY_MIN && word.len() >= letters_min,
-            };
-            let fits = weighs && options.len() < OPTIONS_MAX && good(word, text);
-            if fits && options.iter().all(|option| **option != **text) {
-                options.push(text.to_string());
+            let alone = *level >= SEVERITY_MIN
+                && word.len() >= letters_min
+                && text.len() >= TERM_LETTERS_MIN
+                && spell::sound(word).as_bytes().first() == spell::sound(text).as_bytes().first();
+            let fits = options.len() < OPTIONS_MAX && good(word, text);
+            if fits && options.iter().all(|option| *option.word != **text) {
+                options.push(Choice { word: text.to_string(), alone });
             }
         };
         let sorted = spell::sorted(word);
@@ -147,7 +178,7 @@ impl Guesses {
     }
 
     /// The listed words that fit the letters left in a masked one: `f*ck`.
-    fn masked(&self, chunk: &str) -> Vec<String> {
+    fn masked(&self, chunk: &str) -> Vec<Choice> {
         let mut options = Vec::new();
         let Some(mask) = spell::Mask::read(chunk) else { return options };
         if self.has(chunk) {
@@ -160,11 +191,11 @@ impl Guesses {
                 // Terms go before the words of phrases.
                 let term = *level > 0;
                 let place = if term { terms } else { options.len() };
-                options.insert(place, text.to_string());
+                options.insert(place, Choice::alone(text));
                 terms += usize::from(term);
             }
         });
-        if terms > 0 && mask.weak && (terms > 1 || options.len() > OPTIONS_MAX) {
+        if terms > 0 && mask.weak && terms > OPTIONS_MAX {
             return Vec::new();
         }
         options.truncate(OPTIONS_MAX);
@@ -198,7 +229,7 @@ fn hash(slip: Slip, spelling: &str) -> u64 {
     })
 }
 
-/// The reading with each slot's first option in it, then with its second where it has one.
+/// The reading with each slot's first option in it, then with its next where it has one.
 pub(super) fn readings(base: &View, slots: &[Slot]) -> Vec<View> {
     let most = slots.iter().map(|slot| slot.options.len()).max().unwrap_or(0);
     (0..most.min(OPTIONS_MAX)).map(|nth| reading(base, slots, nth)).collect()
@@ -213,11 +244,11 @@ fn reading(base: &View, slots: &[Slot], nth: usize) -> View {
     };
     let mut at = 0;
     for slot in slots {
-        let Some(option) = slot.options.get(nth).or(slot.options.last()) else { continue };
+        let Some(option) = slot.option(nth) else { continue };
         view.text.push_str(&base.text[at..slot.span.start]);
         view.origin.extend_from_slice(&base.origin[at..slot.span.start]);
         let whole = base.original(slot.span.clone());
-        view.text.push_str(option);
+        view.text.push_str(&option.word);
         view.origin.resize(view.text.len(), (whole.start as u32, whole.end as u32));
         at = slot.span.end;
     }

@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::{
     Entry, MatchMode,
     glue::is_glue,
-    pieces::{Piece, SPELT_MIN, is_word},
+    pieces::{Piece, SPELT_MIN},
     stretch::{self, Letters},
     tape::{Class, Tape, class},
 };
@@ -24,6 +24,8 @@ const JOINERS: &str = ".-_*~^|+=";
 const LONG_LETTERS_MIN: usize = 7;
 /// So many letters are in no other words by accident, wherever the spaces are.
 const SURE_LETTERS_MIN: usize = 12;
+/// So many signs in one word are no list of words.
+const BROKEN_MIN: usize = 2;
 /// Shorter phrases run together into names.
 const JOINED_LETTERS_MIN: usize = 6;
 /// Milder words are not worth the risk of an accident.
@@ -39,19 +41,40 @@ pub(super) struct Loose<'a> {
 struct Run {
     from: usize,
     to: usize,
-    /// Where its first part ends and its last begins: they are apart where a gap is in it.
-    first_to: usize,
-    last_from: usize,
+    /// Where its first letter ends and where its last begins.
+    first: usize,
+    last: usize,
+    /// The same for its first and last parts, where a gap is in it.
+    first_part: usize,
+    last_part: usize,
 }
 
 impl Run {
+    fn new(at: usize, to: usize) -> Run {
+        Run { from: at, to, first: to, last: at, first_part: to, last_part: at }
+    }
+
     fn add(&mut self, at: usize, to: usize) {
         if self.to != at {
-            self.last_from = at;
-        } else if self.first_to == at {
-            self.first_to = to;
+            self.last_part = at;
+        } else if self.first_part == at {
+            self.first_part = to;
         }
-        self.to = to;
+        (self.last, self.to) = (at, to);
+    }
+
+    /// Where a term that begins with this run may begin, and where one that ends with it may end:
+    /// the last letter of one word may be the first of the next.
+    fn starts(&self) -> impl Iterator<Item = usize> {
+        let more = [self.last_part, self.last];
+        let differs = more.into_iter().filter(|at| *at != self.from);
+        std::iter::once(self.from).chain(differs)
+    }
+
+    fn ends(&self) -> impl Iterator<Item = usize> {
+        let more = [self.first_part, self.first];
+        let differs = more.into_iter().filter(|at| *at != self.to);
+        std::iter::once(self.to).chain(differs)
     }
 }
 
@@ -92,7 +115,7 @@ impl Loose<'_> {
                 continue;
             }
             before = Some(c);
-            runs.push(Run { from: at, to, first_to: to, last_from: at });
+            runs.push(Run::new(at, to));
             text[at..to].bytes().for_each(|byte| walk.feed(byte));
             walk.matches(|index| {
                 let first = runs.len().checked_sub(entries[index as usize].runs);
@@ -102,16 +125,8 @@ impl Loose<'_> {
         for (index, within) in matches {
             let (entry, runs) = (&entries[index as usize], &runs[within]);
             let [Some(first), Some(last)] = [runs.first(), runs.last()] else { continue };
-            // A letter that ends one word and begins the next is one run; it may be either's.
-            let mut spans = vec![first.from..last.to];
-            if last.first_to != last.to {
-                spans.push(first.from..last.first_to);
-            }
-            if first.last_from != first.from {
-                spans.push(first.last_from..last.to);
-                spans.push(first.last_from..last.first_to);
-            }
-            let read = spans.into_iter().filter(|span| !span.is_empty()).find_map(|span| {
+            let spans = first.starts().flat_map(|from| last.ends().map(move |to| from..to));
+            let read = spans.filter(|span| span.start < span.end).find_map(|span| {
                 let fits = self.letters.are_stretched(&entry.letters, span.clone());
                 let written = fits.then(|| self.written(entry, span, runs))?;
                 Some((self.read(entry, &written)?, written.span))
@@ -195,8 +210,7 @@ impl Loose<'_> {
         // A letter before or behind belongs to the same spelling, unless it is a word.
         let goes_on = |index: usize, gap: usize| {
             let near = self.pieces.get(gap).is_some() && self.gap(gap).chars().count() <= 1;
-            let piece = self.pieces.get(index).filter(|piece| piece.single && near);
-            piece.is_some_and(|p| !self.letters.text()[p.span.clone()].starts_with(is_word))
+            self.pieces.get(index).is_some_and(|piece| piece.single && near && !piece.word)
         };
         end - start >= SPELT_MIN
             && (start..end).all(alone)
@@ -260,6 +274,10 @@ impl Loose<'_> {
             return true;
         }
         let enough = 2 * odd + letters >= 2;
+        let spaces = written.broken.iter().any(|index| self.gap(*index).contains(' '));
+        if !spaces && (enough || written.broken.len() >= BROKEN_MIN) {
+            return true;
+        }
         match length >= LONG_LETTERS_MIN {
             true => enough && words <= odd + letters,
             false => enough && words == 0 && odd + letters >= 2,

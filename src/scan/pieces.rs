@@ -101,7 +101,7 @@ fn piece(text: &str, span: Range<usize>, kind: Class) -> Piece {
 }
 
 /// Whether a letter is a word in French, English or chat.
-pub(super) fn is_word(letter: char) -> bool {
+fn is_word(letter: char) -> bool {
     matches!(letter, 'a' | 'i' | 'o' | 'u' | 'y')
 }
 

@@ -3,29 +3,32 @@
 use std::ops::Range;
 
 use super::{guess::Guesses, pieces::Piece};
-use crate::message::{View, ViewKind};
+use crate::{
+    letters::ordinary::is_ordinary,
+    message::{View, ViewKind},
+};
 
-/// Shorter words from behind are other short words.
+/// Fewer listed letters from behind are an accident.
 const LETTERS_MIN: usize = 4;
 
 /// The readings with each word turned, and with the whole text turned.
 pub(super) fn readings(base: &View, pieces: &[Piece], listed: &Guesses) -> Vec<View> {
     let text = &base.text;
-    let turned = |piece: &Piece| text[piece.span.clone()].chars().rev().collect::<String>();
-    let is_listed = |piece: &Piece| {
-        piece.odd && piece.span.len() >= LETTERS_MIN && listed.has(&turned(piece))
+    let letters = |piece: &Piece| match piece.odd && listed.has(&turned(text, piece)) {
+        true => piece.span.len(),
+        false => 0,
     };
-    if !pieces.iter().any(is_listed) {
+    if pieces.iter().map(letters).sum::<usize>() < LETTERS_MIN {
         return Vec::new();
     }
     let mut words = empty(base);
     let mut at = 0;
-    for piece in pieces {
-        copy(base, at..piece.span.start, &mut words);
-        turn(base, piece.span.clone(), &mut words);
-        at = piece.span.end;
+    for chunk in text.split_inclusive(' ') {
+        let end = at + chunk.trim_end_matches(' ').len();
+        turn(base, at..end, &mut words);
+        copy(base, end..at + chunk.len(), &mut words);
+        at += chunk.len();
     }
-    copy(base, at..text.len(), &mut words);
     let mut whole = empty(base);
     turn(base, 0..text.len(), &mut whole);
     vec![words, whole]
@@ -35,19 +38,24 @@ pub(super) fn readings(base: &View, pieces: &[Piece], listed: &Guesses) -> Vec<V
 pub(super) fn is_no_sentence(base: &View, pieces: &[Piece], span: &Range<usize>) -> bool {
     let inside = |piece: &&Piece| {
         let place = base.original(piece.span.clone());
-        place.start >= span.start && place.end <= span.end
+        place.start < span.end && place.end > span.start
     };
     let (mut odd, mut words) = (0, 0);
     for piece in pieces.iter().filter(inside) {
         let letters = piece.span.len();
         match piece.odd {
             true => odd += letters,
-            // A word of one letter, or one that is the same from behind, says nothing.
-            false if piece.single => {}
+            // Letters and numbers, and words that are words both ways, say nothing.
+            false if piece.single || is_ordinary(&turned(&base.text, piece)) => {}
+            false if base.text[piece.span.clone()].starts_with(char::is_numeric) => {}
             false => words += letters,
         }
     }
-    odd > words
+    odd > words && odd >= LETTERS_MIN
+}
+
+fn turned(text: &str, piece: &Piece) -> String {
+    text[piece.span.clone()].chars().rev().collect()
 }
 
 fn empty(base: &View) -> View {

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::{pieces::is_mask, tape::{Class, class}};
+use super::pieces::{Piece, is_mask};
 
 /// Of a word without its vowels, so many letters must be left.
 const BONES_MIN: usize = 4;
@@ -169,27 +169,44 @@ impl Mask<'_> {
     }
 }
 
-/// The letters, digits and masking signs around a place, without the punctuation behind them.
-pub(super) fn chunk(text: &str, at: usize) -> Option<Range<usize>> {
+/// The letters, digits and masking signs around a place, without the punctuation behind them; with
+/// signs of every kind, or with such alone as are no punctuation.
+pub(super) fn chunk(text: &str, at: usize, weak: bool) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
-    let inside = |at: usize| is_mask(bytes[at]) || class(text, at).0 != Class::Gap;
+    let mask = |byte: u8| if weak { is_mask(byte) } else { is_strong(byte) };
+    let inside = |byte: u8| mask(byte) || byte.is_ascii_lowercase();
+    let near = 2 * super::guess::LETTERS_MAX;
     let mut start = at;
-    while start > 0 && (is_mask(bytes[start - 1]) || bytes[start - 1].is_ascii_alphanumeric()) {
+    while start > 0 && at - start <= near && inside(bytes[start - 1]) {
         start -= 1;
     }
     let mut end = at;
-    while end < bytes.len() && text.is_char_boundary(end) && inside(end) {
-        end += class(text, end).1;
+    while end < bytes.len() && end - at <= near && inside(bytes[end]) {
+        end += 1;
     }
-    let strong = |byte: u8| b"*#%&$@".contains(&byte) || !is_mask(byte);
-    while start < end && !strong(bytes[start]) {
+    let trim = |byte: u8| is_mask(byte) && !is_strong(byte);
+    while start < end && trim(bytes[start]) {
         start += 1;
     }
-    while end > start && !strong(bytes[end - 1]) {
+    while end > start && trim(bytes[end - 1]) {
         end -= 1;
     }
     let masked = text.get(start..end)?.bytes().any(is_mask);
     // Stars around a word stress it.
     let stressed = start < end && bytes[start] == b'*' && bytes[end - 1] == b'*';
-    (masked && !stressed && end - start <= 2 * super::guess::LETTERS_MAX).then_some(start..end)
+    (masked && !stressed && at < end).then_some(start..end)
+}
+
+/// `yourself` in two words, the first as chat writes it.
+pub(super) fn self_in_two(text: &str, pieces: &[Piece]) -> Option<Range<usize>> {
+    const YOUR: [&str; 8] = ["your", "ur", "yo", "ya", "you", "u", "yr", "yer"];
+    let [first, second, ..] = pieces else { return None };
+    let said = [first, second].map(|piece| &text[piece.span.clone()]);
+    let near = &text[first.span.end..second.span.start] == " ";
+    (near && YOUR.contains(&said[0]) && matches!(said[1], "self" | "selves"))
+        .then_some(first.span.start..second.span.end)
+}
+
+fn is_strong(byte: u8) -> bool {
+    b"*#%&$@".contains(&byte)
 }

@@ -93,19 +93,29 @@ impl Letters<'_> {
         own == there || (matches!(own, 'i' | 'l') && matches!(there, 'i' | 'l') && self.is_sign(at))
     }
 
-    /// Whether the letters in `span` are written as such: no sign, no accent, no other script.
-    pub fn are_literal(&self, span: Range<usize>) -> bool {
-        let one = |at: usize| {
-            self.base.origin.get(at).is_some_and(|origin| origin.1 - origin.0 == 1)
-                && !self.is_sign(at)
-        };
-        span.into_iter().all(one)
+    /// Whether the letters in `span` are those of English and French, and not a number and its
+    /// unit: `ä`, `ö` and `ü` are of other languages.
+    pub fn are_ours(&self, span: Range<usize>) -> bool {
+        let (first, last) = (span.start, span.end - 1);
+        let inside = |at: usize| at > first && at < last;
+        span.into_iter().all(|at| {
+            let Some(origin) = self.base.origin.get(at) else { return false };
+            let there = self.before_folding(origin.0);
+            let accented = origin.1 - origin.0 > 1 && !self.is_sign(at);
+            let ours = !accented || matches!(self.base.text.as_bytes()[at], b'e' | b'c' | b'i');
+            ours && there.is_some_and(|b| b.is_ascii() && (inside(at) || !b.is_ascii_digit()))
+        })
+    }
+
+    fn before_folding(&self, from: u32) -> Option<u8> {
+        let at = self.plain.origin.partition_point(|origin| origin.0 < from);
+        self.plain.text.as_bytes().get(at).copied()
     }
 
     fn is_sign(&self, at: usize) -> bool {
-        let Some((from, _)) = self.base.origin.get(at) else { return false };
-        let at = self.plain.origin.partition_point(|origin| origin.0 < *from);
-        self.plain.text.as_bytes().get(at).is_some_and(|byte| !byte.is_ascii_alphabetic())
+        let origin = self.base.origin.get(at);
+        let there = origin.and_then(|origin| self.before_folding(origin.0));
+        there.is_some_and(|byte| !byte.is_ascii_alphabetic())
     }
 }
 
