@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::message::{Canonical, Finding, Hit, Message, Recent, Score, Verdict};
 
+mod evasion;
 mod flood;
 mod heard;
 mod policy;
@@ -38,8 +39,14 @@ pub trait Rule: Send + Sync {
 }
 
 /// Every detector, in the order in which findings are listed.
-pub const RULES: &[&dyn Rule] =
-    &[&time_out::TimeOut, &terms::Terms, &flood::Flood, &scores::Scores, &scores::Late];
+pub const RULES: &[&dyn Rule] = &[
+    &time_out::TimeOut,
+    &terms::Terms,
+    &flood::Flood,
+    &evasion::Evasion,
+    &scores::Scores,
+    &scores::Late,
+];
 
 /// Everything that any rule found, acting or in shadow.
 pub fn findings(policy: &Policy, seen: &Seen, score: &Score) -> Vec<Finding> {

@@ -9,6 +9,8 @@ use std::{
 
 use crate::message::{Canonical, Message, Recent};
 
+mod room;
+
 /// Messages kept of one sender: as many as a policy's pace may allow (100) and some, so that
 /// "beyond" can be told from "far beyond" for any but the largest bounds.
 const MESSAGES_MAX: usize = 128;
@@ -39,6 +41,8 @@ pub struct History {
     /// Apart from the rest, so that a crowd of new senders cannot wash a time-out away.
     time_outs: Mutex<HashMap<Key, Ends>>,
     time_outs_max: usize,
+    /// One lock for all rooms: it is held for a few instructions.
+    rooms: Mutex<room::Rooms>,
 }
 
 type Key = u128;
@@ -73,6 +77,7 @@ impl History {
             generation_max: (senders_max / shards / 2).max(1),
             time_outs: Mutex::default(),
             time_outs_max: senders_max.max(1),
+            rooms: Mutex::default(),
         }
     }
 
@@ -95,6 +100,11 @@ impl History {
         shard.young.insert(key, past);
         drop(shard);
         recent.first = first;
+        let room = self.key(&message.route, &message.channel, "");
+        let mut rooms = lock(&self.rooms);
+        recent.room = rooms.tail(room, key, now);
+        rooms.add(room, key, now, plain);
+        drop(rooms);
         recent.timed_out_until_ms = self.timed_out_until(key, now);
         recent
     }
@@ -111,6 +121,8 @@ impl History {
             None => unknown(),
         };
         drop(shard);
+        let room = self.key(&message.route, &message.channel, "");
+        recent.room = lock(&self.rooms).tail(room, key, message.at_ms);
         recent.timed_out_until_ms = self.timed_out_until(key, message.at_ms);
         recent
     }
@@ -223,6 +235,7 @@ impl Past {
             messages: 1 + within().count() as u32,
             repeats: 1 + within().filter(|(_, own)| *own == hash).count() as u32,
             tail: tail.map(|(_, piece)| piece.to_string()).collect(),
+            room: Vec::new(),
             timed_out_until_ms: None,
             first: false,
         }

@@ -193,6 +193,8 @@ pub struct Recent {
     /// The canonical text of the sender's messages just before this one (10 s, short), for words
     /// split over messages.
     pub tail: Vec<String>,
+    /// The same of everybody in this channel, where others than this sender were among them.
+    pub room: Vec<String>,
     /// Timed out until then, in Unix milliseconds.
     pub timed_out_until_ms: Option<u64>,
     /// Nothing was seen of this sender here before.

@@ -29,7 +29,7 @@ impl Pipeline {
         let policy = rules.policy(&message.route);
         let text = normalize(&message.text);
         let recent = self.history.note(message, &text, policy.flood.window_ms);
-        let hits = rules.scanner.scan(&text, &recent.tail);
+        let hits = rules.scanner.scan_among(&text, &recent.tail, &recent.room);
         let seen = Seen { message, text: &text, hits: &hits, recent: &recent };
         let needed = policy.needs_score(&seen);
         let score = match needed {

@@ -63,12 +63,17 @@ impl Line {
 fn leet_signs(token: &str) -> usize {
     let count = |sort: fn(&u8) -> bool| token.as_bytes().iter().filter(|b| sort(b)).count();
     let letters = count(u8::is_ascii_alphabetic);
-    if letters == 0 || count(u8::is_ascii_digit) > letters || token.contains("://") {
+    let signs = count(|b| SIGNS.contains(b));
+    let digits = count(u8::is_ascii_digit);
+    if letters == 0 || digits > letters + signs || token.contains("://") {
         return 0;
     }
     let pairs = || token.as_bytes().windows(2);
-    let digit = |pair: &&[u8]| pair[0].is_ascii_digit() && pair[1].is_ascii_alphabetic();
+    let digit = |pair: &&[u8]| {
+        pair[0].is_ascii_digit() && (pair[1].is_ascii_alphabetic() || pair[1] >= 0x80)
+    };
     let signs = token.bytes().filter(|b| b"@$|<{\\[(#+".contains(b)).count();
+    let signs = signs + token.chars().filter(|c| matches!(c, '€' | '£' | '¢')).count();
     2 * (signs + pairs().filter(digit).count())
 }
 
@@ -163,11 +168,12 @@ impl Token<'_> {
             '(' if opens && self.line.mixed && count('(') > count(')') => Some('c'),
             '[' if opens && self.line.mixed && count('[') > count(']') => Some('c'),
             '@' if self.line.mixed => Some('a'),
+            '+' if self.line.mixed && opens => Some('t'),
             '<' if self.line.mixed && before.is_alphabetic() => Some('c'),
             '+' | '|' | '€' if self.line.mixed && after == '\'' => leet::symbol(before, c, 'x'),
             '#' if self.line.mixed && (opens || before.is_alphabetic()) => Some('h'),
             '!' if self.line.mixed && (after.is_alphanumeric() || "|/$@('€£".contains(after)) => {
-                leet::symbol(before, '|', after)
+                Some('i')
             }
             _ => leet::symbol(before, c, after),
         }
@@ -189,8 +195,14 @@ impl Token<'_> {
 /// Whether one digit behind a name counts it: ps5, mp3, player1.
 fn counts(text: &str) -> bool {
     let name = text.trim().trim_end_matches(|c: char| !c.is_alphabetic());
+    let digit = text[text.find(name).unwrap_or(0) + name.len()..].chars().next().unwrap_or(' ');
+    let before = name.chars().next_back().unwrap_or(' ');
+    let letter = leet::digit(before, digit, ' ').unwrap_or(' ');
     let letters = name.chars().count();
-    ends_in_digit(text) && (letters <= LETTERS_LEFT_MIN || is_ordinary(name))
+    ends_in_digit(text)
+        && (letters <= LETTERS_LEFT_MIN || is_ordinary(name))
+        // The word may be one only with its digit: whit3.
+        && !(letters >= LETTERS_LEFT_MIN && is_ordinary(&format!("{name}{letter}")))
 }
 
 /// Two v's, and not a stretched one.
