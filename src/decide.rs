@@ -8,6 +8,7 @@ mod art;
 mod conditions;
 mod doxxing;
 mod emotes;
+mod evasion;
 mod flood;
 mod floor;
 mod fold;
@@ -59,6 +60,7 @@ pub const RULES: &[&dyn Rule] = &[
     &shape::Shape,
     &art::Art,
     &doxxing::Doxxing,
+    &evasion::Evasion,
     &scores::Scores,
     &scores::Late,
 ];

@@ -10,6 +10,7 @@ use std::{
 use crate::message::{Canonical, Message, Recent};
 
 mod permits;
+mod room;
 
 use permits::Permits;
 
@@ -44,6 +45,8 @@ pub struct History {
     time_outs: Mutex<HashMap<Key, Ends>>,
     time_outs_max: usize,
     permits: Permits,
+    /// One lock for all rooms: it is held for a few instructions.
+    rooms: Mutex<room::Rooms>,
 }
 
 type Key = u128;
@@ -79,6 +82,7 @@ impl History {
             time_outs: Mutex::default(),
             time_outs_max: senders_max.max(1),
             permits: Permits::new(senders_max),
+            rooms: Mutex::default(),
         }
     }
 
@@ -101,6 +105,11 @@ impl History {
         shard.young.insert(key, past);
         drop(shard);
         recent.first = first;
+        let room = self.key(&message.route, &message.channel, "");
+        let mut rooms = lock(&self.rooms);
+        recent.room = rooms.tail(room, key, now);
+        rooms.add(room, key, now, plain);
+        drop(rooms);
         recent.timed_out_until_ms = self.timed_out_until(key, now);
         recent
     }
@@ -117,6 +126,8 @@ impl History {
             None => unknown(),
         };
         drop(shard);
+        let room = self.key(&message.route, &message.channel, "");
+        recent.room = lock(&self.rooms).tail(room, key, message.at_ms);
         recent.timed_out_until_ms = self.timed_out_until(key, message.at_ms);
         recent
     }
@@ -244,6 +255,7 @@ impl Past {
             messages: 1 + within().count() as u32,
             repeats: 1 + within().filter(|(_, own)| *own == hash).count() as u32,
             tail: tail.map(|(_, piece)| piece.to_string()).collect(),
+            room: Vec::new(),
             timed_out_until_ms: None,
             link_permitted: false,
             first: false,

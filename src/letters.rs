@@ -6,6 +6,7 @@ use unicode_normalization::char::{compose, decompose_compatible, is_combining_ma
 
 pub mod language;
 pub mod lookalike;
+pub mod ordinary;
 
 /// The plain reading of a text, and for each byte of it the byte range of the original character.
 ///

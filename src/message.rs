@@ -100,11 +100,17 @@ pub enum ViewKind {
     Folded,
     /// Repeats shortened and separators inside words removed too.
     Squeezed,
+    /// Words that were joined, or split at odd places, put right too.
+    Respaced,
+    /// Misspelt, shortened and partly masked words guessed too.
+    Guessed,
+    /// Read backwards.
+    Reversed,
     /// Codes read as the text that they stand for.
     Decoded,
     /// Words that are none rotated by thirteen letters.
     Rotated,
-    /// Read together with the sender's previous messages.
+    /// Read together with the messages before.
     Joined,
 }
 
@@ -209,6 +215,8 @@ pub struct Recent {
     /// The canonical text of the sender's messages just before this one (10 s, short), for words
     /// split over messages.
     pub tail: Vec<String>,
+    /// The same of everybody in this channel, where others than this sender were among them.
+    pub room: Vec<String>,
     /// Timed out until then, in Unix milliseconds.
     pub timed_out_until_ms: Option<u64>,
     /// A moderator lets this sender post one link now.

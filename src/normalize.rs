@@ -10,6 +10,7 @@ use crate::{
 
 mod decode;
 mod fold;
+mod leet;
 mod squeeze;
 
 /// The readings of a text, most literal first; there is always a plain one.

@@ -11,6 +11,7 @@ use crate::{
     message::{Canonical, Judgement, Message, Score, ViewKind},
     normalize::normalize,
     rules::Ruleset,
+    scan::Before,
     score::Scorer,
 };
 
@@ -32,7 +33,8 @@ impl Pipeline {
         recent.link_permitted = self.history.has_permit(message)
             && decide::would_spend_permit(policy, message, &text)
             && self.history.spend_permit(message);
-        let hits = rules.scanner.scan_in(&text, &recent.tail, policy.language);
+        let before = Before { tail: &recent.tail, room: &recent.room };
+        let hits = rules.scanner.scan_after(&text, &before, policy.language);
         let seen = Seen { message, text: &text, hits: &hits, recent: &recent };
         let needed = policy.needs_score(&seen);
         let score = match needed {

@@ -2,21 +2,34 @@
 
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
-use crate::message::{Canonical, Category, Hit, Severity, Tongues, View, ViewKind};
+use crate::{
+    letters::ordinary::{Known, known},
+    message::{Canonical, Category, Hit, Severity, Tongues, View, ViewKind},
+};
 
 mod cover;
 mod embedded;
+mod glue;
+mod guess;
 mod joined;
+mod loose;
 mod patterns;
+mod pieces;
+mod reversed;
 mod scope;
+mod spell;
 mod stretch;
 mod tape;
 pub mod wordlist;
 
 use cover::Cover;
+use guess::Guesses;
+use loose::Loose;
 use patterns::Patterns;
+use pieces::{Pieces, pieces};
 pub use scope::Scope;
 use scope::Weigher;
+use stretch::Letters;
 use tape::Tape;
 
 /// A term as a list spells it.
@@ -70,10 +83,14 @@ impl MatchMode {
 /// The compiled lists.
 pub struct Scanner {
     entries: Vec<Entry>,
-    /// Terms as they are spelt, for the plain and folded readings.
+    /// Terms as they are spelt.
     literal: Tape,
-    /// Terms with each repeat as one letter, for the squeezed reading.
-    squeezed: Tape,
+    /// The same, for readings in which a stroke may be an i or an l.
+    folded: Tape,
+    /// The letters of terms, each repeat once, for words that were stretched or taken apart.
+    loose: Tape,
+    /// What their words look like when they are misspelt.
+    guesses: Guesses,
     /// Single words by their letters, for words split over messages.
     words: HashMap<Box<str>, u32>,
     patterns: Option<Patterns>,
@@ -90,6 +107,11 @@ struct Entry {
     list: Arc<str>,
     /// The letters and digits of the folded term.
     letters: String,
+    mode: MatchMode,
+    /// How many runs of equal letters it has.
+    runs: usize,
+    /// Where in them one word ends and the next begins.
+    breaks: Box<[u32]>,
 }
 
 /// A hit or an allow term's match, with the view it was found in.
@@ -101,6 +123,14 @@ struct Found {
 
 /// Any four letters are some word when they are turned; only what weighs is meant.
 const ROTATED_SEVERITY_MIN: u8 = 3;
+/// What was said just before a message, oldest first.
+pub struct Before<'a> {
+    /// By its sender.
+    pub tail: &'a [String],
+    /// By everybody.
+    pub room: &'a [String],
+}
+
 /// Phrases of this many letters are looked for without their spaces too; shorter ones run
 /// together into family names.
 const RUN_TOGETHER_LETTERS_MIN: usize = 10;
@@ -121,8 +151,10 @@ impl Scanner {
         }
         let words = words(&build.entries, &build.literal);
         Ok(Scanner {
-            literal: Tape::new(&build.literal)?,
-            squeezed: Tape::new(&build.squeezed)?,
+            literal: Tape::new(&build.literal, tape::same)?,
+            folded: Tape::new(&build.literal, tape::strokes)?,
+            loose: Tape::new(&build.loose, tape::strokes)?,
+            guesses: Guesses::build(&build.entries, build.literal.iter()),
             words,
             patterns: Patterns::build(&build.patterns)?,
             terms: lists.iter().map(|list| list.terms.len()).sum(),
@@ -138,17 +170,34 @@ impl Scanner {
 
     /// The same in a channel that speaks these languages.
     pub fn scan_in(&self, text: &Canonical, tail: &[String], spoken: Tongues) -> Vec<Hit> {
+        self.scan_after(text, &Before { tail, room: &[] }, spoken)
+    }
+
+    /// The same after what the sender and everybody else said just before.
+    pub fn scan_after(&self, text: &Canonical, before: &Before, spoken: Tongues) -> Vec<Hit> {
         let mut found = Vec::new();
-        for (index, view) in text.views.iter().enumerate() {
-            match view.kind {
-                ViewKind::Squeezed => {
-                    let base = &text.views[index.saturating_sub(1)];
-                    self.scan_squeezed(base, view, &mut found);
-                }
-                _ => self.scan_literal(view, &mut found),
+        let Some(plain) = text.views.first() else { return Vec::new() };
+        let base = text.views.iter().find(|view| view.kind == ViewKind::Folded).unwrap_or(plain);
+        self.scan_literal(plain, plain, &mut found);
+        for folded in text.views[1..].iter().filter(|view| view.kind == ViewKind::Folded) {
+            self.scan_literal(folded, plain, &mut found);
+        }
+        let bases = if base.kind == ViewKind::Folded { &[plain, base][..] } else { &[plain] };
+        for base in bases {
+            let letters = Letters { base, plain };
+            let pieces = pieces(&base.text);
+            if pieces.loose {
+                self.scan_loose(&letters, &pieces, &mut found);
+            }
+            if pieces.guess {
+                self.scan_guessed(&letters, &pieces, &mut found);
             }
         }
-        found.extend(self.scan_joined(text, tail));
+        let coded = |view: &&View| matches!(view.kind, ViewKind::Decoded | ViewKind::Rotated);
+        for view in text.views.iter().filter(coded) {
+            self.scan_literal(view, view, &mut found);
+        }
+        found.extend(self.scan_joined(base, before));
         if let Some(patterns) = &self.patterns {
             let view = ViewKind::Plain;
             patterns.run(text, |entry, span| found.push(Found { span, view, entry }));
@@ -164,31 +213,62 @@ impl Scanner {
         self.terms
     }
 
-    fn scan_literal(&self, view: &View, found: &mut Vec<Found>) {
-        self.literal.run(&view.text, |entry, end| {
-            let start = tape::start(&view.text, end, self.entries[entry as usize].letters.len());
-            let span = view.original(start..end);
-            found.push(Found { span, view: view.kind, entry });
-        });
-    }
-
-    fn scan_squeezed(&self, base: &View, view: &View, found: &mut Vec<Found>) {
-        self.squeezed.run(&view.text, |entry, end| {
-            let letters = &self.entries[entry as usize].letters;
-            let start = tape::start(&view.text, end, stretch::collapsed(letters).len());
-            let span = view.original(start..end);
-            if stretch::is_stretched(letters, base, &span) {
-                found.push(Found { span, view: view.kind, entry });
+    fn scan_literal(&self, view: &View, plain: &View, found: &mut Vec<Found>) {
+        let letters = Letters { base: view, plain };
+        let tape = if view.kind == ViewKind::Plain { &self.literal } else { &self.folded };
+        tape.run(&view.text, |entry, end| {
+            let listed = &self.entries[entry as usize].letters;
+            let start = tape::start(&view.text, end, listed.len());
+            if letters.are(listed, start..end) {
+                found.push(Found { span: view.original(start..end), view: view.kind, entry });
             }
         });
     }
 
-    fn scan_joined(&self, text: &Canonical, tail: &[String]) -> Option<Found> {
-        let spelt = |view: &&View| matches!(view.kind, ViewKind::Plain | ViewKind::Folded);
-        let view = text.views.iter().rfind(spelt)?;
+    fn scan_loose(&self, letters: &Letters, pieces: &Pieces, found: &mut Vec<Found>) {
+        let loose = Loose { letters, pieces: &pieces.all };
+        loose.run(&self.loose, &self.entries, |entry, span, view| {
+            found.push(Found { span: letters.base.original(span), view, entry });
+        });
+    }
+
+    /// Reads the text with its odd words as listed ones, misspelt or from behind.
+    fn scan_guessed(&self, letters: &Letters, pieces: &Pieces, found: &mut Vec<Found>) {
+        let base = letters.base;
+        let slots = self.guesses.slots(letters, &pieces.all);
+        for (nth, view) in guess::readings(base, &slots).iter().enumerate() {
+            let mut read = Vec::new();
+            self.scan_literal(view, view, &mut read);
+            read.retain(|found| {
+                let here = |slot: &&guess::Slot| base.original(slot.span.clone()) == found.span;
+                let slot = slots.iter().find(here).and_then(|slot| slot.option(nth));
+                slot.is_none_or(|choice| choice.alone)
+            });
+            found.append(&mut read);
+        }
+        let known = found.len();
+        for view in reversed::readings(base, &pieces.all, &self.guesses) {
+            self.scan_literal(&view, &view, found);
+        }
+        let mut at = 0;
+        found.retain(|found| {
+            at += 1;
+            at <= known || self.is_reversed(base, pieces, found)
+        });
+    }
+
+    fn is_reversed(&self, base: &View, pieces: &Pieces, found: &Found) -> bool {
+        let weighs = self.entries[found.entry as usize]
+            .what
+            .is_none_or(|(_, severity)| severity.level() >= joined::SEVERITY_MIN);
+        weighs && reversed::is_no_sentence(base, &pieces.all, &found.span)
+    }
+
+    fn scan_joined(&self, view: &View, before: &Before) -> Option<Found> {
         let (letters, span) = joined::last_piece(view)?;
         let word = |word: &str| self.words.get(word).copied();
-        let entry = joined::split_word(&letters, tail, word)?;
+        let entry = joined::split_word(&letters, before.tail, word)
+            .or_else(|| joined::split_word(&letters, before.room, word))?;
         Some(Found { span: view.original(span), view: ViewKind::Joined, entry })
     }
 
@@ -242,7 +322,7 @@ impl Scanner {
 struct Build {
     entries: Vec<Entry>,
     literal: Vec<(String, u32)>,
-    squeezed: Vec<(String, u32)>,
+    loose: Vec<(String, u32)>,
     patterns: Vec<(String, u32)>,
 }
 
@@ -255,25 +335,60 @@ impl Build {
         what: Option<(Category, Severity)>,
         scope: Option<Scope>,
     ) -> Result<(), String> {
-        let entry = u32::try_from(self.entries.len()).map_err(|_| "too many terms".to_owned())?;
-        let (name, list) = (term.into(), list.clone());
         if mode == MatchMode::Regex {
-            self.patterns.push((term.to_owned(), entry));
-            self.entries.push(Entry { what, scope, term: name, list, letters: String::new() });
-            return Ok(());
+            return self.regex(list, term, what, scope);
         }
         let words = tape::words(&crate::letters::plain(term).0);
-        let letters = words.concat();
-        if letters.is_empty() {
+        if words.is_empty() {
             return Err(format!("{list}: {term:?} has no letters"));
         }
-        let spelt = words.join(" ");
-        let long = words.len() > 1 && letters.len() >= RUN_TOGETHER_LETTERS_MIN;
-        if long && mode == MatchMode::Phrase && what.is_some() {
-            self.pattern(&letters, MatchMode::Word, entry);
+        let entry = |words: &[String]| {
+            let letters = words.concat();
+            let runs = stretch::collapsed(&letters).chars().count();
+            let breaks = stretch::breaks(words);
+            Entry { what, scope, term: term.into(), list: list.clone(), letters, mode, runs, breaks }
+        };
+        self.spelling(entry(&words), &words)?;
+        match in_full(&words) {
+            Some(long) => self.spelling(entry(&long), &long),
+            None => Ok(()),
         }
-        self.pattern(&spelt, mode, entry);
-        self.entries.push(Entry { what, scope, term: name, list, letters });
+    }
+
+    /// A pattern of a user's own, which has no letters to compare.
+    fn regex(
+        &mut self,
+        list: &Arc<str>,
+        term: &str,
+        what: Option<(Category, Severity)>,
+        scope: Option<Scope>,
+    ) -> Result<(), String> {
+        let index = u32::try_from(self.entries.len()).map_err(|_| "too many terms".to_owned())?;
+        self.patterns.push((term.to_owned(), index));
+        self.entries.push(Entry {
+            what,
+            scope,
+            term: term.into(),
+            list: list.clone(),
+            letters: String::new(),
+            mode: MatchMode::Regex,
+            runs: 0,
+            breaks: Box::default(),
+        });
+        Ok(())
+    }
+
+    fn spelling(&mut self, entry: Entry, words: &[String]) -> Result<(), String> {
+        let index = u32::try_from(self.entries.len()).map_err(|_| "too many terms".to_owned())?;
+        let Entry { letters, mode, what, .. } = &entry;
+        let long = words.len() > 1 && letters.len() >= RUN_TOGETHER_LETTERS_MIN;
+        let (letters, mode) = (letters.clone(), *mode);
+        if long && mode == MatchMode::Phrase && what.is_some() {
+            self.pattern(&letters, MatchMode::Word, index);
+        }
+        self.pattern(&words.join(" "), mode, index);
+        self.loose.push((stretch::collapsed(&letters), index));
+        self.entries.push(entry);
         Ok(())
     }
 
@@ -285,8 +400,17 @@ impl Build {
             MatchMode::Substring | MatchMode::Regex => text.to_owned(),
         };
         self.literal.push((bounded(spelt), entry));
-        self.squeezed.push((bounded(&stretch::collapsed(spelt)), entry));
     }
+}
+
+/// A term with its short words written out, as guesses write those of messages.
+fn in_full(words: &[String]) -> Option<Vec<String>> {
+    let long = words.iter().map(|word| match known(word) {
+        Some(Known::Short(long)) => long,
+        _ => word,
+    });
+    let long: Vec<String> = long.flat_map(str::split_whitespace).map(str::to_owned).collect();
+    (words.len() > 1 && long != words).then_some(long)
 }
 
 /// The single words that are bad enough to be looked for in pieces.

@@ -1,7 +1,8 @@
 //! Reads characters that are drawn like a Latin letter as that letter.
 
-use std::sync::LazyLock;
+use std::{collections::BTreeMap, sync::LazyLock};
 
+use unicode_normalization::char::is_combining_mark;
 use unicode_security::confusable_detection::skeleton;
 
 /// The Latin letter that a lower-case character looks like.
@@ -35,25 +36,26 @@ const BLOCKS: [(u32, u32); 8] = [
     (0xab30, 0xabc0),
 ];
 
-/// Letters that people read as Latin but Unicode's table keeps apart: small capitals, and Greek
-/// and Cyrillic letters whose capital, not whose small form, looks Latin.
-const READ_AS: &str = "ᴀa ʙb ᴄc ᴅd ᴇe ꜰf ɢg ʜh ɪi ᴊj ᴋk ʟl ᴍm ɴn ᴏo ᴘp ǫq ꞯq ʀr ꜱs ᴛt ᴜu ᴠv ᴡw \
-    ʏy ᴢz ǝe əe ɛe ɑa кk мm тt нh вb уy яr сc αa βb εe ηn ιi κk νv οo ρp τt υu χx ωw ƒf ŋn ʃs \
-    ¢c €e £l ¥y";
-
 static TABLE: LazyLock<Vec<(char, char)>> = LazyLock::new(|| {
-    let mut table: Vec<(char, char)> = Vec::new();
-    for pair in READ_AS.split_whitespace() {
-        let mut chars = pair.chars();
-        table.extend(chars.next().zip(chars.next()));
+    // What people read goes before what Unicode says.
+    let mut table: BTreeMap<char, char> = BTreeMap::new();
+    for line in include_str!("lookalike.txt").lines().filter(|line| !line.starts_with('#')) {
+        let Some((letter, shapes)) = line.split_once(' ') else { continue };
+        let folded = super::plain(shapes).0;
+        for shape in folded.chars().filter(|c| !c.is_ascii() && !is_combining_mark(*c)) {
+            table.entry(shape).or_insert(letter.chars().next().unwrap_or(' '));
+        }
     }
-    let known = table.clone();
     let all = BLOCKS.iter().flat_map(|&(from, to)| from..to).filter_map(char::from_u32);
-    for c in all.filter(|c| c.is_alphabetic() && known.iter().all(|k| k.0 != *c)) {
-        table.extend(prototype(c).map(|latin| (c, latin)));
+    for c in all.filter(|c| c.is_alphabetic()) {
+        if let Some(latin) = prototype(c) {
+            // Cherokee's small letters came later, and Unicode's table knows only its capitals.
+            for c in c.to_lowercase().chain([c]) {
+                table.entry(c).or_insert(latin);
+            }
+        }
     }
-    table.sort_unstable();
-    table
+    table.into_iter().collect()
 });
 
 /// Unicode's own answer (UTS #39), where it is one Latin letter.

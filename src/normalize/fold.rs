@@ -1,26 +1,84 @@
 //! Reads look-alike characters and leetspeak as letters.
 
 use crate::{
-    letters::lookalike::lookalike,
+    letters::{lookalike::lookalike, ordinary::is_ordinary},
     message::{View, ViewKind},
 };
 
-use super::{empty, push};
+use super::{empty, leet, push};
 
-/// The folded reading, where it differs from the plain one.
-pub(super) fn folded(plain: &View) -> Option<View> {
-    if !plain.text.bytes().any(|b| b >= 0x80 || b.is_ascii_digit() || b"@$!|".contains(&b)) {
-        return None;
+/// Signs that may stand for a letter or be part of one.
+const SIGNS: &[u8] = b"@$!|+(/\\[<{^#_)]}>";
+/// With so many letters left, a token with digits is a word and not a number with a unit.
+const LETTERS_LEFT_MIN: usize = 2;
+/// So many signs and digits in words are a way of writing.
+const MIXED_MIN: usize = 3;
+
+/// The folded readings, where they differ from the plain one: a second one where a stroke and a
+/// digit may be one letter or two (`|3`).
+pub(super) fn folded(plain: &View) -> Vec<View> {
+    let says = |b: u8| b >= 0x80 || b.is_ascii_digit() || SIGNS.contains(&b);
+    if !plain.text.bytes().any(says) && !plain.text.contains("vv") {
+        return Vec::new();
     }
+    // Who writes several words so means the short ones too.
+    let signs = plain.text.split(' ').map(leet_signs).sum::<usize>();
+    let mixed = signs + usize::from(plain.text.split(' ').any(is_counted)) >= MIXED_MIN;
     let foreign = plain.text.chars().any(|c| !c.is_ascii() && is_foreign(c));
-    let mut view = empty(ViewKind::Folded, plain);
-    let mut at = 0;
-    for token in plain.text.split_inclusive(' ') {
-        let origin = &plain.origin[at..at + token.len()];
-        Token::new(token, foreign).read(origin, &mut view);
-        at += token.len();
+    let drawn = |pair: &[u8]| pair[0] == b'|' && b"238<({_".contains(&pair[1]);
+    let apart = plain.text.as_bytes().windows(2).any(drawn) || mixed && plain.text.contains("ph");
+    let line = Line { foreign, mixed, apart: false };
+    let mut views = vec![line.read(plain)];
+    if apart && views[0].text != plain.text {
+        views.push(Line { apart, ..line }.read(plain));
     }
-    (view.text != plain.text).then_some(view)
+    views.retain(|view| view.text != plain.text);
+    views
+}
+
+/// What the words of a line have in common.
+#[derive(Clone, Copy)]
+struct Line {
+    foreign: bool,
+    /// It is written with signs and digits for letters.
+    mixed: bool,
+    /// A stroke and a digit are two letters, and so are p and h.
+    apart: bool,
+}
+
+impl Line {
+    fn read(self, plain: &View) -> View {
+        let mut view = empty(ViewKind::Folded, plain);
+        let mut at = 0;
+        for token in plain.text.split_inclusive(' ') {
+            let origin = &plain.origin[at..at + token.len()];
+            Token::new(token, self).read(origin, &mut view);
+            at += token.len();
+        }
+        view
+    }
+}
+
+/// How much the signs and digits of a word with letters look like letters.
+fn leet_signs(token: &str) -> usize {
+    let count = |sort: fn(&u8) -> bool| token.as_bytes().iter().filter(|b| sort(b)).count();
+    let letters = count(u8::is_ascii_alphabetic);
+    let signs = count(|b| SIGNS.contains(b));
+    let digits = count(u8::is_ascii_digit);
+    if letters == 0 || digits > letters + signs || token.contains("://") {
+        return 0;
+    }
+    let pairs = || token.as_bytes().windows(2);
+    let digit = |pair: &&[u8]| {
+        pair[0].is_ascii_digit() && (pair[1].is_ascii_alphabetic() || pair[1] >= 0x80)
+    };
+    let signs = token.bytes().filter(|b| b"@$|<{\\[(#+".contains(b)).count();
+    let signs = signs + token.chars().filter(|c| matches!(c, '€' | '£' | '¢')).count();
+    2 * (signs + pairs().filter(digit).count())
+}
+
+fn is_counted(token: &str) -> bool {
+    ends_in_digit(token) && token.starts_with(char::is_alphabetic)
 }
 
 /// A letter of another script that looks like no Latin one.
@@ -34,84 +92,125 @@ struct Token<'a> {
     shapes: bool,
     digits: bool,
     symbols: bool,
+    ph: bool,
+    line: Line,
+    /// `vv` is a w, but for `savvy`.
+    doubled_v: bool,
 }
 
 impl Token<'_> {
-    fn new(text: &str, foreign: bool) -> Token<'_> {
+    fn new(text: &str, line: Line) -> Token<'_> {
+        let Line { foreign, mixed, .. } = line;
         let latin = text.bytes().filter(u8::is_ascii_alphabetic).count();
         let digits = text.bytes().filter(u8::is_ascii_digit).count();
         let letters = latin + text.chars().filter(|c| lookalike(*c).is_some()).count();
-        // One digit behind a name counts it: ps5, mp3.
-        let counted = digits == 1 && ends_in_digit(text);
         let address = text.contains("://") || text.starts_with("www.");
+        let signs = text.bytes().filter(|b| SIGNS.contains(b)).count();
+        let long = || text.trim_end().len() >= 5;
         Token {
             text,
             // In a line of another script only words that mix scripts are meant to be read as
             // Latin ones: half of all Russian letters look Latin.
             shapes: latin > 0 || !foreign,
             // Numbers with a unit or a name in front (20h30, 1v1, a55) stay numbers.
-            digits: !address
-                && !counted
-                && letters > 0
-                && (digits <= letters || (letters >= 2 && text.trim_end().len() >= 5)),
-            symbols: !address && letters > 0,
+            digits: digits > 0
+                && !address
+                && (letters > 0 || mixed && signs > 0)
+                && (mixed || !(digits == 1 && counts(text)))
+                && (mixed || digits <= letters + signs || (letters >= LETTERS_LEFT_MIN && long())),
+            symbols: !address && (letters > 0 || (mixed && signs + digits > 1)),
+            ph: mixed && !line.apart && text.contains("ph") && !is_ordinary(text.trim()),
+            line,
+            doubled_v: text.contains("vv") && !is_ordinary(text.trim()),
         }
     }
 
     fn read(&self, origin: &[(u32, u32)], view: &mut View) {
         let mut before = ' ';
-        let mut chars = self.text.char_indices().peekable();
-        while let Some((at, c)) = chars.next() {
-            let after = chars.peek().map_or(' ', |next| next.1);
-            let letter = match c {
-                'a'..='z' | ' ' => None,
-                '0'..='9' if self.digits => digit(before, c, after),
-                '@' | '$' | '!' | '|' if self.symbols => symbol(before, c, after),
-                c if !c.is_ascii() && self.shapes => lookalike(c),
-                _ => None,
-            };
-            push(view, letter.unwrap_or(c), origin[at]);
-            before = letter.unwrap_or(c);
+        let mut at = 0;
+        while let Some(c) = self.text[at..].chars().next() {
+            let (letter, len) = self.letter(at, c, before);
+            let read = letter.unwrap_or(c);
+            push(view, read, (origin[at].0, origin[at + len - 1].1));
+            if c == '\u{1f18e}' {
+                push(view, 'b', origin[at]);
+            }
+            before = read;
+            at += len;
         }
     }
+
+    /// What stands at `at`, where it is not itself, and how many bytes that takes.
+    fn letter(&self, at: usize, c: char, before: char) -> (Option<char>, usize) {
+        let rest = &self.text[at..];
+        let len = c.len_utf8();
+        let after = rest[len..].chars().next().unwrap_or(' ');
+        match c {
+            'v' if self.doubled_v && before != 'v' && is_double(rest) => (Some('w'), 2),
+            // An f in words written with signs; elsewhere words like `phone` have it.
+            'p' if self.ph && after == 'h' => (Some('f'), 2),
+            'a'..='z' | ' ' => (None, 1),
+            '0'..='9' if self.digits => (leet::digit(before, c, after), 1),
+            '0'..='9' => (None, 1),
+            _ if self.symbols => match self.drawn(rest, before) {
+                Some((letter, len)) => (Some(letter), len),
+                None => (self.symbol(before, c, after).or_else(|| self.shape(c)), len),
+            },
+            _ => (self.shape(c), len),
+        }
+    }
+
+    fn symbol(&self, before: char, c: char, after: char) -> Option<char> {
+        let opens = !before.is_alphanumeric() && (after.is_alphanumeric() || "|(/#@'[".contains(after));
+        let count = |sign: char| self.text.matches(sign).count();
+        match c {
+            '<' if opens && !self.text.contains('>') => Some('c'),
+            '(' if opens && self.line.mixed && count('(') > count(')') => Some('c'),
+            '[' if opens && self.line.mixed && count('[') > count(']') => Some('c'),
+            '@' if self.line.mixed => Some('a'),
+            '+' if self.line.mixed && opens => Some('t'),
+            '<' if self.line.mixed && before.is_alphabetic() => Some('c'),
+            '+' | '|' | '€' if self.line.mixed && after == '\'' => leet::symbol(before, c, 'x'),
+            '#' if self.line.mixed && (opens || before.is_alphabetic()) => Some('h'),
+            '!' if self.line.mixed && (after.is_alphanumeric() || "|/$@('€£".contains(after)) => {
+                Some('i')
+            }
+            _ => leet::symbol(before, c, after),
+        }
+    }
+
+    fn shape(&self, c: char) -> Option<char> {
+        (!c.is_ascii() && self.shapes).then(|| lookalike(c)).flatten()
+    }
+
+    /// A letter drawn with signs. Empty brackets behind a name are a call: `main()`.
+    fn drawn(&self, rest: &str, before: char) -> Option<(char, usize)> {
+        let (letter, len) = leet::drawn(rest, self.line.apart)?;
+        let ends = rest[len..].chars().next().is_none_or(char::is_whitespace);
+        let call = letter == 'o' && ends && before.is_alphanumeric();
+        (!call || self.line.mixed).then_some((letter, len))
+    }
+}
+
+/// Whether one digit behind a name counts it: ps5, mp3, player1.
+fn counts(text: &str) -> bool {
+    let name = text.trim().trim_end_matches(|c: char| !c.is_alphabetic());
+    let digit = text[text.find(name).unwrap_or(0) + name.len()..].chars().next().unwrap_or(' ');
+    let before = name.chars().next_back().unwrap_or(' ');
+    let letter = leet::digit(before, digit, ' ').unwrap_or(' ');
+    let letters = name.chars().count();
+    ends_in_digit(text)
+        && (letters <= LETTERS_LEFT_MIN || is_ordinary(name))
+        // The word may be one only with its digit: whit3.
+        && !(letters >= LETTERS_LEFT_MIN && is_ordinary(&format!("{name}{letter}")))
+}
+
+/// Two v's, and not a stretched one.
+fn is_double(rest: &str) -> bool {
+    rest.starts_with("vv") && !rest.starts_with("vvv")
 }
 
 fn ends_in_digit(text: &str) -> bool {
-    text.chars().rev().find(|c| c.is_alphanumeric()).is_some_and(|c| c.is_ascii_digit())
-}
-
-fn digit(before: char, c: char, after: char) -> Option<char> {
-    Some(match c {
-        '0' => 'o',
-        '1' => one(before, after),
-        '2' => 'z',
-        '3' => 'e',
-        '4' => 'a',
-        '5' => 's',
-        '6' | '9' => 'g',
-        '7' => 't',
-        '8' => 'b',
-        _ => return None,
-    })
-}
-
-/// A 1 stands for l between or after vowels and before them in a cluster, else for i.
-fn one(before: char, after: char) -> char {
-    let vowel = |c: char| "aeiou0349".contains(c);
-    let liquid = |c: char| c == 'l' || c == '1';
-    let closes = (vowel(before) || before == 'l')
-        && (vowel(after) || liquid(after) || !after.is_alphanumeric());
-    let clusters = "bcfgkps".contains(before) && vowel(after);
-    if closes || clusters { 'l' } else { 'i' }
-}
-
-/// Signs are letters only inside or before a word: behind one they are punctuation.
-fn symbol(before: char, c: char, after: char) -> Option<char> {
-    let inside = after.is_alphanumeric() || "@$!".contains(after);
-    match c {
-        '@' if inside || before.is_alphabetic() => Some('a'),
-        '$' if inside || before.is_alphabetic() => Some('s'),
-        '!' | '|' if after.is_alphanumeric() => Some('i'),
-        _ => None,
-    }
+    let end = text.trim_end_matches([' ', '.', ',', '!', '?', ':', ';', ')', '"', '\'']);
+    end.ends_with(|c: char| c.is_ascii_digit())
 }

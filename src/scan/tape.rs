@@ -3,41 +3,86 @@
 //! Patterns carry their own boundaries as spaces, so that a word inside another never matches
 //! and nothing has to be checked after a match.
 
-use aho_corasick::{Anchored, MatchKind, automaton::Automaton, nfa::contiguous::NFA};
+use aho_corasick::{
+    Anchored, MatchKind,
+    automaton::{Automaton, StateID},
+    nfa::contiguous::NFA,
+};
+
+/// States this near the start have a table of all bytes: nearly all text of nearly all messages
+/// is read there, and deeper tables would only grow the automaton.
+const DENSE_DEPTH: usize = 3;
 
 /// A set of patterns, each standing for an entry.
 pub(super) struct Tape {
     automaton: NFA,
     entries: Vec<u32>,
+    /// A letter for each byte, where readings that differ in it are to meet.
+    alike: fn(u8) -> u8,
+}
+
+/// Every byte is itself.
+pub(super) fn same(byte: u8) -> u8 {
+    byte
+}
+
+/// A stroke is an i or an l, and nobody knows which: the two are one letter here.
+pub(super) fn strokes(byte: u8) -> u8 {
+    if byte == b'l' { b'i' } else { byte }
 }
 
 impl Tape {
-    pub fn new(patterns: &[(String, u32)]) -> Result<Tape, String> {
+    pub fn new(patterns: &[(String, u32)], alike: fn(u8) -> u8) -> Result<Tape, String> {
+        let bytes = |text: &str| text.bytes().map(alike).collect::<Vec<u8>>();
         let automaton = NFA::builder()
             .match_kind(MatchKind::Standard)
-            .build(patterns.iter().map(|p| p.0.as_bytes()))
+            .dense_depth(DENSE_DEPTH)
+            .build(patterns.iter().map(|p| bytes(&p.0)))
             .map_err(|error| format!("the word lists do not fit an automaton: {error}"))?;
-        Ok(Tape { automaton, entries: patterns.iter().map(|p| p.1).collect() })
+        Ok(Tape { automaton, entries: patterns.iter().map(|p| p.1).collect(), alike })
     }
 
     /// Calls with the entry and the end in `text` of every match, overlapping ones too.
     pub fn run(&self, text: &str, mut found: impl FnMut(u32, usize)) {
-        let automaton = &self.automaton;
-        let Ok(mut state) = automaton.start_state(Anchored::No) else { return };
+        let mut at = self.start();
         walk(text, |byte, end| {
-            state = automaton.next_state(Anchored::No, state, byte);
-            if automaton.is_special(state) && automaton.is_match(state) {
-                for index in 0..automaton.match_len(state) {
-                    let pattern = automaton.match_pattern(state, index);
-                    found(self.entries[pattern.as_usize()], end);
-                }
-            }
+            at.feed(byte);
+            at.matches(|entry| found(entry, end));
         });
+    }
+
+    pub fn start(&self) -> At<'_> {
+        let start = self.automaton.start_state(Anchored::No);
+        At { tape: self, state: start.expect("an automaton of this kind starts unanchored") }
+    }
+}
+
+/// A place on a tape.
+pub(super) struct At<'a> {
+    tape: &'a Tape,
+    state: StateID,
+}
+
+impl At<'_> {
+    pub fn feed(&mut self, byte: u8) {
+        let byte = (self.tape.alike)(byte);
+        self.state = self.tape.automaton.next_state(Anchored::No, self.state, byte);
+    }
+
+    /// The entries of all patterns that end here.
+    pub fn matches(&self, mut found: impl FnMut(u32)) {
+        let automaton = &self.tape.automaton;
+        if automaton.is_special(self.state) && automaton.is_match(self.state) {
+            for index in 0..automaton.match_len(self.state) {
+                let pattern = automaton.match_pattern(self.state, index);
+                found(self.tape.entries[pattern.as_usize()]);
+            }
+        }
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
+pub(super) enum Class {
     Gap,
     Letter,
     Digit,
@@ -58,7 +103,7 @@ const ASCII: [Class; 128] = {
 };
 
 /// The class of the character at `at`, and its length in bytes.
-fn class(text: &str, at: usize) -> (Class, usize) {
+pub(super) fn class(text: &str, at: usize) -> (Class, usize) {
     let byte = text.as_bytes()[at];
     if byte < 0x80 {
         return (ASCII[usize::from(byte)], 1);
@@ -148,7 +193,7 @@ mod tests {
         let check = |patterns: &[&str], text: &str, expected: &[&str]| {
             let patterns: Vec<_> =
                 patterns.iter().zip(0..).map(|(p, i)| ((*p).to_owned(), i)).collect();
-            let tape = Tape::new(&patterns).expect("patterns build");
+            let tape = Tape::new(&patterns, same).expect("patterns build");
             let mut found = Vec::new();
             tape.run(text, |entry, end| {
                 let letters = patterns[entry as usize].0.replace(' ', "").len();

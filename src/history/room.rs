@@ -1,0 +1,91 @@
+//! Remembers the short pieces said last in each channel, for words that several senders spell.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::{Key, TAIL_BYTES_MAX, TAIL_MS, TAIL_PIECES_MAX};
+
+/// A platform has fewer rooms in which somebody spoke within ten seconds; where all are in use, a
+/// new one waits until one falls silent.
+const ROOMS_MAX: usize = 4_096;
+
+/// The rooms of one history, bounded.
+#[derive(Default)]
+pub(super) struct Rooms {
+    rooms: HashMap<Key, Room>,
+}
+
+#[derive(Default)]
+struct Room {
+    last_ms: u64,
+    /// When each piece came, whose it was, and the piece.
+    pieces: VecDeque<(u64, Key, Box<str>)>,
+}
+
+impl Rooms {
+    /// What was said just before in this room, where somebody else said any of it.
+    pub fn tail(&self, room: Key, sender: Key, now: u64) -> Vec<String> {
+        let Some(room) = self.rooms.get(&room) else { return Vec::new() };
+        let recent = || room.pieces.iter().filter(|piece| piece.0.abs_diff(now) < TAIL_MS);
+        match recent().any(|piece| piece.1 != sender) {
+            true => recent().map(|piece| piece.2.to_string()).collect(),
+            false => Vec::new(),
+        }
+    }
+
+    /// Notes a message; a longer one ends the chain, as with one sender.
+    pub fn add(&mut self, room: Key, sender: Key, now: u64, plain: &str) {
+        if plain.len() > TAIL_BYTES_MAX {
+            self.rooms.remove(&room);
+            return;
+        }
+        if self.rooms.len() >= ROOMS_MAX && !self.rooms.contains_key(&room) {
+            self.rooms.retain(|_, room| room.last_ms.abs_diff(now) < TAIL_MS);
+            if self.rooms.len() >= ROOMS_MAX {
+                return;
+            }
+        }
+        let own = self.rooms.entry(room).or_default();
+        own.last_ms = now;
+        if own.pieces.len() >= TAIL_PIECES_MAX {
+            own.pieces.pop_front();
+        }
+        own.pieces.push_back((now, sender, plain.into()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_remembers_short_pieces_of_several_senders() {
+        let mut rooms = Rooms::default();
+        for (sender, at, text, expected) in [
+            (1, 0, "b", vec![]),
+            (1, 1, "l", vec![]),
+            (2, 2, "o", vec!["b", "l"]),
+            (1, 3, "r", vec!["b", "l", "o"]),
+            (2, 4, "a sentence that is no piece of a word", vec!["b", "l", "o", "r"]),
+            (1, 5, "p", vec![]),
+            (2, 30_000, "x", vec![]),
+        ] {
+            assert_eq!(rooms.tail(7, sender, at), expected, "{text}");
+            rooms.add(7, sender, at, text);
+        }
+        assert!(rooms.tail(8, 3, 30_000).is_empty());
+    }
+
+    #[test]
+    fn rooms_and_pieces_are_bounded() {
+        let mut rooms = Rooms::default();
+        for n in 0..20_000 {
+            rooms.add(n, 1, 5, "x");
+            rooms.add(0, n, 5, "y");
+        }
+        assert_eq!(rooms.rooms.len(), ROOMS_MAX);
+        assert_eq!(rooms.tail(0, 1, 5).len(), TAIL_PIECES_MAX);
+        // Silent rooms make room.
+        rooms.add(50_000, 1, 5 + TAIL_MS, "z");
+        assert_eq!(rooms.rooms.len(), 1);
+    }
+}

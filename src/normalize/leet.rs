@@ -1,0 +1,127 @@
+//! Reads digits, signs and drawings made of signs as the letters they stand for.
+
+/// Letters drawn with several signs, the longest first, so that none is taken for its beginning.
+/// Each begins with a sign that ordinary words do not hold.
+const DRAWN: [(&str, char); 44] = [
+    ("/\\/\\", 'm'),
+    ("\\/\\/", 'w'),
+    ("|\\/|", 'm'),
+    ("|/\\|", 'w'),
+    ("[\\/]", 'm'),
+    ("|\\|", 'n'),
+    ("/\\/", 'n'),
+    ("[\\]", 'n'),
+    ("|_|", 'u'),
+    ("(_)", 'u'),
+    ("[_]", 'u'),
+    ("\\_/", 'u'),
+    ("/-\\", 'a'),
+    ("|-|", 'h'),
+    ("]-[", 'h'),
+    ("}-{", 'h'),
+    ("(v)", 'm'),
+    ("|v|", 'm'),
+    ("(\\)", 'n'),
+    ("(0)", 'o'),
+    ("}{", 'h'),
+    (")(", 'x'),
+    ("><", 'x'),
+    ("\\/", 'v'),
+    ("/\\", 'a'),
+    ("|3", 'b'),
+    ("|8", 'b'),
+    ("|)", 'd'),
+    ("[)", 'd'),
+    ("|]", 'd'),
+    ("|}", 'd'),
+    ("|>", 'd'),
+    ("|=", 'f'),
+    ("|<", 'k'),
+    ("|{", 'k'),
+    ("|(", 'k'),
+    ("|_", 'l'),
+    ("|*", 'p'),
+    ("|2", 'r'),
+    ("_|", 'j'),
+    ("()", 'o'),
+    ("[]", 'o'),
+    ("{}", 'o'),
+    ("<>", 'o'),
+];
+
+/// The letter that is drawn at the start of `text`, and how many bytes it takes.
+///
+/// With `apart`, a stroke and a digit are two letters.
+pub(super) fn drawn(text: &str, apart: bool) -> Option<(char, usize)> {
+    if !text.starts_with(['|', '/', '\\', '(', '[', '{', ']', '}', ')', '<', '>', '_']) {
+        return None;
+    }
+    // A and n, rather than m and a stroke that is left over.
+    if text.starts_with("/\\/\\/") && !text[5..].starts_with(['\\', '-']) {
+        return Some(('a', 2));
+    }
+    // A stroke before a drawn o or u.
+    if ["|()", "|(_)", "|[]"].iter().any(|signs| text.starts_with(signs)) {
+        return None;
+    }
+    if apart && text.starts_with("|_") {
+        return Some(('l', 2));
+    }
+    if apart && text.starts_with('|') && text[1..].starts_with(['2', '3', '8', '<', '(', '{']) {
+        return None;
+    }
+    let (signs, letter) = DRAWN.iter().find(|(signs, _)| text.starts_with(signs))?;
+    Some((*letter, signs.len()))
+}
+
+pub(super) fn digit(before: char, c: char, after: char) -> Option<char> {
+    Some(match c {
+        '0' => 'o',
+        '1' => one(before, after),
+        '2' => 'z',
+        '3' => 'e',
+        '4' => 'a',
+        '5' => 's',
+        '6' | '9' => 'g',
+        '7' => 't',
+        '8' => 'b',
+        _ => return None,
+    })
+}
+
+/// A 1 stands for l between or after vowels and before them in a cluster, else for i.
+///
+/// This is how the reading looks to people and the model; `scan` takes it for either.
+fn one(before: char, after: char) -> char {
+    let vowel = |c: char| "aeiou0349@".contains(c);
+    let liquid = |c: char| c == 'l' || is_stroke(c);
+    let closes = (vowel(before) || before == 'l')
+        && (vowel(after) || liquid(after) || !after.is_alphanumeric());
+    let clusters = "bcfgkps".contains(before) && vowel(after);
+    if closes || clusters { 'l' } else { 'i' }
+}
+
+/// Signs that stand for i and for l.
+pub(super) fn is_stroke(c: char) -> bool {
+    matches!(c, '1' | '!' | '|' | '¡' | '¦')
+}
+
+/// Signs are letters only inside or before a word: behind one most are punctuation.
+pub(super) fn symbol(before: char, c: char, after: char) -> Option<char> {
+    let follows = before.is_alphabetic();
+    let leads = after.is_alphanumeric() || "@$!|€£+(/\\[<#".contains(after);
+    match c {
+        '@' if leads || follows => Some('a'),
+        '$' if leads || follows => Some('s'),
+        '+' if follows || (leads && !after.is_ascii_digit()) => Some('t'),
+        '!' if after.is_alphanumeric() || (follows && "@$|".contains(after)) => {
+            Some(one(before, after))
+        }
+        '¡' | '¦' if leads && follows => Some(one(before, after)),
+        '|' if leads || follows => Some(one(before, after)),
+        '(' | '[' | '<' | '{' if follows && leads => Some('c'),
+        '#' if follows && leads => Some('h'),
+        '^' if follows && leads => Some('a'),
+        _ => None,
+    }
+}

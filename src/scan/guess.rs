@@ -1,0 +1,258 @@
+//! Guesses the listed word that a misspelt, shortened or partly masked one stands for.
+//!
+//! A word is guessed at only where nobody uses it otherwise (`letters::ordinary`), and the guess
+//! says nothing by itself: the message is read once more with the guesses in it.
+
+use std::{collections::HashMap, ops::Range};
+
+use super::{Entry, joined::SEVERITY_MIN, pieces::Piece, spell, stretch::Letters};
+use crate::message::{View, ViewKind};
+
+/// Enough for every disguised word of a message; more is a wall of text, and read all the same
+/// in every other way.
+const SLOTS_MAX: usize = 256;
+/// So many readings of one word are told apart.
+const OPTIONS_MAX: usize = 3;
+/// Shorter words are too near to too many others.
+const TERM_LETTERS_MIN: usize = 4;
+/// Of a word that lost or won any letter, so that slips of the keyboard are no slurs.
+const SLIP_LETTERS_MIN: usize = 5;
+/// The words of a phrase must all be there, so that each may be shorter.
+const PART_LETTERS_MIN: usize = 3;
+/// Longer words are in no list.
+pub(super) const LETTERS_MAX: usize = 24;
+
+/// The words of all listed terms, by what becomes of them when they are misspelt.
+pub(super) struct Guesses {
+    words: Vec<Word>,
+    exact: HashMap<Box<str>, u32>,
+    /// Hashes of spellings, sorted, each with the word it may stand for.
+    index: Vec<(u64, u32)>,
+}
+
+struct Word {
+    text: Box<str>,
+    /// How bad the word is as a term of its own; 0: it is only a part of phrases.
+    level: u8,
+}
+
+/// A word of the message that is read otherwise.
+pub(super) struct Slot {
+    pub span: Range<usize>,
+    pub options: Vec<Choice>,
+}
+
+/// A word that another one may stand for.
+pub(super) struct Choice {
+    pub word: String,
+    /// It is found as a term of its own too, not only among the other words of a phrase.
+    pub alone: bool,
+}
+
+/// How a word may have been misspelt.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Slip {
+    Swapped,
+    Sound,
+    Vowels,
+    Dropped,
+    Masked,
+}
+
+impl Choice {
+    fn alone(word: &str) -> Choice {
+        Choice { word: word.to_owned(), alone: true }
+    }
+}
+
+impl Slot {
+    /// What it is in the nth reading.
+    pub fn option(&self, nth: usize) -> Option<&Choice> {
+        self.options.get(nth).or(self.options.last())
+    }
+}
+
+impl Guesses {
+    pub fn build<'a>(entries: &[Entry], patterns: impl Iterator<Item = &'a (String, u32)>) -> Guesses {
+        let mut all = Guesses { words: Vec::new(), exact: HashMap::new(), index: Vec::new() };
+        for (pattern, entry) in patterns {
+            let Some((_, severity)) = entries[*entry as usize].what else { continue };
+            let level = if pattern.trim().contains(' ') { 0 } else { severity.level() };
+            for word in pattern.split_whitespace().filter(|word| word.len() <= LETTERS_MAX) {
+                let known = all.exact.get(word).copied();
+                let at = known.unwrap_or(all.words.len() as u32);
+                if known.is_none() {
+                    all.exact.insert(word.into(), at);
+                    all.words.push(Word { text: word.into(), level });
+                }
+                let word = &mut all.words[at as usize];
+                word.level = word.level.max(level);
+            }
+        }
+        for (word, at) in all.words.iter().zip(0..) {
+            spellings(&word.text, |slip, spelling| all.index.push((hash(slip, spelling), at)));
+        }
+        all.index.sort_unstable();
+        all.index.dedup();
+        all
+    }
+
+    /// Whether a listed term has this word.
+    pub fn has(&self, word: &str) -> bool {
+        self.exact.contains_key(word)
+    }
+
+    /// The words of a reading that may be others, in order.
+    pub fn slots(&self, letters: &Letters, pieces: &[Piece]) -> Vec<Slot> {
+        let text = letters.text();
+        let mut slots: Vec<Slot> = Vec::new();
+        let mut next = 0;
+        while next < pieces.len() && slots.len() < SLOTS_MAX {
+            if let Some((options, span)) = self.unmasked(text, pieces[next].span.start) {
+                next += pieces[next..].partition_point(|piece| piece.span.start < span.end);
+                slots.push(Slot { span, options });
+                continue;
+            }
+            if let Some(span) = spell::self_in_two(text, &pieces[next..]) {
+                next += 2;
+                slots.push(Slot { span, options: vec![Choice::alone("yourself")] });
+                continue;
+            }
+            let piece = &pieces[next];
+            let options = self.options(letters, piece);
+            if !options.is_empty() {
+                slots.push(Slot { span: piece.span.clone(), options });
+            }
+            next += 1;
+        }
+        slots
+    }
+
+    /// The masked word at a place and what it may be, read with fewer kinds of signs first.
+    fn unmasked(&self, text: &str, at: usize) -> Option<(Vec<Choice>, Range<usize>)> {
+        [false, true].into_iter().find_map(|weak| {
+            let span = spell::chunk(text, at, weak)?;
+            let options = self.masked(&text[span.clone()]);
+            (!options.is_empty()).then_some((options, span))
+        })
+    }
+
+    fn options(&self, letters: &Letters, piece: &Piece) -> Vec<Choice> {
+        let word = &letters.text()[piece.span.clone()];
+        match piece.short {
+            Some(long) => vec![Choice::alone(long), Choice::alone(word)],
+            None if piece.odd && letters.are_ours(piece.span.clone()) => self.guess(word),
+            None => Vec::new(),
+        }
+    }
+
+    /// The listed words that a word which nobody uses may stand for, the likeliest first.
+    fn guess(&self, word: &str) -> Vec<Choice> {
+        let mut options: Vec<Choice> = Vec::new();
+        if !(PART_LETTERS_MIN..=LETTERS_MAX).contains(&word.len()) || self.has(word) {
+            return options;
+        }
+        let mut add = |at: u32, letters_min: usize, good: fn(&str, &str) -> bool| {
+            let Word { text, level } = &self.words[at as usize];
+            // A mild word is not worth the risk of an accident.
+            let alone = *level >= SEVERITY_MIN
+                && word.len() >= letters_min
+                && text.len() >= TERM_LETTERS_MIN
+                && spell::sound(word).as_bytes().first() == spell::sound(text).as_bytes().first();
+            let fits = options.len() < OPTIONS_MAX && good(word, text);
+            if fits && options.iter().all(|option| *option.word != **text) {
+                options.push(Choice { word: text.to_string(), alone });
+            }
+        };
+        let sorted = spell::sorted(word);
+        self.each(Slip::Swapped, &sorted, |at| add(at, TERM_LETTERS_MIN, spell::is_swapped));
+        self.each(Slip::Sound, &spell::sound(word), |at| add(at, TERM_LETTERS_MIN, spell::sounds_like));
+        self.each(Slip::Vowels, &spell::bones(word), |at| add(at, TERM_LETTERS_MIN, spell::lost_vowels));
+        self.each(Slip::Dropped, word, |at| add(at, SLIP_LETTERS_MIN, spell::lost_one));
+        spell::without_one(word, |shorter| {
+            if let Some(at) = self.exact.get(shorter) {
+                add(*at, SLIP_LETTERS_MIN, spell::won_one);
+            }
+        });
+        options
+    }
+
+    /// The listed words that fit the letters left in a masked one: `f*ck`.
+    fn masked(&self, chunk: &str) -> Vec<Choice> {
+        let mut options = Vec::new();
+        let Some(mask) = spell::Mask::read(chunk) else { return options };
+        if self.has(chunk) {
+            return options;
+        }
+        let mut terms = 0;
+        self.each(Slip::Masked, &mask.key, |at| {
+            let Word { text, level } = &self.words[at as usize];
+            if mask.fits(text) {
+                // Terms go before the words of phrases.
+                let term = *level > 0;
+                let place = if term { terms } else { options.len() };
+                options.insert(place, Choice::alone(text));
+                terms += usize::from(term);
+            }
+        });
+        if terms > 0 && mask.weak && terms > OPTIONS_MAX {
+            return Vec::new();
+        }
+        options.truncate(OPTIONS_MAX);
+        options
+    }
+
+    fn each(&self, slip: Slip, spelling: &str, mut found: impl FnMut(u32)) {
+        let wanted = hash(slip, spelling);
+        let from = self.index.partition_point(|entry| entry.0 < wanted);
+        let same = self.index[from..].iter().take_while(|entry| entry.0 == wanted);
+        same.for_each(|entry| found(entry.1));
+    }
+}
+
+/// Every spelling under which a listed word is looked for.
+fn spellings(word: &str, mut add: impl FnMut(Slip, &str)) {
+    if !word.bytes().all(|b| b.is_ascii_lowercase()) || word.len() < PART_LETTERS_MIN {
+        return;
+    }
+    add(Slip::Swapped, &spell::sorted(word));
+    add(Slip::Sound, &spell::sound(word));
+    add(Slip::Vowels, &spell::bones(word));
+    spell::without_one(word, |shorter| add(Slip::Dropped, shorter));
+    spell::masks(word, |key| add(Slip::Masked, key));
+}
+
+fn hash(slip: Slip, spelling: &str) -> u64 {
+    let bytes = std::iter::once(slip as u8).chain(spelling.bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// The reading with each slot's first option in it, then with its next where it has one.
+pub(super) fn readings(base: &View, slots: &[Slot]) -> Vec<View> {
+    let most = slots.iter().map(|slot| slot.options.len()).max().unwrap_or(0);
+    (0..most.min(OPTIONS_MAX)).map(|nth| reading(base, slots, nth)).collect()
+}
+
+fn reading(base: &View, slots: &[Slot], nth: usize) -> View {
+    let bytes = base.text.len() + 8 * slots.len();
+    let mut view = View {
+        kind: ViewKind::Guessed,
+        text: String::with_capacity(bytes),
+        origin: Vec::with_capacity(bytes),
+    };
+    let mut at = 0;
+    for slot in slots {
+        let Some(option) = slot.option(nth) else { continue };
+        view.text.push_str(&base.text[at..slot.span.start]);
+        view.origin.extend_from_slice(&base.origin[at..slot.span.start]);
+        let whole = base.original(slot.span.clone());
+        view.text.push_str(&option.word);
+        view.origin.resize(view.text.len(), (whole.start as u32, whole.end as u32));
+        at = slot.span.end;
+    }
+    view.text.push_str(&base.text[at..]);
+    view.origin.extend_from_slice(&base.origin[at..]);
+    view
+}

@@ -1,0 +1,300 @@
+//! Finds terms whatever stands between their letters and however often those are repeated.
+//!
+//! All letters of a reading run past the automaton without a space, each repeat once. What matches
+//! is then held against what was written: a word that was stretched, spelt out, broken by signs, or
+//! whose spaces were moved. Spaces fall between ordinary words by accident (`pen is`), so where
+//! they are in the way, some piece must be no word that people use.
+
+use std::ops::Range;
+
+use super::{
+    Entry, MatchMode,
+    glue::is_glue,
+    pieces::{Piece, SPELT_MIN},
+    stretch::{self, Letters},
+    tape::{Class, Tape, class},
+};
+use crate::message::ViewKind;
+
+/// Longer gaps end a word.
+const GAP_CHARS_MAX: usize = 3;
+/// Signs that break a word in two; others stand between real words as well.
+const JOINERS: &str = ".-_*~^|+=";
+/// A shorter word that a space splits must have no ordinary word among its pieces.
+const LONG_LETTERS_MIN: usize = 7;
+/// So many letters are in no other words by accident, wherever the spaces are.
+const SURE_LETTERS_MIN: usize = 12;
+/// So many signs in one word are no list of words.
+const BROKEN_MIN: usize = 2;
+/// Shorter phrases run together into names.
+const JOINED_LETTERS_MIN: usize = 6;
+/// Milder words are not worth the risk of an accident.
+const SEVERITY_MIN: u8 = 2;
+
+/// A reading as the automaton sees it.
+pub(super) struct Loose<'a> {
+    pub letters: &'a Letters<'a>,
+    pub pieces: &'a [Piece],
+}
+
+/// Where one run of equal letters stands.
+struct Run {
+    from: usize,
+    to: usize,
+    /// Where its first letter ends and where its last begins.
+    first: usize,
+    last: usize,
+    /// The same for its first and last parts, where a gap is in it.
+    first_part: usize,
+    last_part: usize,
+}
+
+impl Run {
+    fn new(at: usize, to: usize) -> Run {
+        Run { from: at, to, first: to, last: at, first_part: to, last_part: at }
+    }
+
+    fn add(&mut self, at: usize, to: usize) {
+        if self.to != at {
+            self.last_part = at;
+        } else if self.first_part == at {
+            self.first_part = to;
+        }
+        (self.last, self.to) = (at, to);
+    }
+
+    /// Where a term that begins with this run may begin, and where one that ends with it may end:
+    /// the last letter of one word may be the first of the next.
+    fn starts(&self) -> impl Iterator<Item = usize> {
+        let more = [self.last_part, self.last];
+        let differs = more.into_iter().filter(|at| *at != self.from);
+        std::iter::once(self.from).chain(differs)
+    }
+
+    fn ends(&self) -> impl Iterator<Item = usize> {
+        let more = [self.first_part, self.first];
+        let differs = more.into_iter().filter(|at| *at != self.to);
+        std::iter::once(self.to).chain(differs)
+    }
+}
+
+/// What a match looks like in the text.
+struct Written {
+    span: Range<usize>,
+    /// The pieces that the match touches.
+    pieces: Range<usize>,
+    /// Gaps where the term has none: before which piece.
+    broken: Vec<usize>,
+    /// The term has gaps where the text has none.
+    joined: bool,
+    /// Letters of the first and last piece that are not the term's.
+    left: Range<usize>,
+    right: Range<usize>,
+}
+
+impl Loose<'_> {
+    /// Calls with the entry, the place and the way it was read of everything found.
+    pub fn run(
+        &self,
+        tape: &Tape,
+        entries: &[Entry],
+        mut found: impl FnMut(u32, Range<usize>, ViewKind),
+    ) {
+        let text = self.letters.text();
+        let mut runs: Vec<Run> = Vec::with_capacity(text.len());
+        let mut matches: Vec<(u32, Range<usize>)> = Vec::new();
+        let mut walk = tape.start();
+        let mut before = None;
+        for (at, c) in text.char_indices() {
+            if class(text, at).0 == Class::Gap {
+                continue;
+            }
+            let to = at + c.len_utf8();
+            if let Some(run) = runs.last_mut().filter(|_| before == Some(c) && c.is_alphabetic()) {
+                run.add(at, to);
+                continue;
+            }
+            before = Some(c);
+            runs.push(Run::new(at, to));
+            text[at..to].bytes().for_each(|byte| walk.feed(byte));
+            walk.matches(|index| {
+                let first = runs.len().checked_sub(entries[index as usize].runs);
+                matches.extend(first.map(|first| (index, first..runs.len())));
+            });
+        }
+        for (index, within) in matches {
+            let (entry, runs) = (&entries[index as usize], &runs[within]);
+            let [Some(first), Some(last)] = [runs.first(), runs.last()] else { continue };
+            let spans = first.starts().flat_map(|from| last.ends().map(move |to| from..to));
+            let read = spans.filter(|span| span.start < span.end).find_map(|span| {
+                let fits = self.letters.are_stretched(&entry.letters, span.clone());
+                let written = fits.then(|| self.written(entry, span, runs))?;
+                Some((self.read(entry, &written)?, written.span))
+            });
+            if let Some((view, span)) = read {
+                found(index, span, view);
+            }
+        }
+    }
+
+    fn written(&self, entry: &Entry, span: Range<usize>, runs: &[Run]) -> Written {
+        let first = self.pieces.partition_point(|piece| piece.span.end <= span.start);
+        let last = self.pieces.partition_point(|piece| piece.span.start < span.end);
+        let mut broken = Vec::new();
+        let mut own = 0;
+        for index in first + 1..last {
+            let start = self.pieces[index].span.start;
+            let run = runs.partition_point(|run| run.from <= start).saturating_sub(1);
+            let inside = runs[run].from != start;
+            match entry.breaks.binary_search(&stretch::place(run, inside)) {
+                Ok(_) => own += 1,
+                Err(_) => broken.push(index),
+            }
+        }
+        let edge = |index: usize| self.pieces.get(index).map_or(0..0, |piece| piece.span.clone());
+        Written {
+            left: edge(first).start..span.start,
+            right: span.end..edge(last.saturating_sub(1)).end,
+            pieces: first..last,
+            joined: own < entry.breaks.len(),
+            broken,
+            span,
+        }
+    }
+
+    /// How it was read, if it may be read so.
+    fn read(&self, entry: &Entry, written: &Written) -> Option<ViewKind> {
+        let (left, right) = (written.left.is_empty(), written.right.is_empty());
+        let bounded = match entry.mode {
+            MatchMode::Word | MatchMode::Phrase => left && right,
+            MatchMode::Prefix => left,
+            MatchMode::Substring | MatchMode::Regex => true,
+        };
+        let whole = written.broken.is_empty() && !written.joined;
+        if bounded && (whole || self.is_spelt(written) || self.is_broken_by_signs(written)) {
+            return Some(ViewKind::Squeezed);
+        }
+        let weighs = entry.what.is_some_and(|(_, severity)| severity.level() >= SEVERITY_MIN);
+        if !weighs || !self.gaps_are_short(written) {
+            return None;
+        }
+        let glued = !left || !right;
+        let moved = match (written.broken.is_empty(), written.joined) {
+            (true, true) => self.is_joined(entry, written),
+            (false, _) => self.is_split_oddly(entry, written),
+            (true, false) => false,
+        };
+        let good = match glued {
+            true => (whole || moved) && self.is_glued(entry, written, moved),
+            false => moved,
+        };
+        good.then_some(ViewKind::Respaced)
+    }
+
+    fn gap(&self, index: usize) -> &str {
+        let end = self.pieces[index].span.start;
+        match index.checked_sub(1) {
+            Some(before) => &self.letters.text()[self.pieces[before].span.end..end],
+            None => "",
+        }
+    }
+
+    fn gaps_are_short(&self, written: &Written) -> bool {
+        written.broken.iter().all(|index| self.gap(*index).chars().count() <= GAP_CHARS_MAX)
+    }
+
+    /// Letters that stand alone: `b l o r p`, `b.l.o-r p`.
+    fn is_spelt(&self, written: &Written) -> bool {
+        let Range { start, end } = written.pieces;
+        let alone = |index: usize| self.pieces.get(index).is_some_and(|piece| piece.single);
+        // A letter before or behind belongs to the same spelling, unless it is a word.
+        let goes_on = |index: usize, gap: usize| {
+            let near = self.pieces.get(gap).is_some() && self.gap(gap).chars().count() <= 1;
+            self.pieces.get(index).is_some_and(|piece| piece.single && near && !piece.word)
+        };
+        end - start >= SPELT_MIN
+            && (start..end).all(alone)
+            && self.gaps_are_short(written)
+            && !start.checked_sub(1).is_some_and(|before| goes_on(before, start))
+            && !goes_on(end, end)
+    }
+
+    /// Signs alone, of the kind that breaks words, and none that goes on: `bl.orp`.
+    fn is_broken_by_signs(&self, written: &Written) -> bool {
+        let Range { start, end } = written.pieces;
+        let signs = |index: usize| {
+            let gap = if index < self.pieces.len() { self.gap(index) } else { "" };
+            !gap.is_empty()
+                && gap.chars().count() <= GAP_CHARS_MAX
+                && gap.chars().all(|c| JOINERS.contains(c))
+        };
+        !written.broken.is_empty()
+            && !written.joined
+            && written.broken.iter().all(|index| signs(*index))
+            && !signs(start)
+            && !signs(end)
+            && !self.is_address(&written.span)
+    }
+
+    fn is_address(&self, span: &Range<usize>) -> bool {
+        let text = self.letters.text();
+        let start = text[..span.start].rfind(' ').map_or(0, |at| at + 1);
+        let end = text[span.end..].find(' ').map_or(text.len(), |at| span.end + at);
+        text[start..end].contains("://") || text[start..end].starts_with("www.")
+    }
+
+    /// A phrase without its spaces, in a piece that is no other word.
+    fn is_joined(&self, entry: &Entry, written: &Written) -> bool {
+        let pieces = &self.pieces[written.pieces.clone()];
+        let long = entry.letters.len() >= JOINED_LETTERS_MIN;
+        long && pieces.iter().any(|piece| piece.odd)
+    }
+
+    /// Spaces or signs where the term has none, and pieces that are no words.
+    fn is_split_oddly(&self, entry: &Entry, written: &Written) -> bool {
+        if self.is_address(&written.span) {
+            return false;
+        }
+        let (mut odd, mut letters, mut words) = (0, 0, 0);
+        for index in written.pieces.clone() {
+            let piece = &self.pieces[index];
+            // A piece that is a whole word of the term says nothing.
+            let starts = index == written.pieces.start || !written.broken.contains(&index);
+            let ends = index + 1 == written.pieces.end || !written.broken.contains(&(index + 1));
+            match piece {
+                _ if starts && ends && !piece.odd => {}
+                Piece { odd: true, .. } => odd += 1,
+                Piece { single: true, word: false, .. } => letters += 1,
+                Piece { single: true, .. } => {}
+                _ => words += 1,
+            }
+        }
+        let length = entry.letters.len();
+        if length >= SURE_LETTERS_MIN {
+            return true;
+        }
+        let enough = 2 * odd + letters >= 2;
+        let spaces = written.broken.iter().any(|index| self.gap(*index).contains(' '));
+        if !spaces && (enough || written.broken.len() >= BROKEN_MIN) {
+            return true;
+        }
+        match length >= LONG_LETTERS_MIN {
+            true => enough && words <= odd + letters,
+            false => enough && words == 0 && odd + letters >= 2,
+        }
+    }
+
+    /// Words of the sentence that stick to the term: `yourea…`.
+    fn is_glued(&self, entry: &Entry, written: &Written, moved: bool) -> bool {
+        let text = self.letters.text();
+        let first = &self.pieces[written.pieces.start];
+        let last = &self.pieces[written.pieces.end - 1];
+        first.odd | last.odd
+            && is_glue(
+                &text[written.left.clone()],
+                &text[written.right.clone()],
+                entry.letters.len(),
+                moved,
+            )
+    }
+}

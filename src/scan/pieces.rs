@@ -1,0 +1,111 @@
+//! Cuts a reading into runs of letters and tells the odd ones from words.
+
+use std::ops::Range;
+
+use super::tape::{Class, class};
+use crate::letters::{
+    is_odd_double,
+    ordinary::{Known, known},
+};
+
+/// A run of letters, or of digits.
+#[derive(Clone, Debug)]
+pub(super) struct Piece {
+    pub span: Range<usize>,
+    /// One letter, perhaps repeated.
+    pub single: bool,
+    /// Two letters or more that are no word that people use.
+    pub odd: bool,
+    /// A letter that may be a word: `a`, `y`, `d'`.
+    pub word: bool,
+    /// What it is short for.
+    pub short: Option<&'static str>,
+}
+
+/// The pieces of a reading, and which looks beyond the literal one they ask for.
+pub(super) struct Pieces {
+    pub all: Vec<Piece>,
+    /// An odd piece, a repeat, a word taken apart.
+    pub loose: bool,
+    /// Something that a guess could be made of.
+    pub guess: bool,
+}
+
+/// So many letters on their own spell a word.
+pub(super) const SPELT_MIN: usize = 3;
+
+pub(super) fn pieces(text: &str) -> Pieces {
+    let mut found = Pieces { all: Vec::new(), loose: false, guess: false };
+    let bytes = text.as_bytes();
+    let mut alone = 0;
+    let mut at = 0;
+    while at < text.len() {
+        let (kind, len) = class(text, at);
+        if kind == Class::Gap {
+            at += len;
+            continue;
+        }
+        let (end, repeats) = run(text, at, kind);
+        let piece = piece(text, at..end, kind);
+        alone = if piece.single { alone + 1 } else { 0 };
+        // A sign between two runs of letters breaks a word, or joins two.
+        let gap = &bytes[found.all.last().map_or(at, |before| before.span.end)..at];
+        let glued = !gap.is_empty() && !gap.contains(&b' ');
+        let masked = |byte: Option<&u8>| byte.is_some_and(|byte| is_mask(*byte));
+        found.loose |= repeats || piece.odd || alone >= SPELT_MIN || glued;
+        found.guess |= piece.odd
+            || piece.short.is_some()
+            || masked(bytes.get(end))
+            || (at > 0 && masked(bytes.get(at - 1)));
+        found.all.push(piece);
+        at = end;
+    }
+    found
+}
+
+/// The end of the run that starts here, and whether a letter in it is repeated as in no word.
+fn run(text: &str, start: usize, kind: Class) -> (usize, bool) {
+    let mut repeats = false;
+    let (mut at, mut before, mut count) = (start, ' ', 0);
+    while at < text.len() {
+        let (next, len) = class(text, at);
+        if next != kind {
+            break;
+        }
+        let c = text[at..].chars().next().unwrap_or(' ');
+        count = if c == before { count + 1 } else { 1 };
+        repeats |= kind == Class::Letter && (count > 2 || count == 2 && is_odd_double(c));
+        before = c;
+        at += len;
+    }
+    (at, repeats)
+}
+
+fn piece(text: &str, span: Range<usize>, kind: Class) -> Piece {
+    let letters = &text[span.clone()];
+    let first = letters.chars().next().unwrap_or(' ');
+    let single = kind == Class::Letter && letters.chars().all(|c| c == first);
+    let known = known(letters);
+    let apostrophe = text[..span.start].ends_with('\'') || text[span.end..].starts_with('\'');
+    let latin = || letters.bytes().all(|b| b.is_ascii_lowercase());
+    Piece {
+        single,
+        odd: !single && kind == Class::Letter && known.is_none() && latin(),
+        word: !single || is_word(first) || apostrophe,
+        short: match known {
+            Some(Known::Short(long)) => Some(long),
+            _ => None,
+        },
+        span,
+    }
+}
+
+/// Whether a letter is a word in French, English or chat.
+fn is_word(letter: char) -> bool {
+    matches!(letter, 'a' | 'i' | 'o' | 'u' | 'y')
+}
+
+/// Signs that people write in the place of a letter.
+pub(super) fn is_mask(byte: u8) -> bool {
+    b"*#%_-.!?&$@+~^=".contains(&byte)
+}

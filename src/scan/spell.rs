@@ -1,0 +1,212 @@
+//! Says how words are misspelt: swapped and dropped letters, other letters for one sound, masks.
+//!
+//! All words here are ASCII letters in lower case.
+
+use std::ops::Range;
+
+use super::pieces::{Piece, is_mask};
+
+/// Of a word without its vowels, so many letters must be left.
+const BONES_MIN: usize = 4;
+/// Of a word that lost or won a letter.
+const WHOLE_LETTERS_MIN: usize = 5;
+/// Fewer letters fit anything.
+const LEFT_LETTERS_MIN: usize = 2;
+const WEAK_LETTERS_MIN: usize = 3;
+
+fn is_vowel(c: u8) -> bool {
+    matches!(c, b'a' | b'e' | b'i' | b'o' | b'u' | b'y')
+}
+
+/// The letters of a word in order.
+pub(super) fn sorted(word: &str) -> String {
+    let mut letters: Vec<char> = word.chars().collect();
+    letters.sort_unstable();
+    letters.into_iter().collect()
+}
+
+/// Whether two words differ in one pair of neighbours that changed places.
+pub(super) fn is_swapped(said: &str, word: &str) -> bool {
+    let (said, word) = (said.as_bytes(), word.as_bytes());
+    let Some(at) = said.iter().zip(word).position(|(a, b)| a != b) else { return false };
+    let swapped = said.get(at + 1) == word.get(at) && said.get(at) == word.get(at + 1);
+    swapped && said.get(at + 2..) == word.get(at + 2..)
+}
+
+/// One spelling for what is said alike, English and French.
+pub(super) fn sound(word: &str) -> String {
+    const PAIRS: [(&str, &str); 15] = [
+        ("ph", "f"),
+        ("ck", "k"),
+        ("qu", "k"),
+        ("sh", "S"),
+        ("ch", "C"),
+        ("eau", "o"),
+        ("au", "o"),
+        ("ee", "i"),
+        ("ea", "i"),
+        ("oo", "u"),
+        ("ou", "u"),
+        ("ce", "se"),
+        ("ci", "si"),
+        ("ks", "x"),
+        ("cs", "x"),
+    ];
+    let mut sound = String::with_capacity(word.len());
+    let mut rest = word;
+    while let Some(c) = rest.chars().next() {
+        let pair = PAIRS.iter().find(|(letters, _)| rest.starts_with(letters));
+        let (one, len) = match (pair, c) {
+            (Some((letters, one)), _) => (*one, letters.len()),
+            (None, 'c' | 'q') => ("k", 1),
+            (None, 'z') => ("s", 1),
+            (None, 'y') => ("i", 1),
+            _ => (&rest[..c.len_utf8()], c.len_utf8()),
+        };
+        for c in one.chars() {
+            if !sound.ends_with(c) {
+                sound.push(c);
+            }
+        }
+        rest = &rest[len..];
+    }
+    // `-er` is often said and written as `-a`; a silent e ends many words.
+    for (ending, said) in [("er", "a"), ("ers", "as"), ("ah", "a"), ("es", "s")] {
+        if let Some(stem) = sound.strip_suffix(ending).filter(|stem| stem.len() >= 3) {
+            return format!("{stem}{said}");
+        }
+    }
+    match sound.strip_suffix('e') {
+        Some(stem) if stem.len() >= 3 => stem.to_owned(),
+        _ => sound,
+    }
+}
+
+pub(super) fn sounds_like(said: &str, word: &str) -> bool {
+    said.len().abs_diff(word.len()) <= 2 && sound(said) == sound(word)
+}
+
+/// A word's first letter and its consonants.
+pub(super) fn bones(word: &str) -> String {
+    let bones = word.bytes().enumerate().filter(|(at, b)| *at == 0 || !is_vowel(*b));
+    bones.map(|(_, b)| b as char).collect()
+}
+
+/// Whether a word is this one without some of its vowels.
+pub(super) fn lost_vowels(said: &str, word: &str) -> bool {
+    let mut left = said.bytes().peekable();
+    let all = word.bytes().all(|own| left.next_if_eq(&own).is_some() || is_vowel(own));
+    all && left.peek().is_none() && said.len() < word.len() && said.len() >= BONES_MIN
+}
+
+/// The word without each of its letters in turn.
+pub(super) fn without_one(word: &str, mut found: impl FnMut(&str)) {
+    let mut shorter = String::with_capacity(word.len());
+    for at in 0..word.len() {
+        let (Some(before), Some(after)) = (word.get(..at), word.get(at + 1..)) else { continue };
+        shorter.clear();
+        shorter.push_str(before);
+        shorter.push_str(after);
+        found(&shorter);
+    }
+}
+
+/// Whether a word is this one without one letter that is not its first.
+pub(super) fn lost_one(said: &str, word: &str) -> bool {
+    let mut same = false;
+    without_one(word, |shorter| same |= shorter == said);
+    same && word.len() >= WHOLE_LETTERS_MIN && said.as_bytes().first() == word.as_bytes().first()
+}
+
+/// Whether a word is this one with one letter more.
+pub(super) fn won_one(said: &str, word: &str) -> bool {
+    word.len() >= WHOLE_LETTERS_MIN && lost_one(word, said)
+}
+
+/// The keys under which a word is looked for where some of its letters are masked.
+pub(super) fn masks(word: &str, mut found: impl FnMut(&str)) {
+    let (first, last) = (&word[..1], &word[word.len() - 1..]);
+    found(&format!("{first}{}", word.len()));
+    found(&format!("{}{last}", word.len()));
+}
+
+/// A word with signs in the place of some letters.
+pub(super) struct Mask<'a> {
+    chunk: &'a [u8],
+    pub key: String,
+    /// Signs that mask nothing as a rule: a dot, a dash.
+    pub weak: bool,
+}
+
+impl Mask<'_> {
+    /// Reads a chunk of letters and signs; `None` where too few letters are left.
+    pub fn read(chunk: &str) -> Option<Mask<'_>> {
+        let bytes = chunk.as_bytes();
+        let letters = bytes.iter().filter(|b| b.is_ascii_lowercase()).count();
+        let signs = bytes.len() - letters;
+        if signs == 0 || !bytes.iter().all(|b| b.is_ascii_lowercase() || is_mask(*b)) {
+            return None;
+        }
+        let weak = bytes.iter().any(|b| b".-_!?+~^=".contains(b));
+        let ends = [bytes.first()?, bytes.last()?].map(u8::is_ascii_lowercase);
+        let enough = match (weak, ends) {
+            (true, [true, true]) => signs == 1 && letters >= WEAK_LETTERS_MIN,
+            (true, _) => false,
+            (false, [true, true]) => letters >= LEFT_LETTERS_MIN,
+            (false, [false, false]) => false,
+            (false, _) => letters >= WEAK_LETTERS_MIN && letters > signs,
+        };
+        let key = match ends[0] {
+            true => format!("{}{}", &chunk[..1], chunk.len()),
+            false => format!("{}{}", chunk.len(), &chunk[chunk.len() - 1..]),
+        };
+        enough.then_some(Mask { chunk: bytes, key, weak })
+    }
+
+    pub fn fits(&self, word: &str) -> bool {
+        let same = |(said, own): (&u8, u8)| *said == own || is_mask(*said);
+        self.chunk.len() == word.len() && self.chunk.iter().zip(word.bytes()).all(same)
+    }
+}
+
+/// The letters, digits and masking signs around a place, without the punctuation behind them; with
+/// signs of every kind, or with such alone as are no punctuation.
+pub(super) fn chunk(text: &str, at: usize, weak: bool) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let mask = |byte: u8| if weak { is_mask(byte) } else { is_strong(byte) };
+    let inside = |byte: u8| mask(byte) || byte.is_ascii_lowercase();
+    let near = 2 * super::guess::LETTERS_MAX;
+    let mut start = at;
+    while start > 0 && at - start <= near && inside(bytes[start - 1]) {
+        start -= 1;
+    }
+    let mut end = at;
+    while end < bytes.len() && end - at <= near && inside(bytes[end]) {
+        end += 1;
+    }
+    let trim = |byte: u8| is_mask(byte) && !is_strong(byte);
+    while start < end && trim(bytes[start]) {
+        start += 1;
+    }
+    while end > start && trim(bytes[end - 1]) {
+        end -= 1;
+    }
+    let masked = text.get(start..end)?.bytes().any(is_mask);
+    // Stars around a word stress it.
+    let stressed = start < end && bytes[start] == b'*' && bytes[end - 1] == b'*';
+    (masked && !stressed && at < end).then_some(start..end)
+}
+
+/// `yourself` in two words, the first as chat writes it.
+pub(super) fn self_in_two(text: &str, pieces: &[Piece]) -> Option<Range<usize>> {
+    const YOUR: [&str; 8] = ["your", "ur", "yo", "ya", "you", "u", "yr", "yer"];
+    let [first, second, ..] = pieces else { return None };
+    let said = [first, second].map(|piece| &text[piece.span.clone()]);
+    let near = &text[first.span.end..second.span.start] == " ";
+    (near && YOUR.contains(&said[0]) && matches!(said[1], "self" | "selves"))
+        .then_some(first.span.start..second.span.end)
+}
+
+fn is_strong(byte: u8) -> bool {
+    b"*#%&$@".contains(&byte)
+}
