@@ -176,7 +176,8 @@ fn a_channels_emotes_are_no_words() {
 fn a_policy_has_its_own_sites() {
     let policy = policy(
         "[policy.standard.links]\nallow = [\"gremlo.me\", \"*.blorp.com\", \"grabify.link\", \
-         \"münchen.de\"]\nblock = [\"youtube.com\", \"blorp.org/raid\"]\ninvites = 0\nunknown = 3\n",
+         \"münchen.de\"]\nblock = [\"youtube.com\", \"blorp.org/raid\"]\n\
+         invites = 0\nunknown = 3\n",
     );
     for (text, expected) in [
         ("gremlo.me", 0),
@@ -257,13 +258,15 @@ proptest! {
     #[test]
     fn spans_are_on_character_boundaries(parts in prop::collection::vec(prop_oneof![
         Just(".".to_owned()), Just("com".to_owned()), Just(" ".to_owned()), Just("://".to_owned()),
-        Just("(dot)".to_owned()), Just("@".to_owned()), Just("/".to_owned()), Just("．".to_owned()),
+        Just("(dot)".to_owned()), Just("@".to_owned()), Just("/".to_owned()),
+        Just("．".to_owned()),
         Just("xn--".to_owned()), Just("é".to_owned()), Just(" dot ".to_owned()), "\\PC{0,4}",
     ], 0..24)) {
         let text = parts.concat();
         for finding in found(&policy(""), &text, &Recent::default()) {
             if let Some(span) = finding.span {
-                prop_assert!(text.get(span.clone()).is_some_and(|part| !part.is_empty()), "{span:?}");
+                let part = text.get(span.clone());
+                prop_assert!(part.is_some_and(|part| !part.is_empty()), "{span:?}");
             }
         }
     }
@@ -372,7 +375,8 @@ proptest! {
             prop_assert_eq!(view.text.len(), view.origin.len());
             for (at, c) in view.text.char_indices() {
                 let span = view.original(at..at + c.len_utf8());
-                prop_assert!(text.get(span.clone()).is_some_and(|part| !part.is_empty()), "{:?}", span);
+                let part = text.get(span.clone());
+                prop_assert!(part.is_some_and(|part| !part.is_empty()), "{span:?}");
             }
         }
     }

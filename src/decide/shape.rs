@@ -1,8 +1,8 @@
-//! Finds messages that are loud rather than bad: capitals, symbols, repeats, length, crowds of
-//! emotes and of mentions.
+//! Finds messages that are loud rather than bad.
 //!
-//! Nothing here looks at what is said. Letters of every script are letters, scripts without case
-//! have no capitals, and emotes are no words.
+//! Capitals, symbols, repeats, length, crowds of emotes and of mentions. Nothing here looks at what
+//! is said. Letters of every script are letters, scripts without case have no capitals, and emotes
+//! are no words.
 
 use std::collections::BTreeSet;
 
@@ -204,8 +204,8 @@ fn is_part(c: char) -> bool {
     // Nearly every character is ASCII, and a table look-up is dear for all of them.
     !c.is_ascii()
         && (unicode_normalization::char::is_combining_mark(c)
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{fe00}'..='\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}')
-            || matches!(c, '\u{e0020}'..='\u{e007f}'))
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{fe00}'..='\u{fe0f}')
+            || matches!(c, '\u{1f3fb}'..='\u{1f3ff}' | '\u{e0020}'..='\u{e007f}'))
 }
 
 /// Pictures, by the blocks in which Unicode keeps them.

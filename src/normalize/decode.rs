@@ -1,9 +1,11 @@
-//! Reads what was encoded so that lists would not: percent signs, entities, escapes, Base64,
-//! hexadecimal, binary, Morse code, and letters rotated by thirteen.
+//! Reads what was encoded so that lists would not read it.
 //!
-//! Each kind has a cheap look that ordinary chat does not pass, and what comes out counts only where
-//! it is text. Decoded once, never twice: two layers are for a person with patience, and a text that
-//! only a machine can read harms nobody in a chat.
+//! Percent signs, entities, escapes, Base64, hexadecimal, binary, Morse code, and letters rotated
+//! by thirteen.
+//!
+//! Each kind has a cheap look that ordinary chat does not pass, and what comes out counts only
+//! where it is text. Decoded once, never twice: two layers are for a person with patience, and a
+//! text that only a machine can read harms nobody in a chat.
 
 use std::ops::Range;
 

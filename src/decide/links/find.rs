@@ -227,7 +227,7 @@ impl Finder<'_> {
             return None;
         }
         let labels = 0..chain.labels.len();
-        Some((self.made(chain, labels, before, Form::Address, None, path, end), end))
+        Some((self.made(chain, labels, before, Form::Address, None, (end, path)), end))
     }
 
     /// An IPv6 address in brackets.
@@ -264,7 +264,7 @@ impl Finder<'_> {
             scheme?;
             let (end, _, path) = self.tail(chain.end, false);
             Some((
-                self.made(chain, 0..chain.labels.len(), before, Form::Local, None, path, end),
+                self.made(chain, 0..chain.labels.len(), before, Form::Local, None, (end, path)),
                 end,
             ))
         })
@@ -306,7 +306,7 @@ impl Finder<'_> {
         };
         let form = if scheme && before.behind { Form::Behind } else { Form::Name };
         let own = if scheme { *before } else { Before::default() };
-        Some((self.made(chain, labels, &own, form, hidden, path, end), end))
+        Some((self.made(chain, labels, &own, form, hidden, (end, path)), end))
     }
 
     /// A host up to label `last` with something else for one of its dots.
@@ -333,7 +333,10 @@ impl Finder<'_> {
             return None;
         }
         let own = if first == 0 { *before } else { Before::default() };
-        Some((self.made(chain, labels, &own, Form::Name, Some(spelt::told(worst)), path, end), end))
+        Some((
+            self.made(chain, labels, &own, Form::Name, Some(spelt::told(worst)), (end, path)),
+            end,
+        ))
     }
 
     fn is_known(&self, host: &str, path: &str) -> bool {
@@ -411,8 +414,6 @@ impl Finder<'_> {
         let path = self.spelt(start..from).replace(' ', "");
         (from, port, path)
     }
-
-    #[allow(clippy::too_many_arguments)]
     fn made(
         &self,
         chain: &Chain,
@@ -420,8 +421,7 @@ impl Finder<'_> {
         before: &Before,
         form: Form,
         hidden: Option<&'static str>,
-        path: String,
-        end: usize,
+        (end, path): (usize, String),
     ) -> Link {
         let at = &chain.labels[labels];
         let first = self.tokens[at[0]].span.start;
