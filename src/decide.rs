@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::message::{Canonical, Finding, Hit, Message, Recent, Score, Verdict};
 
+mod crowd;
 mod flood;
 mod heard;
 mod policy;
@@ -38,8 +39,17 @@ pub trait Rule: Send + Sync {
 }
 
 /// Every detector, in the order in which findings are listed.
-pub const RULES: &[&dyn Rule] =
-    &[&time_out::TimeOut, &terms::Terms, &flood::Flood, &scores::Scores, &scores::Late];
+pub const RULES: &[&dyn Rule] = &[
+    &time_out::TimeOut,
+    &terms::Terms,
+    &flood::Flood,
+    &crowd::Copies,
+    &crowd::Newcomers,
+    &crowd::Slow,
+    &crowd::Nuke,
+    &scores::Scores,
+    &scores::Late,
+];
 
 /// Everything that any rule found, acting or in shadow.
 pub fn findings(policy: &Policy, seen: &Seen, score: &Score) -> Vec<Finding> {
@@ -60,19 +70,42 @@ pub fn verdict(policy: &Policy, seen: &Seen, findings: &[Finding], _score: &Scor
     acting.map(|finding| action(policy, finding, findings)).max().unwrap_or(Verdict::Pass)
 }
 
+/// Whether what was found in a newcomer's message speaks of a raid: something was held or dropped
+/// for what it says, not for when or by whom it was said.
+pub fn alarms(policy: &Policy, findings: &[Finding]) -> bool {
+    let about_words = |finding: &&Finding| {
+        let rule = finding.rule.as_str();
+        !finding.shadow
+            && ![time_out::TIME_OUT, crowd::SHIELD, crowd::SLOW, crowd::NUKE, scores::LATE]
+                .contains(&rule)
+    };
+    findings.iter().filter(about_words).any(|finding| wanted(policy, finding) >= Verdict::Hold)
+}
+
+/// What one finding asks for, wherever it is.
+fn wanted(policy: &Policy, finding: &Finding) -> Verdict {
+    let by_severity = |enough: u8, milder: Verdict| match finding.severity.level() >= enough {
+        true => Verdict::Drop,
+        false => milder,
+    };
+    match finding.rule.as_str() {
+        time_out::TIME_OUT | crowd::SLOW => Verdict::Drop,
+        scores::LATE | crowd::SHIELD => Verdict::Hold,
+        // A raid may be a friendly one: a person looks, and decides for all of it at once.
+        crowd::CROWD if policy.crowd.action == Verdict::Hold => by_severity(3, Verdict::Hold),
+        crowd::CROWD => policy.crowd.action,
+        crowd::NUKE => by_severity(4, Verdict::Hold),
+        _ => policy.action(finding.category, finding.severity),
+    }
+}
+
 /// What one finding asks for.
 fn action(policy: &Policy, finding: &Finding, all: &[Finding]) -> Verdict {
-    match finding.rule.as_str() {
-        time_out::TIME_OUT => return Verdict::Drop,
-        scores::LATE => return Verdict::Hold,
-        _ => {}
-    }
     let covered = || {
         let mut others = all.iter().filter(|other| other.category == finding.category);
         others.any(|other| masked(policy, other).is_some())
     };
-    let action = policy.action(finding.category, finding.severity);
-    placed(action, finding.span.is_some() || covered())
+    placed(wanted(policy, finding), finding.span.is_some() || covered())
 }
 
 /// A mask needs a place. The whole message is meant without one, and a message of stars says

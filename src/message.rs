@@ -4,8 +4,10 @@ use std::{fmt, ops::Range, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+mod crowd;
 mod score;
 
+pub use crowd::{Crowd, Nuked};
 pub use score::{Head, ModelCard, Score, Scored, Scores};
 
 /// One chat message as a protocol decoded it.
@@ -177,7 +179,7 @@ impl From<Severity> for u8 {
     }
 }
 
-/// What is remembered of a sender, as a value.
+/// What is remembered of a sender and of the channel's crowd, as a value.
 #[derive(Clone, Debug, Default)]
 pub struct Recent {
     /// Messages of this sender in this channel within the policy's window, this one included.
@@ -191,6 +193,15 @@ pub struct Recent {
     pub timed_out_until_ms: Option<u64>,
     /// Nothing was seen of this sender here before.
     pub first: bool,
+    /// First seen here less than the policy's `newcomer_ms` ago, and without a role.
+    pub newcomer: bool,
+    /// Others who said something like it.
+    pub crowd: Crowd,
+    /// The channel is in shield mode.
+    pub shield: bool,
+    /// How long the sender has to wait under slow mode; 0 where they may speak.
+    pub slow_ms: u64,
+    pub nuked: Option<Nuked>,
 }
 
 /// A listed term found in a text.

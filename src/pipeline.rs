@@ -7,8 +7,8 @@ use arc_swap::ArcSwap;
 use crate::{
     decide,
     decide::Seen,
-    history::History,
-    message::{Canonical, Judgement, Message, Score, ViewKind},
+    history::{History, Watch},
+    message::{Canonical, Judgement, Message, Score, Verdict, ViewKind},
     normalize::normalize,
     rules::Ruleset,
     score::Scorer,
@@ -27,8 +27,10 @@ impl Pipeline {
     pub async fn judge(&self, message: &Message) -> Judgement {
         let rules = self.rules.load_full();
         let policy = rules.policy(&message.route);
+        let watch = Watch { flood: &policy.flood, crowd: &policy.crowd, shield: &policy.shield };
         let text = normalize(&message.text);
-        let recent = self.history.note(message, &text, policy.flood.window_ms);
+        let recent = self.history.note(message, &text, &watch);
+        let policy = policy.acting(recent.shield);
         let hits = rules.scanner.scan(&text, &recent.tail);
         let seen = Seen { message, text: &text, hits: &hits, recent: &recent };
         let needed = policy.needs_score(&seen);
@@ -39,6 +41,9 @@ impl Pipeline {
         let findings = decide::findings(policy, &seen, &score);
         let verdict = decide::verdict(policy, &seen, &findings, &score);
         let mask = decide::mask(policy, &findings);
+        if verdict >= Verdict::Hold && decide::alarms(policy, &findings) {
+            self.history.found_hostile(message, &recent, &watch);
+        }
         Judgement { verdict, findings, score, needed, mask, rules: rules.version.clone() }
     }
 

@@ -54,6 +54,8 @@ fn default_file_names_every_key() {
         exempt_users: Some(Vec::new()),
         notices: Some(true),
         flood: Some(Default::default()),
+        crowd: Some(Default::default()),
+        shield: Some(Default::default()),
         heads: Some([(Head::Toxic, 0.5)].into()),
         harmless: Some(0.1),
         threat: category(),

@@ -1,13 +1,17 @@
 //! Fills a policy's preset in and answers what it does with a finding.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     presets::{OFF, PRESETS, Preset},
     reach::Answers,
+    wanted,
 };
 use crate::{
-    config::{Config, FloodConfig, OnExpiry, OnLate, PolicyConfig, Unjudged, WhileHeld},
+    config::{
+        Config, CrowdConfig, FloodConfig, OnExpiry, OnLate, PolicyConfig, ShieldConfig, Unjudged,
+        WhileHeld,
+    },
     message::{Category, Finding, Head, ModelCard, Role, Sender, Severity, Verdict},
 };
 
@@ -28,6 +32,10 @@ pub struct Policy {
     pub exempt_roles: Vec<Role>,
     pub exempt_users: Vec<String>,
     pub flood: FloodConfig,
+    pub crowd: CrowdConfig,
+    pub shield: ShieldConfig,
+    /// What judges a channel in shield mode; `None` in the one that does.
+    pub shielded: Option<Arc<Policy>>,
     /// The policy's own thresholds for single heads.
     pub heads: BTreeMap<Head, f32>,
     /// Below it in every hostile head, the model finds a message harmless; 0: it never does.
@@ -75,11 +83,16 @@ impl Policy {
     pub fn on_expiry(&self, findings: &[Finding]) -> OnExpiry {
         let mut acting = findings
             .iter()
-            .filter(|f| !f.shadow && self.action(f.category, f.severity) > Verdict::Pass)
+            .filter(|f| !f.shadow && wanted(self, f) > Verdict::Pass)
             .filter_map(|f| self.categories.get(&f.category))
             .peekable();
         let released = acting.peek().is_some() && acting.all(|c| c.on_expiry == OnExpiry::Release);
         if released { OnExpiry::Release } else { OnExpiry::Drop }
+    }
+
+    /// What judges a message whose channel is in shield mode or not.
+    pub fn acting(&self, shield: bool) -> &Policy {
+        self.shielded.as_deref().filter(|_| shield).unwrap_or(self)
     }
 
     /// The verdict that the policy's table has for a category at a severity.
@@ -151,11 +164,35 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig) -> Policy {
         exempt_roles: own.exempt_roles.clone().unwrap_or_else(|| preset.exempt_roles.to_vec()),
         exempt_users: own.exempt_users.clone().unwrap_or_default(),
         flood: own.flood.clone().unwrap_or_default(),
+        crowd: own.crowd.clone().unwrap_or_else(|| preset.crowd()),
+        shield: own.shield.clone().unwrap_or_else(|| preset.shield()),
+        shielded: None,
         heads: own.heads.clone().unwrap_or_default(),
         harmless: own.harmless.unwrap_or(preset.harmless),
         categories: Category::ALL.into_iter().map(category).collect(),
         answers: Answers::default(),
     };
     policy.answers = Answers::of(&policy);
+    policy.shielded = Some(Arc::new(stricter(&policy)));
     policy
+}
+
+/// The policy in shield mode: in each category the stricter of its own table and the shield
+/// preset's. Who is exempt and what is in shadow stay as they are.
+fn stricter(policy: &Policy) -> Policy {
+    let strict = PRESETS.iter().find(|preset| preset.name == policy.shield.preset);
+    let Some(strict) = strict else { return policy.clone() };
+    let mut shielded = policy.clone();
+    for (category, own) in &mut shielded.categories {
+        for (action, other) in own.action.iter_mut().zip(strict.action(*category)) {
+            *action = (*action).max(other);
+        }
+    }
+    let rank = |name: &str| PRESETS.iter().position(|preset| preset.name == name);
+    if rank(strict.name) > rank(policy.preset) {
+        shielded.preset = strict.name;
+        shielded.harmless = policy.harmless.min(strict.harmless);
+    }
+    shielded.answers = Answers::of(&shielded);
+    shielded
 }

@@ -11,6 +11,7 @@ use super::{
     heard::{Heads, State},
     placed, scores,
     terms::{self, Term},
+    wanted,
 };
 use crate::message::{
     Category, Finding, Head, Score,
@@ -186,12 +187,13 @@ impl<'a> Reach<'a> {
         let shadow = policy.in_shadow(category);
         let found = scores::found(policy, state, category).map(|(_, severity)| severity);
         let fixed = self.fixed.iter().filter(|finding| finding.category == category);
-        let fixed = fixed.map(|finding| (finding.severity, finding.span.is_some()));
+        let fixed = fixed.map(|finding| (wanted(policy, finding), finding.span.is_some()));
         let terms = self.terms.iter().filter(|term| !shadow && term.category() == category);
         let terms = terms.map(|term| (term.severity(state, found), !term.span.is_empty()));
         let model = found.filter(|_| !shadow).map(|severity| (severity, false));
-        let all = fixed.chain(terms).chain(model);
-        let actions = all.map(|(severity, place)| (policy.action(category, severity), place));
+        let heard = terms.chain(model);
+        let heard = heard.map(|(severity, place)| (policy.action(category, severity), place));
+        let actions = fixed.chain(heard);
         let covered = actions.clone().any(|(action, place)| place && action >= Mask);
         actions.map(|(action, place)| placed(action, place || covered)).max().unwrap_or(Pass)
     }

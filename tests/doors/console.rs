@@ -1,6 +1,7 @@
 //! Tries the queue: who decides first, what is told to whom, what can be undone.
 
 use serde_json::{Value, json};
+use tidegate::history::Watch;
 use tidegate::message::{Canonical, Message, Sender, now_ms};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -121,7 +122,9 @@ fn silent_until(house: &House) -> Option<u64> {
         text: "hello".into(),
         at_ms: now_ms(),
     };
-    let recent = house.doors.pipeline.history.peek(&message, &Canonical::default(), 10_000);
+    let (flood, crowd, shield) = Default::default();
+    let watch = Watch { flood: &flood, crowd: &crowd, shield: &shield };
+    let recent = house.doors.pipeline.history.peek(&message, &Canonical::default(), &watch);
     recent.timed_out_until_ms
 }
 
