@@ -17,9 +17,12 @@ const DECIDED: Severity = Severity::new(4).expect("4 is a severity");
 
 /// Fewer senders who say it again and again are no crowd: each has a pace of their own.
 const SENDERS_MIN: u32 = 3;
-/// What is alike, and not nearly the same, has to be this share of what newcomers say: visitors
-/// who all say hello in their own words have some words in common.
-const AROUND_SHARE: u32 = 10;
+/// Visitors who all say hello in their own words have some in common. So what is not word for word
+/// the same has to be half of what newcomers say just now …
+const ALIKE_SHARE: u32 = 2;
+/// … or a quarter, where so many times the bound say nearly the same.
+const SAME_SHARE: u32 = 4;
+const SAME_TIMES: u32 = 4;
 
 /// The same line from many senders.
 pub(super) struct Copies;
@@ -31,14 +34,7 @@ impl Rule for Copies {
 
     fn find(&self, policy: &Policy, seen: &Seen, _heard: &Heard, found: &mut Vec<Finding>) {
         let (crowd, most) = (&seen.recent.crowd, policy.crowd.copies_max);
-        let many = |senders: u32| {
-            senders > most
-                || (senders >= SENDERS_MIN && senders == crowd.senders && crowd.copies > most)
-        };
-        let dominant = crowd.newcomers.saturating_mul(AROUND_SHARE) >= crowd.around;
-        if !(many(crowd.same) || (many(crowd.senders) && dominant))
-            || !is_event(policy, crowd, seen.hits)
-        {
+        if !is_crowd(crowd, most) || !is_event(policy, crowd, seen.hits) {
             return;
         }
         let enough =
@@ -51,6 +47,15 @@ impl Rule for Copies {
         );
         found.push(finding(self, if enough { ENOUGH } else { LOOK }, why, policy));
     }
+}
+
+/// Whether there are too many, and they are together.
+fn is_crowd(crowd: &Crowd, most: u32) -> bool {
+    let share = |among: u32, of: u32| among.saturating_mul(of) >= crowd.around;
+    let few = crowd.senders >= SENDERS_MIN && crowd.copies > most;
+    crowd.exact > most
+        || ((crowd.senders > most || few) && share(crowd.among_alike, ALIKE_SHARE))
+        || (crowd.same > most.saturating_mul(SAME_TIMES) && share(crowd.among_same, SAME_SHARE))
 }
 
 /// Whether what many say is more than a joke or a cheer.

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use super::{
-    lines::{Lines, Says},
+    faces::Face,
+    lines::{Counted, Lines, Says},
     lock,
     rooms::{Burst, Rooms},
     sign::Sign,
@@ -50,23 +51,25 @@ impl Crowds {
         shield: &ShieldConfig,
     ) -> (Crowd, Burst) {
         let mut plot = lock(self.plot(says.channel));
-        let mut crowd = plot.lines.note(says, sign, self.lines_max);
+        let counted = plot.lines.note(says, sign, self.lines_max);
         let room = plot.rooms.enter(says.channel, names, says.now, self.rooms_max);
         if says.newcomer {
-            room.spoke(says.sender, says.now, shield.window_ms.max(says.window_ms));
+            room.spoke(says.face(sign), shield.window_ms.max(says.window_ms));
         }
-        crowd.around = room.newcomers(says.now, says.window_ms);
+        let crowd = among(&counted, room.just_now(says.now, says.window_ms));
         (crowd, room.burst(says.now, shield.window_ms))
     }
 
     /// What `note` would say, leaving no trace.
     pub fn peek(&self, says: &Says, sign: &Sign) -> Crowd {
         let plot = lock(self.plot(says.channel));
-        let mut crowd = plot.lines.peek(says, sign);
+        let counted = plot.lines.peek(says, sign);
         let room = plot.rooms.see(says.channel);
-        let around = room.map_or(0, |room| room.newcomers(says.now, says.window_ms));
-        crowd.around = around.max(u32::from(says.newcomer));
-        crowd
+        let mut around = room.map_or_else(Vec::new, |room| room.just_now(says.now, says.window_ms));
+        if says.newcomer && !around.contains(&says.sender) {
+            around.push(says.sender);
+        }
+        among(&counted, around)
     }
 
     /// A newcomer's words were found hostile.
@@ -80,7 +83,8 @@ impl Crowds {
     ) -> Burst {
         let mut plot = lock(self.plot(channel));
         let room = plot.rooms.enter(channel, names, now, self.rooms_max);
-        room.hostile(sender, now, window_ms);
+        let face = Face { sender, at_ms: now, times: 1, newcomer: true, words: 0 };
+        room.hostile(face, window_ms);
         room.burst(now, window_ms)
     }
 
@@ -123,4 +127,14 @@ impl Crowds {
     fn plot(&self, channel: u64) -> &Mutex<Plot> {
         &self.plots[(channel % self.plots.len() as u64) as usize]
     }
+}
+
+/// How many of the newcomers who spoke just now are among those who said things like it.
+fn among(counted: &Counted, around: Vec<u64>) -> Crowd {
+    let among = |faces: &[Face]| {
+        let said = |sender: &u64| faces.binary_search_by_key(sender, |face| face.sender).is_ok();
+        around.iter().filter(|sender| said(sender)).count() as u32
+    };
+    let (among_alike, among_same) = (among(&counted.alike), among(&counted.same));
+    Crowd { around: around.len() as u32, among_alike, among_same, ..counted.crowd }
 }

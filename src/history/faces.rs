@@ -7,6 +7,8 @@ pub struct Face {
     pub at_ms: u64,
     pub times: u32,
     pub newcomer: bool,
+    /// The last thing they said: every word of it, hashed.
+    pub words: u32,
 }
 
 /// At most `max` of them; one more takes the place of the one seen longest ago.
@@ -15,18 +17,17 @@ pub struct Faces(Vec<Face>);
 
 impl Faces {
     /// Notes a sender. What they did before counts on as long as it was within the window.
-    pub fn note(&mut self, sender: u64, newcomer: bool, now: u64, window_ms: u64, max: usize) {
-        if let Some(face) = self.0.iter_mut().find(|face| face.sender == sender) {
-            let again = face.at_ms.abs_diff(now) < window_ms;
-            face.times = if again { face.times.saturating_add(1) } else { 1 };
-            (face.at_ms, face.newcomer) = (now, newcomer);
+    pub fn note(&mut self, face: Face, window_ms: u64, max: usize) {
+        if let Some(own) = self.0.iter_mut().find(|own| own.sender == face.sender) {
+            let again = own.at_ms.abs_diff(face.at_ms) < window_ms;
+            let times = if again { own.times.saturating_add(face.times) } else { face.times };
+            *own = Face { times, ..face };
             return;
         }
-        let face = Face { sender, at_ms: now, times: 1, newcomer };
         if self.0.len() < max {
             return self.0.push(face);
         }
-        if let Some(oldest) = self.0.iter_mut().min_by_key(|face| face.at_ms) {
+        if let Some(oldest) = self.0.iter_mut().min_by_key(|own| own.at_ms) {
             *oldest = face;
         }
     }

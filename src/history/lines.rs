@@ -8,9 +8,9 @@ use super::{
 };
 use crate::message::Crowd;
 
-/// From here on a text is nearly the same; it joins the line instead of making one of its own.
+/// From here on two texts are nearly the same, and stand in one line.
 pub const SAME: f32 = 0.75;
-/// From here on it is alike: a word was swapped in a short line, a long end was put on it.
+/// From here on they are alike: this much of the shorter one is in the other.
 pub const ALIKE: f32 = 0.55;
 /// Senders remembered of one line; of more, it is enough to know that they are many.
 pub const FACES_MAX: usize = 128;
@@ -52,24 +52,38 @@ pub struct Says {
     pub window_ms: u64,
 }
 
+/// What was said like a message, and by whom: one face of each, in the senders' order.
+pub struct Counted {
+    pub crowd: Crowd,
+    pub alike: Vec<Face>,
+    pub same: Vec<Face>,
+}
+
+impl Says {
+    pub fn face(&self, sign: &Sign) -> Face {
+        let (sender, newcomer, words) = (self.sender, self.newcomer, sign.words);
+        Face { sender, at_ms: self.now, times: 1, newcomer, words }
+    }
+}
+
 impl Lines {
-    /// Notes what is said, and counts what was said like it, this included.
-    pub fn note(&mut self, says: &Says, sign: &Sign, lines_max: usize) -> Crowd {
+    /// Notes what is said, and counts what was said like it, this included; by whom it was.
+    pub fn note(&mut self, says: &Says, sign: &Sign, lines_max: usize) -> Counted {
         let found = self.alike(says, sign);
-        let crowd = self.count(says, sign, &found);
+        let counted = self.count(says, sign, &found);
         let place = match found.first() {
-            Some((place, likeness)) if *likeness >= SAME => *place,
+            Some((place, sameness)) if *sameness >= SAME => *place,
             _ => self.add(says, sign, lines_max),
         };
         self.touch(place);
         let line = &mut self.lines[place as usize];
-        line.faces.note(says.sender, says.newcomer, says.now, says.window_ms, FACES_MAX);
+        line.faces.note(says.face(sign), says.window_ms, FACES_MAX);
         line.last_ms = says.now;
-        crowd
+        counted
     }
 
     /// What `note` would count, leaving no trace.
-    pub fn peek(&self, says: &Says, sign: &Sign) -> Crowd {
+    pub fn peek(&self, says: &Says, sign: &Sign) -> Counted {
         self.count(says, sign, &self.alike(says, sign))
     }
 
@@ -92,7 +106,7 @@ impl Lines {
         self.lines.len()
     }
 
-    /// Lines like this one, the most like first.
+    /// Lines like this one, and how much they are the same; the nearest first.
     fn alike(&self, says: &Says, sign: &Sign) -> Vec<(u32, f32)> {
         let places = sign.keys().iter().filter_map(|key| self.buckets.get(key)).flatten();
         let mut places: Vec<u32> = places.copied().collect();
@@ -101,39 +115,44 @@ impl Lines {
         let live = |line: &&Line| {
             line.channel == says.channel && line.last_ms.abs_diff(says.now) < says.window_ms
         };
-        let likeness = |place: u32| {
+        let near = |place: u32| {
             let line = self.lines.get(place as usize).filter(live)?;
-            Some((place, line.sign.likeness(sign))).filter(|(_, likeness)| *likeness >= ALIKE)
+            let alike = line.sign.likeness(sign) >= ALIKE;
+            alike.then(|| (place, line.sign.sameness(sign)))
         };
-        let mut found: Vec<(u32, f32)> = places.into_iter().filter_map(likeness).collect();
+        let mut found: Vec<(u32, f32)> = places.into_iter().filter_map(near).collect();
         found.sort_by(|(_, a), (_, b)| b.total_cmp(a));
         found
     }
 
-    fn count(&self, says: &Says, sign: &Sign, found: &[(u32, f32)]) -> Crowd {
-        let me = Face { sender: says.sender, at_ms: says.now, times: 1, newcomer: says.newcomer };
+    fn count(&self, says: &Says, sign: &Sign, found: &[(u32, f32)]) -> Counted {
+        let me = says.face(sign);
         let (mut same, mut all) = (vec![me], vec![me]);
-        for (place, likeness) in found {
+        for (place, sameness) in found {
             if all.len() >= COUNTED_MAX {
                 break;
             }
-            let faces = self.lines[*place as usize].faces.within(says.now, says.window_ms);
             let from = all.len();
-            all.extend(faces.copied());
-            if *likeness >= SAME {
+            all.extend(self.lines[*place as usize].faces.within(says.now, says.window_ms));
+            if *sameness >= SAME {
                 same.extend_from_slice(&all[from..]);
             }
         }
         let copies = all.iter().map(|face| face.times).sum();
-        let all = senders(all);
-        Crowd {
+        let exact = all.iter().filter(|face| face.words == me.words).copied().collect();
+        let (all, same) = (senders(all), senders(same));
+        let crowd = Crowd {
             copies,
             senders: all.len() as u32,
-            same: senders(same).len() as u32,
+            same: same.len() as u32,
+            exact: senders(exact).len() as u32,
             newcomers: all.iter().filter(|face| face.newcomer).count() as u32,
             around: 0,
+            among_alike: 0,
+            among_same: 0,
             letters: sign.letters,
-        }
+        };
+        Counted { crowd, alike: all, same }
     }
 
     /// Makes a line; where it stands.
@@ -197,7 +216,7 @@ impl Lines {
     }
 }
 
-/// One face of each sender.
+/// One face of each sender, in their order.
 fn senders(mut faces: Vec<Face>) -> Vec<Face> {
     faces.sort_unstable_by_key(|face| face.sender);
     faces.dedup_by_key(|face| face.sender);

@@ -7,13 +7,15 @@ use std::sync::{
 
 use serde::Serialize;
 
-use super::{lines::ALIKE, lock, sign::Sign};
+use super::{lock, sign::Sign};
 use crate::message::Nuked;
 
 /// In force at once over all channels. Each message of a channel is compared with each of its own,
 /// and nobody keeps an eye on more.
 const NUKES_MAX: usize = 64;
-/// A text that is whole in a longer one is meant, too: this much of it has to be there.
+/// As much as this of the two has to be the same …
+const ALIKE: f32 = 0.6;
+/// … or this much of the nuked text in a longer one.
 const INSIDE: f32 = 0.85;
 
 /// What is meant by a text, without the text.
@@ -52,8 +54,8 @@ impl Pattern {
     /// Whether a text of the same channel is meant: the same or like it, or it with more around.
     pub(super) fn means(&self, sign: &Sign) -> bool {
         match self.sign.letters {
-            0 => self.sign == *sign,
-            _ => self.sign.likeness(sign) >= ALIKE || self.sign.within(sign) >= INSIDE,
+            0 => sign.letters == 0 && self.sign.words == sign.words,
+            _ => self.sign.sameness(sign) >= ALIKE || self.sign.within(sign) >= INSIDE,
         }
     }
 

@@ -2,12 +2,19 @@
 
 use std::sync::Arc;
 
-use super::{faces::Faces, generations::Generations};
+use super::{
+    faces::{Face, Faces},
+    generations::Generations,
+};
 
 /// Newcomers counted in one channel; no threshold may be higher.
 pub const NEWCOMERS_MAX: usize = 512;
 /// Channels that nothing is heard from are forgotten within two of these.
 const FORGET_MS: u64 = 600_000;
+/// What "just now" is: long enough to hold some of a raid, short enough to forget what was before.
+const JUST_NOW_MS: u64 = 10_000;
+/// Where fewer speak in that time, the last of them: a raid is half of these by its sixth copy.
+const JUST_NOW_MIN: usize = 12;
 /// A channel with a longer name is counted, but not listed.
 const NAME_BYTES_MAX: usize = 256;
 
@@ -67,20 +74,32 @@ impl Rooms {
 }
 
 impl Room {
-    pub fn spoke(&mut self, sender: u64, now: u64, window_ms: u64) {
-        self.spoke.note(sender, true, now, window_ms, NEWCOMERS_MAX);
+    pub fn spoke(&mut self, face: Face, window_ms: u64) {
+        self.spoke.note(face, window_ms, NEWCOMERS_MAX);
     }
 
-    pub fn hostile(&mut self, sender: u64, now: u64, window_ms: u64) {
-        self.hostile.note(sender, true, now, window_ms, NEWCOMERS_MAX);
+    pub fn hostile(&mut self, face: Face, window_ms: u64) {
+        self.hostile.note(face, window_ms, NEWCOMERS_MAX);
     }
 
-    pub fn newcomers(&self, now: u64, window_ms: u64) -> u32 {
-        self.spoke.within(now, window_ms).count() as u32
+    /// Newcomers who spoke just now: those of some seconds, or the last few of them.
+    pub fn just_now(&self, now: u64, window_ms: u64) -> Vec<u64> {
+        let mut last: Vec<(u64, u64)> = self
+            .spoke
+            .within(now, window_ms)
+            .map(|face| (face.at_ms.abs_diff(now), face.sender))
+            .collect();
+        let quick = last.iter().filter(|(ago, _)| *ago < JUST_NOW_MS).count();
+        let most = quick.max(JUST_NOW_MIN);
+        if last.len() > most {
+            last.select_nth_unstable(most);
+            last.truncate(most);
+        }
+        last.into_iter().map(|(_, sender)| sender).collect()
     }
 
     pub fn burst(&self, now: u64, window_ms: u64) -> Burst {
-        let hostile = self.hostile.within(now, window_ms).count() as u32;
-        Burst { newcomers: self.newcomers(now, window_ms), hostile }
+        let newcomers = self.spoke.within(now, window_ms).count() as u32;
+        Burst { newcomers, hostile: self.hostile.within(now, window_ms).count() as u32 }
     }
 }

@@ -40,6 +40,9 @@ static COMMON: LazyLock<HashSet<String>> = LazyLock::new(|| {
 pub struct Sign {
     /// Sorted; one hash of the whole where the text is not telling.
     grams: Box<[u32]>,
+    /// Every word of it, hashed: the same however it is written, and whatever numbers, names and
+    /// pictures are around.
+    pub words: u32,
     /// 0: greetings, emotes, a word or two. Only the same text is like it.
     pub letters: u32,
 }
@@ -65,6 +68,12 @@ impl Sign {
                 read.take(&word, |piece| keys.hash_one((channel, piece)));
             }
         }
+        read.all.sort_unstable();
+        let whole = match read.all.is_empty() {
+            true => keys.hash_one((channel, view.trim())),
+            false => keys.hash_one((channel, &read.all)),
+        };
+        let words = whole as u32;
         let enough = read.telling.len() >= TELLING_WORDS || read.told >= TELLING_LETTERS;
         let emotes = read.all.len() <= EMOTES_MAX && only_emotes(&message.text);
         if enough && !emotes {
@@ -72,14 +81,9 @@ impl Sign {
             grams.sort_unstable();
             grams.dedup();
             grams.truncate(GRAMS_MAX);
-            return Sign { grams: grams.into(), letters: read.letters as u32 };
+            return Sign { grams: grams.into(), words, letters: read.letters as u32 };
         }
-        read.all.sort_unstable();
-        let whole = match read.all.is_empty() {
-            true => keys.hash_one((channel, view.trim())),
-            false => keys.hash_one((channel, &read.all)),
-        };
-        Sign { grams: [whole as u32].into(), letters: 0 }
+        Sign { grams: [words].into(), words, letters: 0 }
     }
 
     /// Where a text like this is to be looked for.
@@ -88,9 +92,16 @@ impl Sign {
     }
 
     /// How much two texts have in common, of the longer one: 0 to 1.
-    pub fn likeness(&self, other: &Sign) -> f32 {
+    pub fn sameness(&self, other: &Sign) -> f32 {
         let (both, own, others) = self.common(other);
         both as f32 / own.max(others).max(1) as f32
+    }
+
+    /// How much they have in common, of the shorter one: 0 to 1. Whatever was put around a line
+    /// makes no difference.
+    pub fn likeness(&self, other: &Sign) -> f32 {
+        let (both, own, others) = self.common(other);
+        both as f32 / own.min(others).max(1) as f32
     }
 
     /// How much of this text is in the other, whatever else is there: 0 to 1.
@@ -253,7 +264,7 @@ mod tests {
             ("well zibber dronk everybody leave gremlo and watch the blorp splat tonight", 0.7),
             ("evvvverybody leeeeave gremlo and watch the blooorp splat tonight", 0.8),
         ] {
-            let found = sign(LINE).likeness(&sign(text));
+            let found = sign(LINE).sameness(&sign(text));
             assert!(found >= at_least, "{text}: {found}");
         }
     }
@@ -309,7 +320,7 @@ mod tests {
         assert_eq!(sign(&"ab".repeat(30_000)).grams.len(), 2);
         // Texts that are longer than the lists are compared as far as both reach.
         let (a, b) = (long[..100].join(" "), long[20..120].join(" "));
-        let found = sign(&a).likeness(&sign(&b));
+        let found = sign(&a).sameness(&sign(&b));
         assert!((0.5..0.98).contains(&found), "{found}");
         assert!(sign(LINE).within(&sign(&format!("{LINE} {}", long[..15].join(" ")))) > 0.9);
     }

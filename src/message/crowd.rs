@@ -6,12 +6,18 @@ pub struct Crowd {
     pub copies: u32,
     /// Whose messages these are.
     pub senders: u32,
-    /// Those of them who said nearly the same, letter for letter.
+    /// Those of them who said nearly the same …
     pub same: u32,
+    /// … and those who said the same words.
+    pub exact: u32,
     /// Those of them who are new here.
     pub newcomers: u32,
-    /// Everybody new here who said anything.
+    /// Newcomers who spoke just now, whatever they said …
     pub around: u32,
+    /// … those of them who said things like it …
+    pub among_alike: u32,
+    /// … and those of them who said nearly the same.
+    pub among_same: u32,
     /// Letters of what it says; 0 for greetings, emotes and what else many people say anyway.
     pub letters: u32,
 }

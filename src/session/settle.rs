@@ -178,6 +178,9 @@ fn count(gate: &Gate, route: &Route, judgement: &Judgement) {
     for finding in &judgement.findings {
         gate.metrics.finding(&finding.rule, finding.category.name());
     }
+    if judgement.findings.iter().any(|finding| finding.rule == "crowd" && !finding.shadow) {
+        gate.metrics.crowd_copy(judgement.verdict.name());
+    }
 }
 
 fn record(id: String, route: &Route, message: &Message, judgement: &Judgement) -> Record {
