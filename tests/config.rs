@@ -133,6 +133,11 @@ const WRONG: &[Case] = &[
     ("a = 1\nb = \nc = = 2\n", &[(1, "a", "unknown field"), (2, "", ""), (3, "", "")]),
     ("[listen]\ntls_cert = \"a.pem\"\n", &[(2, "listen.tls_cert", "tls_key")]),
     ("[listen]\nadmin = \"127.0.0.1:7400\"\n", &[(2, "listen.admin", "listen.chat already")]),
+    ("[policy.a.crowd]\naction = \"mask\"\n", &[(2, "policy.a.crowd.action", "masked")]),
+    ("[policy.a.crowd]\ncopies_max = 30\n", &[(1, "policy.a.crowd.held_max", "0 to 90")]),
+    ("[policy.a.shield]\nhostile_max = 1\n", &[(2, "policy.a.shield.hostile_max", "2 to 500")]),
+    ("[policy.a.shield]\npreset = \"hard\"\n", &[(2, "policy.a.shield.preset", "not one of")]),
+    ("[history]\nlines_max = 1\n", &[(2, "history.lines_max", "not within")]),
     ("[hold]\nheld_max = 0\n", &[(2, "hold.held_max", "not within")]),
     ("[limits]\n\nping_ms = 30000\n", &[(3, "limits.ping_ms", "dead_ms")]),
     (

@@ -42,20 +42,26 @@ const BEHIND_MAX: usize = 16;
 /// Tells consoles that shields or nukes changed.
 pub type Changes = broadcast::Sender<()>;
 
-/// Records what shields do by themselves, and passes every change on.
+/// Records what shields do, and passes every change on for as long as anybody judges.
+///
+/// It keeps neither the queue nor the history: when those are gone, the store has to be free.
 pub fn follow(doors: &Doors) -> Changes {
     let (changes, _) = broadcast::channel(BEHIND_MAX);
-    let (told, doors, mut turns) = (changes.clone(), doors.clone(), doors.pipeline.history.turns());
+    let (told, audit, metrics) = (changes.clone(), doors.audit.clone(), doors.metrics.clone());
+    let rules = doors.pipeline.rules.clone();
+    let mut turns = doors.pipeline.history.turns();
     tokio::spawn(async move {
-        loop {
+        for count in 0_u64.. {
             match turns.recv().await {
-                Ok(turn) => note(&doors, &turn),
+                Ok(turn) => {
+                    metrics.shield_changed(turn.on, turn.by.is_none());
+                    let id = format!("shield-{}-{count}", turn.at_ms);
+                    audit.record(turned(id, &turn, &rules.load().version), None);
+                }
                 // The list is right all the same; the log misses some, and it shows.
-                Err(RecvError::Lagged(_)) => doors.metrics.discard("shield_turns"),
+                Err(RecvError::Lagged(_)) => metrics.discard("shield_turns"),
                 Err(RecvError::Closed) => break,
             }
-            let up = doors.pipeline.history.shields(now_ms()).len();
-            doors.metrics.shields.set(up as i64);
             // Nobody listening is no failure.
             let _ = told.send(());
         }
@@ -63,33 +69,31 @@ pub fn follow(doors: &Doors) -> Changes {
     changes
 }
 
-fn note(doors: &Doors, turn: &Turn) {
-    let by = turn.by.as_deref().unwrap_or("itself");
-    doors.metrics.shield_changed(turn.on, turn.by.is_none());
+fn turned(id: String, turn: &Turn, rules: &str) -> Record {
     let what = if turn.on { "shield on" } else { "shield off" };
+    let by = turn.by.as_deref().unwrap_or("itself");
     tracing::info!(route = turn.route, what, by, "a channel's shield changed");
-    record(doors, (&turn.route, &turn.channel), what.to_owned(), by, None);
+    record(id, (&turn.route, &turn.channel), what.to_owned(), by, rules)
 }
 
 fn record(
-    doors: &Doors,
+    id: String,
     (route, channel): (&str, &str),
     what: String,
     by: &str,
-    text: Option<&str>,
-) {
-    let record = Record {
-        id: doors.holds.fresh_id(),
+    rules: &str,
+) -> Record {
+    Record {
+        id,
         at_ms: now_ms(),
         route: route.to_owned(),
         channel: channel.to_owned(),
         sender: Sender::default(),
         event: Event::Settings { what, by: by.to_owned() },
         findings: Vec::new(),
-        rules: doors.pipeline.rules.load().version.to_string(),
+        rules: rules.to_owned(),
         text_sha256: String::new(),
-    };
-    doors.audit.record(record, text);
+    }
 }
 
 /// Shields and nukes in force, and the channels that could have one.
@@ -205,8 +209,7 @@ pub async fn nuke(
         })?;
     // From here on nothing like it comes in, so the list of what is held is whole.
     let what = format!("nuke {} for {} min", nuke.id, asked.forward_minutes);
-    let (names, text) = ((nuke.route.as_str(), nuke.channel.as_str()), Some(target.text.as_str()));
-    record(&console.doors, names, what, &session.name, text);
+    console.record(&nuke, what, &session.name, Some(&target.text));
     let held = console.held_like(&target, asked.back_minutes * MINUTE_MS).await;
     let mut answer = console.decide_all(&held, Decision::Remove, &session.name).await?;
     answer["nuke"] = json!(nuke);
@@ -224,8 +227,7 @@ pub async fn lift(
         let message = format!("there is no nuke {id}");
         return Err(Failure::new(StatusCode::NOT_FOUND, "unknown_nuke", message));
     };
-    let what = format!("nuke {id} lifted");
-    record(&console.doors, (&nuke.route, &nuke.channel), what, &session.name, None);
+    console.record(&nuke, format!("nuke {id} lifted"), &session.name, None);
     let _ = console.changes.send(());
     Ok(Json(console.crowds()))
 }
@@ -242,6 +244,13 @@ impl Console {
             "nukes": history.nukes(now),
             "channels": channels.collect::<Vec<_>>(),
         })
+    }
+
+    fn record(&self, nuke: &Nuke, what: String, by: &str, text: Option<&str>) {
+        let id = self.doors.holds.fresh_id();
+        let rules = &self.doors.pipeline.rules.load().version;
+        let record = record(id, (&nuke.route, &nuke.channel), what, by, rules);
+        self.doors.audit.record(record, text);
     }
 
     /// How many are held like one message, itself included, and by how many senders.

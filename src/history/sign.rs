@@ -236,7 +236,10 @@ fn only_emotes(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{message::Sender, normalize::normalize};
+    use crate::{
+        letters,
+        message::{Sender, View, ViewKind},
+    };
 
     fn sign(text: &str) -> Sign {
         static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
@@ -244,7 +247,9 @@ mod tests {
         let text = text.to_owned();
         let message =
             Message { route: "/".into(), channel: String::new(), sender, id, text, at_ms: 0 };
-        Sign::of(&message, &normalize(&message.text), &KEYS, 7)
+        let (plain, origin) = letters::plain(&message.text);
+        let view = View { kind: ViewKind::Plain, text: plain, origin };
+        Sign::of(&message, &Canonical { views: vec![view] }, &KEYS, 7)
     }
 
     const LINE: &str = "everybody leave gremlo and watch the blorp splat tonight";
@@ -255,9 +260,7 @@ mod tests {
             ("EVERYBODY LEAVE GREMLO AND WATCH THE BLORP SPLAT TONIGHT!!!", 1.0),
             ("everybody leave gremlo and watch the blorp splat tonight 🔥🔥 4711", 1.0),
             ("@Mira everybody leave gremlo and watch the blorp splat tonight", 1.0),
-            ("3v3rybody l3ave gr3ml0 and watch the bl0rp splat tonight", 0.8),
             ("every\u{200b}body leave gre\u{200d}mlo and watch the blorp splat tonight", 1.0),
-            ("еverybоdy lеave gremlо and watch the blorp splat tonight", 1.0),
             ("tonight watch the splat blorp and leave gremlo everybody", 1.0),
             ("everybody leave gremlo and watch the blorp splat tomorrow", 0.6),
             ("everybody leave gremlo and watch the blorp splat tonight xkqzv", 0.8),
@@ -313,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_long_text_is_read_to_a_bound() {
-        let long: Vec<String> = (0..20_000_u32).map(|n| format!("w{}", letters(n))).collect();
+        let long: Vec<String> = (0..20_000_u32).map(|n| format!("w{}", spelt(n))).collect();
         let found = sign(&long.join(" "));
         assert_eq!(found.grams.len(), GRAMS_MAX);
         assert!(found.letters as usize <= LETTERS_MAX + 20);
@@ -325,7 +328,7 @@ mod tests {
         assert!(sign(LINE).within(&sign(&format!("{LINE} {}", long[..15].join(" ")))) > 0.9);
     }
 
-    fn letters(n: u32) -> String {
+    fn spelt(n: u32) -> String {
         (0..4).map(|at| char::from(b'a' + (n / 26_u32.pow(at) % 26) as u8)).collect()
     }
 }

@@ -57,7 +57,7 @@ async fn it_meets_likes_until_it_ends() {
         (LINE, Verdict::Drop),
         ("EVERYBODY leave gr3mlo!!! and watch the splat tonight 42", Verdict::Drop),
         (
-            "zibber dronk wibble fnord quux grault EVERYBODY leave gremlo and watch the splat tonight",
+            "zibber dronk fnord quux grault EVERYBODY leave gremlo and watch the splat tonight",
             Verdict::Drop,
         ),
         ("we all watch the harbour tonight", Verdict::Pass),
