@@ -131,7 +131,8 @@ async function openAlike(made, desk) {
   if (made.menu) return closeMenu(made);
   const found = await desk.countAlike(made);
   if (!found || made.over || made.menu) return undefined;
-  const choose = (name, run) => el('button', { type: 'button', onclick: run, data: { act: name } }, say(name));
+  const choose = (act, run) =>
+    el('button', { type: 'button', onclick: run, data: { act } }, say(act));
   made.menu = el(
     'div',
     { className: 'menu', role: 'group', aria: { label: say('alike') }, data: { kind: 'alike' } },

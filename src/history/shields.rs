@@ -1,6 +1,7 @@
 //! Keeps the channels that are in shield mode, and why.
 
 use std::{
+    cmp::Reverse,
     collections::HashMap,
     sync::{
         Arc, Mutex,
@@ -193,7 +194,7 @@ impl Shields {
         let mut shields: Vec<Shield> = up.map(Entry::shown).collect();
         drop(channels);
         over.into_iter().for_each(|entry| self.tell_over(entry, now));
-        shields.sort_by(|a, b| b.since_ms.cmp(&a.since_ms));
+        shields.sort_by_key(|shield| Reverse(shield.since_ms));
         shields
     }
 

@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn more_than_fit_push_out_the_one_that_ends_first() {
         let outs = TimeOuts::new(100);
-        (0..1_000).for_each(|n| outs.add(Key::from(n as u64), 5_000 - n));
+        (0..1_000_u64).for_each(|n| outs.add(Key::from(n), 5_000 - n));
         assert_eq!(lock(&outs.ends).len(), 100);
         assert_eq!((outs.until(0, 1), outs.until(899, 1)), (Some(5_000), None));
     }
