@@ -193,7 +193,7 @@ fn judge(
     runtime: Arc<Runtime>,
 ) -> Result<Classifier, String> {
     let rules = Ruleset::build(config).map_err(|causes| causes.join("\n"))?;
-    let history = Arc::new(History::new(config.history.senders_max));
+    let history = Arc::new(History::open(&config.history));
     let pipeline = Pipeline { rules: Arc::new(ArcSwap::from_pointee(rules)), history, scorer };
     let stops = move |text: &str| {
         let message = Message {

@@ -5,11 +5,25 @@ import { call, listen } from './door.js';
 import { closeAll, toast, undoLast } from './toasts.js';
 import { named } from './text.js';
 import { outcome } from './row.js';
+import * as crowds from './crowds.js';
 import * as ended from './ended.js';
 import * as queue from './queue.js';
 
 const $ = (id) => document.getElementById(id);
-const desk = { mayDecide: false, timeOuts: [], act, more, counted };
+const desk = {
+  mayDecide: false,
+  timeOuts: [],
+  act,
+  more,
+  counted,
+  alike,
+  countAlike,
+  nuke: (hold) => crowds.open(hold, hold),
+  removed,
+  problem,
+  sentence,
+  done: (text) => toast(text),
+};
 let me = null;
 let stop = () => {};
 let asking = false;
@@ -20,11 +34,16 @@ function enter(who) {
   desk.mayDecide = who.may_decide;
   desk.timeOuts = who.time_outs_s;
   queue.start(desk);
+  crowds.start(desk);
   face();
   stop = listen({
     queue(data) {
       queue.replace(data.holds, data.total);
       ended.replace(data.ended);
+      crowds.replace(data.crowds);
+    },
+    crowds(data) {
+      crowds.replace(data);
     },
     added(data) {
       queue.added(data.hold);
@@ -35,6 +54,7 @@ function enter(who) {
     },
     beat(data) {
       queue.ways(data.ways, data.total);
+      crowds.replace(data.crowds);
     },
     linked(now) {
       if (now === linked) return;
@@ -53,6 +73,7 @@ function leave(why = '') {
   me = null;
   linked = false;
   closeAll();
+  $('nuke').close();
   face();
   $('login-error').textContent = why && say(`error_${why}`);
   $('login-name').focus();
@@ -123,19 +144,55 @@ async function undo(id) {
   return toast(say('done_undo'));
 }
 
-function problem({ status, body }) {
-  if (status === 401) return leave('login');
+// How many are held like a message; null if that cannot be said.
+async function countAlike(made) {
+  const answer = await call(`/api/holds/${encodeURIComponent(made.id)}/alike`, {});
+  if (answer.ok) return answer.body;
+  problem(answer);
+  return null;
+}
+
+// Decides all that are held like a message; the rows change as the stream tells.
+async function alike(made, what) {
+  if (made.busy || made.over) return;
+  made.busy = true;
+  const answer = await call(`/api/holds/${encodeURIComponent(made.id)}/${what}-alike`, {});
+  made.busy = false;
+  if (!answer.ok) return problem(answer);
+  const { ids } = answer.body;
+  if (what === 'remove') return removed(answer.body, say('done_alike_remove', { n: ids.length }));
+  return toast(say('done_alike_release', { n: ids.length }));
+}
+
+// Many were removed at once, and can be taken back at once.
+function removed({ ids, undo_until_ms: until }, text) {
+  if (ids.length === 0) return toast(text);
+  const run = async () => {
+    let undone = 0;
+    for (const id of ids) {
+      const answer = await call(`/api/holds/${encodeURIComponent(id)}/undo`, {});
+      if (answer.status === 401) return leave('login');
+      undone += Number(answer.ok);
+    }
+    return toast(say('done_alike_undo', { n: undone }));
+  };
+  return toast(text, { undo: { until_ms: until, run } });
+}
+
+function problem(answer) {
+  if (answer.status === 401) return leave('login');
+  return toast(sentence(answer), { kind: 'problem' });
+}
+
+function sentence({ body }) {
   if (body.error === 'already') {
     const state = outcome({ state: body.state, decided: { written: true } });
-    const sentence = body.by
+    return body.by
       ? say('already', { state, by: body.by, at: clock(body.at_ms) })
       : say('already_clock', { state });
-    return toast(sentence, { kind: 'problem' });
   }
   const name = `error_${body.error}`;
-  return toast(known(name) ? say(name) : say('error_other', { error: body.error }), {
-    kind: 'problem',
-  });
+  return known(name) ? say(name) : say('error_other', { error: body.error });
 }
 
 $('login-form').addEventListener('submit', async (event) => {
@@ -169,6 +226,7 @@ for (const tag of ['en', 'fr']) {
     if (!me) return;
     queue.redraw();
     ended.redraw();
+    crowds.redraw();
   });
 }
 
@@ -177,7 +235,7 @@ $('help-open').addEventListener('click', () => $('help').showModal());
 document.addEventListener('keydown', (event) => {
   const typing = event.target.closest?.('input, textarea, select');
   const chord = event.ctrlKey || event.metaKey || event.altKey;
-  if (!me || typing || chord || event.isComposing || $('help').open) return;
+  if (!me || typing || chord || event.isComposing || $('help').open || $('nuke').open) return;
   const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const moves = ['j', 'k', 'ArrowDown', 'ArrowUp'].includes(name);
   // A key that is held down moves the selection, but never decides.

@@ -210,7 +210,7 @@ export function key(name) {
   if (!open(selected) || !desk.mayDecide) return false;
   if (acts[name]) desk.act(selected, acts[name], {}, true);
   else if (name === 't') toggleMenu(selected, desk);
-  else if (selected.menu && desk.timeOuts[Number(name) - 1]) {
+  else if (selected.menu?.dataset.kind === 'time_out' && desk.timeOuts[Number(name) - 1]) {
     desk.act(selected, 'time-out', { seconds: desk.timeOuts[Number(name) - 1] }, true);
   } else return false;
   return true;

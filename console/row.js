@@ -5,6 +5,8 @@ import { clock, countdown, known, length, say, span } from './strings.js';
 import { now } from './door.js';
 
 const HURRY_S = 20;
+// What many are held for at once.
+const CROWD = ['crowd', 'nuke'];
 
 // A row keeps its element for as long as it is listed; `draw` fills it anew.
 export function row(hold, desk) {
@@ -127,7 +129,33 @@ function actions(made, desk) {
     open.setAttribute('aria-expanded', 'false');
     line.append(open);
   }
+  if (made.hold.findings.some((finding) => CROWD.includes(finding.rule))) {
+    const all = el('button', { type: 'button', className: 'alike', data: { act: 'alike' } });
+    all.append(say('alike'));
+    all.addEventListener('click', () => openAlike(made, desk));
+    line.append(all);
+  }
   return line;
+}
+
+// One of many: all of them are decided at once, after a look at how many they are.
+async function openAlike(made, desk) {
+  if (made.menu) return closeMenu(made);
+  const found = await desk.countAlike(made);
+  if (!found || made.over || made.menu) return undefined;
+  const choose = (act, run) =>
+    el('button', { type: 'button', onclick: run, data: { act } }, say(act));
+  made.menu = el(
+    'div',
+    { className: 'menu', role: 'group', aria: { label: say('alike') }, data: { kind: 'alike' } },
+    el('span', { className: 'muted', textContent: say('alike_count', found) }),
+    choose('alike_release', () => desk.alike(made, 'release')),
+    choose('alike_remove', () => desk.alike(made, 'remove')),
+    choose('alike_nuke', () => desk.nuke(made.hold)),
+  );
+  made.element.append(made.menu);
+  made.menu.querySelector('button').focus();
+  return undefined;
 }
 
 // The lengths of a time-out, below the buttons; 1 to 4 choose while it is open.
@@ -136,7 +164,12 @@ export function toggleMenu(made, desk) {
   if (made.over || !made.hold.can_time_out) return undefined;
   made.menu = el(
     'div',
-    { className: 'menu', role: 'group', aria: { label: say('time_out_menu') } },
+    {
+      className: 'menu',
+      role: 'group',
+      aria: { label: say('time_out_menu') },
+      data: { kind: 'time_out' },
+    },
     el('span', { className: 'muted', textContent: say('time_out_menu') }),
   );
   desk.timeOuts.forEach((seconds, index) => {

@@ -15,6 +15,7 @@ use crate::{
     accounts::{Role, Scope},
     audit,
     doors::{Doors, Failure, read_json},
+    message::now_ms,
     score::About,
 };
 
@@ -93,6 +94,8 @@ fn model(about: About) -> Value {
 }
 
 async fn metrics(State(doors): State<Doors>) -> Response {
+    // A shield that goes down by itself does so when somebody looks.
+    doors.metrics.shields.set(doors.pipeline.history.shields(now_ms()).len() as i64);
     ([(header::CONTENT_TYPE, OPENMETRICS)], doors.metrics.render()).into_response()
 }
 

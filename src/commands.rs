@@ -287,7 +287,7 @@ fn pipeline(config: &Config, no_model: bool) -> Result<Pipeline, Failure> {
         // Nobody is left to hear that nobody is left to hear.
         let _ = writeln!(io::stderr(), "{about}");
     }
-    let history = Arc::new(History::new(config.history.senders_max));
+    let history = Arc::new(History::open(&config.history));
     Ok(Pipeline { rules: Arc::new(ArcSwap::from_pointee(rules)), history, scorer })
 }
 

@@ -11,8 +11,9 @@ mod policy;
 mod read;
 
 pub use policy::{
-    CategoryConfig, Enforce, FloodConfig, FloorCategory, FloorConfig, LinksConfig, OnExpiry, OnLate,
-    PersonalConfig, PolicyConfig, ShapeConfig, WhenConfig, WhileHeld,
+    CategoryConfig, CrowdConfig, Enforce, FloodConfig, FloorCategory, FloorConfig, LinksConfig,
+    OnExpiry, OnLate, PersonalConfig, PolicyConfig, ShapeConfig, ShieldConfig, WhenConfig,
+    WhileHeld,
 };
 pub use read::{Problem, line_of, read_bounded};
 
@@ -228,17 +229,21 @@ impl Default for ScoreConfig {
     }
 }
 
-/// What is remembered of senders.
+/// What is remembered of senders and crowds.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HistoryConfig {
     /// Senders remembered at once; beyond, those heard longest ago are forgotten.
     pub senders_max: usize,
+    /// Lines remembered at once, as hashes, to tell who repeats them.
+    pub lines_max: usize,
+    /// Channels whose newcomers are counted at once.
+    pub channels_max: usize,
 }
 
 impl Default for HistoryConfig {
     fn default() -> Self {
-        HistoryConfig { senders_max: 100_000 }
+        HistoryConfig { senders_max: 100_000, lines_max: 20_000, channels_max: 2_000 }
     }
 }
 

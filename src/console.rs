@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use crate::doors::{Doors, Failure};
 
+mod crowds;
 mod ended;
 mod guard;
 mod login;
@@ -24,7 +25,7 @@ mod stream;
 use ended::Ended;
 use guard::Guard;
 
-/// The bodies of this door are a password or a number of seconds.
+/// The bodies of this door are a password, a number of seconds, or a line of chat to be nuked.
 const BODY_BYTES_MAX: usize = 8 * 1024;
 
 /// What every route of the console needs; cheap to clone.
@@ -34,6 +35,7 @@ struct Console {
     guard: Arc<Guard>,
     streams: Arc<Semaphore>,
     ended: Ended,
+    changes: crowds::Changes,
 }
 
 /// The console's routes; call it within a runtime.
@@ -44,6 +46,7 @@ pub fn router(doors: Doors) -> Router {
         guard: Arc::new(Guard::new(&doors.config)),
         streams: Arc::new(Semaphore::new(doors.config.console.streams_max)),
         ended: Ended::follow(&doors.holds),
+        changes: crowds::follow(&doors),
         doors,
     };
     page::routes()
@@ -54,6 +57,11 @@ pub fn router(doors: Doors) -> Router {
         .route("/api/stream", get(stream::stream))
         .route("/api/holds/{id}/{act}", post(queue::act))
         .route("/api/permits", post(permit::permit))
+        .route("/api/crowds", get(crowds::crowds))
+        .route("/api/shield", post(crowds::shield))
+        .route("/api/nukes", post(crowds::nuke))
+        .route("/api/nukes/preview", post(crowds::preview))
+        .route("/api/nukes/{id}/lift", post(crowds::lift))
         .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "not_found", "nothing is here") })
         .layer(middleware::from_fn_with_state(console.clone(), guard::check))
         .with_state(console)

@@ -6,6 +6,7 @@ use crate::message::{Canonical, Finding, Grounds, Hit, Message, Recent, Score, V
 
 mod art;
 mod conditions;
+mod crowd;
 mod doxxing;
 mod emotes;
 mod evasion;
@@ -61,6 +62,10 @@ pub const RULES: &[&dyn Rule] = &[
     &art::Art,
     &doxxing::Doxxing,
     &evasion::Evasion,
+    &crowd::Copies,
+    &crowd::Newcomers,
+    &crowd::Slow,
+    &crowd::Nuke,
     &scores::Scores,
     &scores::Late,
 ];
@@ -106,6 +111,18 @@ pub fn judge(policy: &Policy, seen: &Seen, score: &Score) -> Ruling {
 /// The verdict alone, of findings that were made before.
 pub fn verdict(policy: &Policy, seen: &Seen, findings: &[Finding], score: &Score) -> Verdict {
     fold::fold(policy, seen, findings.to_vec(), score).verdict
+}
+
+/// Whether what was found in a newcomer's message speaks of a raid: something was held or dropped
+/// for what it says, not for when or by whom it was said.
+pub fn alarms(policy: &Policy, findings: &[Finding]) -> bool {
+    let about_words = |finding: &&Finding| {
+        let rule = finding.rule.as_str();
+        !finding.shadow
+            && ![time_out::TIME_OUT, crowd::SHIELD, crowd::SLOW, crowd::NUKE, scores::LATE]
+                .contains(&rule)
+    };
+    findings.iter().filter(about_words).any(|finding| policy.asks(finding) >= Verdict::Hold)
 }
 
 /// A mask needs a place. The whole message is meant without one, and a message of stars says

@@ -1,16 +1,43 @@
-//! Remembers what senders did lately, bounded and expiring.
+//! Remembers what senders and crowds did lately, bounded and expiring.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     hash::{BuildHasher, RandomState},
-    mem,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::message::{Canonical, Message, Recent};
+use tokio::sync::broadcast;
+
+use crate::{
+    config::{CrowdConfig, FloodConfig, HistoryConfig, ShieldConfig},
+    message::{Canonical, Message, Recent},
+};
+
+mod crowds;
+mod faces;
+mod generations;
+mod lines;
+mod nukes;
+mod rooms;
+mod shields;
+mod sign;
+mod time_outs;
+
+pub use lines::{FACES_MAX, KEEP_MS};
+pub use nukes::{Nuke, Pattern};
+pub use rooms::NEWCOMERS_MAX;
+pub use shields::{Shield, Turn};
+
+use crowds::Crowds;
+use generations::Generations;
+use lines::Says;
+use nukes::Nukes;
+use shields::Shields;
+use sign::Sign;
+use time_outs::TimeOuts;
 
 mod permits;
-mod room;
+mod chains;
 
 use permits::Permits;
 
@@ -23,44 +50,46 @@ const TAIL_BYTES_MAX: usize = 16;
 const TAIL_MS: u64 = 10_000;
 /// No policy looks further back, so a sender who was silent for longer is forgotten.
 const FORGET_MS: u64 = 600_000;
-/// Time-outs of one sender that run at once; only undoing needs more than the longest.
-const TIME_OUTS_MAX: usize = 8;
+/// That somebody was here at all is remembered for about an evening: they are no newcomer.
+const KNOWN_MS: u64 = 6 * 3_600_000;
 /// Enough that two threads seldom meet, few enough that each has room for several senders.
 const SHARDS_MAX: usize = 64;
 
-/// What is remembered of senders: in shards, each behind a lock of its own that is held for one
-/// message's bookkeeping and never while waiting.
+/// What is remembered of senders and channels: in shards, each behind a lock of its own that is
+/// held for one message's bookkeeping and never while waiting.
 ///
-/// A shard has two generations. A sender who speaks moves to the young one; when that is full or
-/// old, it becomes the old one and the old one is forgotten. So forgetting costs nothing on the
-/// path, and takes those who were silent the longest. An entry is found by a keyed hash of route,
-/// channel and sender: its size does not depend on what anybody calls themselves, and nobody can
-/// aim at another's.
+/// An entry is found by a keyed hash of route, channel and sender: its size does not depend on
+/// what anybody calls themselves, and nobody can aim at another's. Of what was said, keyed hashes
+/// are kept, and a sender's last few short pieces.
 pub struct History {
     shards: Box<[Mutex<Shard>]>,
     keys: [RandomState; 2],
     /// Senders in one generation of one shard.
     generation_max: usize,
-    /// Apart from the rest, so that a crowd of new senders cannot wash a time-out away.
-    time_outs: Mutex<HashMap<Key, Ends>>,
-    time_outs_max: usize,
+    crowds: Crowds,
+    shields: Shields,
+    nukes: Nukes,
+    time_outs: TimeOuts,
     permits: Permits,
-    /// One lock for all rooms: it is held for a few instructions.
-    rooms: Mutex<room::Rooms>,
+    /// Words split over messages. One lock for all channels: it is held for a few instructions.
+    chains: Mutex<chains::Chains>,
+}
+
+/// What a policy wants to know of the past.
+#[derive(Clone, Copy)]
+pub struct Watch<'a> {
+    pub flood: &'a FloodConfig,
+    pub crowd: &'a CrowdConfig,
+    pub shield: &'a ShieldConfig,
 }
 
 type Key = u128;
 
-/// When each of a sender's time-outs ends. The last one counts: a shorter time-out shortens none,
-/// and undoing one leaves the others.
-type Ends = Vec<u64>;
-
 #[derive(Default)]
 struct Shard {
-    young: HashMap<Key, Past>,
-    old: HashMap<Key, Past>,
-    /// When the young generation began, by its first message's clock.
-    young_since_ms: u64,
+    senders: Generations<Key, Past>,
+    /// When each sender was first seen.
+    known: Generations<u64, u64>,
 }
 
 /// What is kept of one sender in one channel.
@@ -70,99 +99,178 @@ struct Past {
     messages: VecDeque<(u64, u64)>,
     /// When each short piece came, and the piece.
     tail: VecDeque<(u64, Box<str>)>,
+    /// The last message that slow mode let through.
+    spoke_ms: Option<u64>,
 }
 
 impl History {
     pub fn new(senders_max: usize) -> History {
+        History::open(&HistoryConfig { senders_max, ..HistoryConfig::default() })
+    }
+
+    pub fn open(config: &HistoryConfig) -> History {
+        let senders_max = config.senders_max;
         let shards = (senders_max / 16).clamp(1, SHARDS_MAX);
         History {
             shards: (0..shards).map(|_| Mutex::default()).collect(),
             keys: [RandomState::new(), RandomState::new()],
             generation_max: (senders_max / shards / 2).max(1),
-            time_outs: Mutex::default(),
-            time_outs_max: senders_max.max(1),
+            crowds: Crowds::new(config),
+            shields: Shields::default(),
+            nukes: Nukes::default(),
+            time_outs: TimeOuts::new(senders_max),
             permits: Permits::new(senders_max),
-            rooms: Mutex::default(),
+            chains: Mutex::default(),
         }
     }
 
     /// Notes a message and says what came before it. A sender without an id leaves no trace.
     ///
     /// The message's own time is the clock.
-    pub fn note(&self, message: &Message, text: &Canonical, window_ms: u64) -> Recent {
-        let Some(key) = self.key_of(message) else { return unknown() };
-        let plain = plain(text, message);
+    pub fn note(&self, message: &Message, text: &Canonical, watch: &Watch) -> Recent {
+        let channel = self.channel_key(&message.route, &message.channel);
+        let sign = Sign::of(message, text, &self.keys[1], channel);
         let now = message.at_ms;
+        let shield = self.shields.up(channel, now);
+        let nuked = self.nukes.find(channel, &sign, now, true);
+        let Some(key) = self.key_of(message) else {
+            return Recent { shield, nuked, ..unknown() };
+        };
+        let plain = plain(text, message);
+        let window_ms = watch.flood.window_ms;
         let mut shard = lock(self.shard(key));
-        shard.turn(now, self.generation_max);
-        let known = shard.young.remove(&key).or_else(|| shard.old.remove(&key));
+        let newcomer = shard.meet(key, message, watch.crowd.newcomer_ms, self.generation_max);
+        shard.senders.turn(now, self.generation_max, FORGET_MS);
+        let known = shard.senders.take(&key);
         let first = known.is_none();
         let mut past = known.unwrap_or_default();
         past.forget(now, window_ms);
         let hash = self.keys[0].hash_one(plain);
         let mut recent = past.recent(now, window_ms, hash);
+        recent.slow_ms = if shield { past.slow(now, watch.shield.slow_ms) } else { 0 };
         past.add(now, hash, plain);
-        shard.young.insert(key, past);
+        if recent.slow_ms == 0 {
+            past.spoke_ms = Some(now);
+        }
+        shard.senders.put(key, past);
         drop(shard);
-        recent.first = first;
-        let room = self.key(&message.route, &message.channel, "");
-        let mut rooms = lock(&self.rooms);
-        recent.room = rooms.tail(room, key, now);
-        rooms.add(room, key, now, plain);
-        drop(rooms);
-        recent.timed_out_until_ms = self.timed_out_until(key, now);
-        recent
+
+        let mut chains = lock(&self.chains);
+        let room = chains.tail(channel.into(), key, now);
+        chains.add(channel.into(), key, now, plain);
+        drop(chains);
+        let says = says(channel, key, newcomer, now, watch);
+        let names = (&message.route, message.channel.as_str());
+        let (crowd, burst) = self.crowds.note(&says, names, &sign, watch.shield);
+        self.shields.weigh(channel, names, burst, now, watch.shield);
+        let timed_out_until_ms = self.time_outs.until(key, now);
+        Recent { first, newcomer, crowd, shield, nuked, timed_out_until_ms, room, ..recent }
     }
 
     /// What `note` would say, leaving no trace.
-    pub fn peek(&self, message: &Message, text: &Canonical, window_ms: u64) -> Recent {
-        let Some(key) = self.key_of(message) else { return unknown() };
-        let plain = plain(text, message);
-        let shard = lock(self.shard(key));
-        let known = shard.young.get(&key).or_else(|| shard.old.get(&key));
-        let hash = self.keys[0].hash_one(plain);
-        let mut recent = match known {
-            Some(past) => past.recent(message.at_ms, window_ms, hash),
-            None => unknown(),
+    pub fn peek(&self, message: &Message, text: &Canonical, watch: &Watch) -> Recent {
+        let channel = self.channel_key(&message.route, &message.channel);
+        let sign = Sign::of(message, text, &self.keys[1], channel);
+        let now = message.at_ms;
+        let shield = self.shields.peek(channel, now);
+        let nuked = self.nukes.find(channel, &sign, now, false);
+        let Some(key) = self.key_of(message) else {
+            return Recent { shield, nuked, ..unknown() };
         };
+        let shard = lock(self.shard(key));
+        let since = shard.known.see(&(key as u64)).copied();
+        let newcomer = is_new(message, since.unwrap_or(now), watch.crowd.newcomer_ms);
+        let hash = self.keys[0].hash_one(plain(text, message));
+        let past = shard.senders.see(&key);
+        let mut recent =
+            past.map_or_else(unknown, |past| past.recent(now, watch.flood.window_ms, hash));
+        if let (true, Some(past)) = (shield, past) {
+            recent.slow_ms = past.slow(now, watch.shield.slow_ms);
+        }
         drop(shard);
-        let room = self.key(&message.route, &message.channel, "");
-        recent.room = lock(&self.rooms).tail(room, key, message.at_ms);
-        recent.timed_out_until_ms = self.timed_out_until(key, message.at_ms);
-        recent
+        let room = lock(&self.chains).tail(channel.into(), key, now);
+        let crowd = self.crowds.peek(&says(channel, key, newcomer, now, watch), &sign);
+        let timed_out_until_ms = self.time_outs.until(key, now);
+        Recent { newcomer, crowd, shield, nuked, timed_out_until_ms, room, ..recent }
+    }
+
+    /// Notes that a message was found hostile: many newcomers of that kind raise the shield.
+    pub fn found_hostile(&self, message: &Message, recent: &Recent, watch: &Watch) {
+        let Some(key) = self.key_of(message).filter(|_| recent.newcomer) else { return };
+        let channel = self.channel_key(&message.route, &message.channel);
+        let (now, window_ms) = (message.at_ms, watch.shield.window_ms);
+        let names = (&message.route, message.channel.as_str());
+        let burst = self.crowds.hostile(channel, names, key as u64, now, window_ms);
+        self.shields.weigh(channel, names, burst, now, watch.shield);
+    }
+
+    /// A moderator's switch: on until then, or off (`None`), which keeps the shield from coming
+    /// back by itself for a quarter of an hour.
+    pub fn switch_shield(
+        &self,
+        route: &str,
+        channel: &str,
+        until_ms: Option<u64>,
+        by: &str,
+        now: u64,
+    ) {
+        let key = self.channel_key(route, channel);
+        self.shields.switch(key, (route, channel), until_ms, by, now);
+    }
+
+    /// Every channel in shield mode now.
+    pub fn shields(&self, now: u64) -> Vec<Shield> {
+        self.shields.list(now)
+    }
+
+    /// Every change of a shield from now on; who lags behind misses some.
+    pub fn turns(&self) -> broadcast::Receiver<Turn> {
+        self.shields.subscribe()
+    }
+
+    /// Channels heard lately, the last one first.
+    pub fn channels(&self, max: usize) -> Vec<(String, String)> {
+        self.crowds.channels(max)
+    }
+
+    /// What is meant by a text in a channel.
+    pub fn pattern(&self, message: &Message, text: &Canonical) -> Pattern {
+        let channel = self.channel_key(&message.route, &message.channel);
+        Pattern { channel, sign: Sign::of(message, text, &self.keys[1], channel) }
+    }
+
+    /// How many messages like it were said lately, and by how many senders: of ten minutes, and
+    /// of each line those of the last senders that are remembered.
+    pub fn said(&self, pattern: &Pattern, now: u64, back_ms: u64) -> (u32, u32) {
+        self.crowds.said(pattern.channel, |sign| pattern.means(sign), now, back_ms)
+    }
+
+    /// Stops everything like a text until the nuke's end, beginning with the next message.
+    ///
+    /// # Errors
+    /// The most that there may be at once, where there are so many.
+    pub fn nuke(&self, pattern: Pattern, nuke: Nuke) -> Result<Nuke, usize> {
+        self.nukes.add(pattern, nuke)
+    }
+
+    pub fn lift_nuke(&self, id: u64) -> Option<Nuke> {
+        self.nukes.lift(id)
+    }
+
+    /// The nukes in force, the newest first.
+    pub fn nukes(&self, now: u64) -> Vec<Nuke> {
+        self.nukes.list(now)
     }
 
     /// Drops a sender's messages in a channel until then (Unix milliseconds), or for longer where
     /// an earlier time-out does.
     pub fn time_out(&self, route: &str, channel: &str, sender: &str, until_ms: u64) {
-        let key = self.key(route, channel, sender);
-        let mut time_outs = lock(&self.time_outs);
-        if time_outs.len() >= self.time_outs_max && !time_outs.contains_key(&key) {
-            // Only moderators come here, so a look at all of them is affordable. The one that
-            // ends first, perhaps long over, makes room.
-            let soonest = time_outs.iter().min_by_key(|(_, ends)| ends.iter().max());
-            let soonest = soonest.map(|(key, _)| *key);
-            soonest.map(|key| time_outs.remove(&key));
-        }
-        let ends = time_outs.entry(key).or_default();
-        ends.push(until_ms);
-        if ends.len() > TIME_OUTS_MAX {
-            ends.sort_unstable();
-            ends.remove(0);
-        }
+        self.time_outs.add(self.key(route, channel, sender), until_ms);
     }
 
     /// Takes one time-out back, named by its end; what else silences the sender stays.
     pub fn lift_time_out(&self, route: &str, channel: &str, sender: &str, until_ms: u64) {
-        let key = self.key(route, channel, sender);
-        let mut time_outs = lock(&self.time_outs);
-        let Some(ends) = time_outs.get_mut(&key) else { return };
-        if let Some(at) = ends.iter().position(|end| *end == until_ms) {
-            ends.swap_remove(at);
-        }
-        if ends.is_empty() {
-            time_outs.remove(&key);
-        }
+        self.time_outs.lift(self.key(route, channel, sender), until_ms);
     }
 
     /// Lets a sender post one link in a channel until then (Unix milliseconds).
@@ -182,16 +290,12 @@ impl History {
 
     /// How many senders are remembered now.
     pub fn senders(&self) -> usize {
-        let count = |shard: &Mutex<Shard>| {
-            let shard = lock(shard);
-            shard.young.len() + shard.old.len()
-        };
-        self.shards.iter().map(count).sum()
+        self.shards.iter().map(|shard| lock(shard).senders.len()).sum()
     }
 
-    fn timed_out_until(&self, key: Key, now: u64) -> Option<u64> {
-        let last = lock(&self.time_outs).get(&key).and_then(|ends| ends.iter().max().copied());
-        last.filter(|until| *until > now)
+    /// How many lines of crowds and how many channels are remembered now.
+    pub fn crowds(&self) -> (usize, usize) {
+        self.crowds.sizes()
     }
 
     fn key_of(&self, message: &Message) -> Option<Key> {
@@ -203,6 +307,10 @@ impl History {
         // The hash of a tuple of strings marks where each ends.
         let half = |keys: &RandomState| u128::from(keys.hash_one((route, channel, sender)));
         half(&self.keys[0]) << 64 | half(&self.keys[1])
+    }
+
+    fn channel_key(&self, route: &str, channel: &str) -> u64 {
+        self.keys[0].hash_one((route, channel))
     }
 
     fn shard(&self, key: Key) -> &Mutex<Shard> {
@@ -225,17 +333,25 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn says(channel: u64, key: Key, newcomer: bool, now: u64, watch: &Watch) -> Says {
+    let window_ms = watch.crowd.window_ms;
+    Says { channel, sender: key as u64, newcomer, now, window_ms }
+}
+
+/// Whoever has a role in the channel has been there before.
+fn is_new(message: &Message, since_ms: u64, newcomer_ms: u64) -> bool {
+    message.sender.roles.is_empty() && message.at_ms.saturating_sub(since_ms) < newcomer_ms
+}
+
 impl Shard {
-    /// Begins a new generation where the young one is full or old.
-    fn turn(&mut self, now: u64, generation_max: usize) {
-        if self.young.is_empty() {
-            self.young_since_ms = now;
-        }
-        let aged = now.saturating_sub(self.young_since_ms) > FORGET_MS;
-        if aged || self.young.len() >= generation_max {
-            self.old = mem::take(&mut self.young);
-            self.young_since_ms = now;
-        }
+    /// Whether a sender is new here; remembers that they were.
+    fn meet(&mut self, key: Key, message: &Message, newcomer_ms: u64, senders_max: usize) -> bool {
+        let (key, now) = (key as u64, message.at_ms);
+        // So little is kept of each that there is room for more than speak at once.
+        self.known.turn(now, senders_max.saturating_mul(2), KNOWN_MS);
+        let since_ms = self.known.take(&key).unwrap_or(now);
+        self.known.put(key, since_ms);
+        is_new(message, since_ms, newcomer_ms)
     }
 }
 
@@ -255,11 +371,14 @@ impl Past {
             messages: 1 + within().count() as u32,
             repeats: 1 + within().filter(|(_, own)| *own == hash).count() as u32,
             tail: tail.map(|(_, piece)| piece.to_string()).collect(),
-            room: Vec::new(),
-            timed_out_until_ms: None,
-            link_permitted: false,
-            first: false,
+            ..Recent::default()
         }
+    }
+
+    /// How long the sender has to wait under slow mode, in milliseconds.
+    fn slow(&self, now: u64, slow_ms: u64) -> u64 {
+        let passed = self.spoke_ms.map(|spoke_ms| now.abs_diff(spoke_ms));
+        passed.map_or(0, |passed| slow_ms.saturating_sub(passed))
     }
 
     fn add(&mut self, now: u64, hash: u64, plain: &str) {
@@ -280,181 +399,4 @@ impl Past {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::message::{Sender, View, ViewKind};
-
-    fn message(sender: &str, text: &str, at_ms: u64) -> Message {
-        let sender = Sender { id: sender.into(), ..Sender::default() };
-        let (id, text) = (None, text.to_owned());
-        Message { route: "/".into(), channel: "#a".into(), sender, id, text, at_ms }
-    }
-
-    fn canonical(text: &str) -> Canonical {
-        let text = text.to_lowercase();
-        let original = text.clone();
-        Canonical { original, views: vec![View { kind: ViewKind::Plain, text, origin: vec![] }] }
-    }
-
-    fn note(history: &History, sender: &str, text: &str, at_ms: u64) -> Recent {
-        history.note(&message(sender, text, at_ms), &canonical(text), 10_000)
-    }
-
-    #[test]
-    fn counts_within_the_window() {
-        let history = History::new(1000);
-        for (sender, text, at_ms, messages, repeats, first) in [
-            ("una", "Hi", 0, 1, 1, true),
-            ("una", "hi", 1_000, 2, 2, false),
-            ("una", "you", 2_000, 3, 1, false),
-            ("ben", "hi", 2_000, 1, 1, true),
-            ("una", "hi", 9_999, 4, 3, false),
-            ("una", "hi", 10_000, 4, 3, false),
-            ("una", "hi", 12_000, 3, 3, false),
-            // A clock that went backwards forgets rather than remembers for ever.
-            ("una", "hi", 1, 3, 3, false),
-            ("", "hi", 3_000, 1, 1, true),
-            ("", "hi", 3_000, 1, 1, true),
-        ] {
-            let recent = note(&history, sender, text, at_ms);
-            let found = (recent.messages, recent.repeats, recent.first);
-            assert_eq!(found, (messages, repeats, first), "{sender} {text} {at_ms}");
-        }
-        assert_eq!(history.senders(), 2);
-    }
-
-    #[test]
-    fn channels_and_routes_are_apart() {
-        let history = History::new(1000);
-        note(&history, "una", "hi", 0);
-        let mut elsewhere = message("una", "hi", 1);
-        elsewhere.channel = "#b".into();
-        assert!(history.note(&elsewhere, &canonical("hi"), 10_000).first);
-        // Where one name ends and the next begins counts.
-        let (mut a, mut b) = (message("bc", "x", 0), message("c", "x", 0));
-        (a.channel, b.channel) = ("a".into(), "ab".into());
-        assert_ne!(history.key_of(&a), history.key_of(&b));
-    }
-
-    #[test]
-    fn the_tail_is_short_recent_and_broken_by_sentences() {
-        let history = History::new(1000);
-        for (text, at_ms, tail) in [
-            ("b", 0, vec![]),
-            ("L", 1_000, vec!["b"]),
-            ("o", 10_500, vec!["l"]),
-            ("a sentence that is no piece of a word", 10_600, vec!["l", "o"]),
-            ("r", 10_700, vec![]),
-            ("p", 30_000, vec![]),
-        ] {
-            assert_eq!(note(&history, "una", text, at_ms).tail, tail, "{text} {at_ms}");
-        }
-        for n in 0..20 {
-            note(&history, "una", &n.to_string(), 31_000);
-        }
-        let tail = note(&history, "una", "x", 31_000).tail;
-        assert_eq!(tail, ["12", "13", "14", "15", "16", "17", "18", "19"]);
-    }
-
-    #[test]
-    fn peeking_leaves_no_trace() {
-        let history = History::new(1000);
-        let later = message("una", "b", 2);
-        assert!(history.peek(&later, &canonical("b"), 10_000).first);
-        note(&history, "una", "a", 0);
-        note(&history, "una", "b", 1);
-        for _ in 0..3 {
-            let recent = history.peek(&later, &canonical("b"), 10_000);
-            assert_eq!((recent.messages, recent.repeats, recent.first), (3, 2, false));
-            assert_eq!(recent.tail, ["a", "b"]);
-        }
-    }
-
-    #[test]
-    fn ten_thousand_senders_are_the_most() {
-        let history = History::new(10_000);
-        for n in 0..50_000_u64 {
-            note(&history, &format!("sender {n}"), "hi", n);
-        }
-        let senders = history.senders();
-        assert!((2_500..=10_000).contains(&senders), "{senders}");
-        // Those heard last are known, those heard first forgotten.
-        assert!(!note(&history, "sender 49999", "hi", 50_000).first);
-        assert!(note(&history, "sender 0", "hi", 50_000).first);
-    }
-
-    #[test]
-    fn one_sender_costs_a_bounded_amount() {
-        let history = History::new(10_000);
-        for n in 0..10_000_u64 {
-            note(&history, "una", &format!("{n:016}"), n % 100);
-        }
-        let shard = lock(history.shard(history.key("/", "#a", "una")));
-        let past = shard.young.values().next().expect("the sender is known");
-        let tail: usize = past.tail.iter().map(|(_, piece)| piece.len()).sum();
-        assert_eq!((past.messages.len(), tail), (MESSAGES_MAX, TAIL_PIECES_MAX * TAIL_BYTES_MAX));
-        assert!(past.messages.capacity() <= 2 * MESSAGES_MAX);
-    }
-
-    #[test]
-    fn the_silent_are_forgotten() {
-        let history = History::new(16);
-        note(&history, "una", "hi", 0);
-        note(&history, "ben", "hi", FORGET_MS + 1);
-        assert!(!note(&history, "una", "hi", FORGET_MS + 2).first);
-        note(&history, "ben", "hi", 2 * FORGET_MS + 3);
-        note(&history, "ben", "hi", 3 * FORGET_MS + 5);
-        assert!(note(&history, "una", "hi", 3 * FORGET_MS + 6).first);
-    }
-
-    #[test]
-    fn time_outs_end_and_outlast_crowds() {
-        let history = History::new(100);
-        let until = |at_ms| note(&history, "una", "hi", at_ms).timed_out_until_ms;
-        history.time_out("/", "#a", "una", 5_000);
-        assert_eq!(until(0), Some(5_000));
-        for n in 0..1_000_u64 {
-            note(&history, &format!("s{n}"), "hi", n);
-        }
-        assert_eq!((until(4_999), until(5_000)), (Some(5_000), None));
-        history.time_out("/", "#a", "una", 9_000);
-        history.lift_time_out("/", "#a", "una", 9_000);
-        assert_eq!(until(6_000), None);
-        for n in 0..1_000_u64 {
-            history.time_out("/", "#a", &format!("s{n}"), n);
-        }
-        assert_eq!(lock(&history.time_outs).len(), 100);
-    }
-
-    #[test]
-    fn the_longest_time_out_counts_and_each_is_undone_alone() {
-        let history = History::new(100);
-        let until = || note(&history, "una", "hi", 1).timed_out_until_ms;
-        let set = |end| history.time_out("/", "#a", "una", end);
-        let lift = |end| history.lift_time_out("/", "#a", "una", end);
-        for (what, end, expected) in [
-            ("set", 9_000, Some(9_000)),
-            ("set", 5_000, Some(9_000)),
-            ("set", 20_000, Some(20_000)),
-            ("lift", 20_000, Some(9_000)),
-            ("lift", 7_000, Some(9_000)),
-            ("set", 9_000, Some(9_000)),
-            ("lift", 9_000, Some(9_000)),
-            ("lift", 9_000, Some(5_000)),
-            ("lift", 5_000, None),
-            ("lift", 5_000, None),
-        ] {
-            if what == "set" {
-                set(end)
-            } else {
-                lift(end)
-            }
-            assert_eq!(until(), expected, "{what} {end}");
-        }
-        assert_eq!(lock(&history.time_outs).len(), 0);
-        (1..=100).for_each(|n| set(n * 1_000));
-        assert_eq!(until(), Some(100_000));
-        let kept: usize = lock(&history.time_outs).values().map(Vec::len).sum();
-        assert_eq!(kept, TIME_OUTS_MAX);
-    }
-}
+mod tests;

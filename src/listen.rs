@@ -110,7 +110,7 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
     let scorer = Scorer::open(&config.score, metrics.clone()).map_err(StartError::Config)?;
     let pipeline = Pipeline {
         rules: Arc::new(ArcSwap::from_pointee(rules)),
-        history: Arc::new(History::new(config.history.senders_max)),
+        history: Arc::new(History::open(&config.history)),
         scorer,
     };
     let wrong = |cause| StartError::Config(vec![cause]);

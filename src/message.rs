@@ -4,11 +4,13 @@ use std::{fmt, ops::Range, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+mod crowd;
 pub mod explain;
 mod grounds;
 mod score;
 mod tongue;
 
+pub use crowd::{Crowd, Nuked};
 pub use explain::Depth;
 pub use grounds::{Grounds, Share, Word};
 pub use score::{Head, ModelCard, Score, Scored, Scores};
@@ -205,7 +207,7 @@ impl From<Severity> for u8 {
     }
 }
 
-/// What is remembered of a sender, as a value.
+/// What is remembered of a sender and of the channel's crowd, as a value.
 #[derive(Clone, Debug, Default)]
 pub struct Recent {
     /// Messages of this sender in this channel within the policy's window, this one included.
@@ -223,6 +225,15 @@ pub struct Recent {
     pub link_permitted: bool,
     /// Nothing was seen of this sender here before.
     pub first: bool,
+    /// First seen here less than the policy's `newcomer_ms` ago, and without a role.
+    pub newcomer: bool,
+    /// Others who said something like it.
+    pub crowd: Crowd,
+    /// The channel is in shield mode.
+    pub shield: bool,
+    /// How long the sender has to wait under slow mode; 0 where they may speak.
+    pub slow_ms: u64,
+    pub nuked: Option<Nuked>,
 }
 
 /// A listed term found in a text.

@@ -36,6 +36,12 @@ pub struct Metrics {
     conditions_failed: Family<Labels, Counter>,
     /// By `result`: `ok`, `refused`.
     logins: Family<Labels, Counter>,
+    /// By `verdict`.
+    crowd_copies: Family<Labels, Counter>,
+    /// By `state` (`on`, `off`) and `by` (`itself`, `moderator`).
+    shield_changes: Family<Labels, Counter>,
+    /// Channels in shield mode now.
+    pub shields: Gauge,
     pub connections: Gauge,
     pub held: Gauge,
     pub judge_seconds: Histogram,
@@ -73,6 +79,9 @@ impl Metrics {
             reloads: Family::default(),
             conditions_failed: Family::default(),
             logins: Family::default(),
+            crowd_copies: Family::default(),
+            shield_changes: Family::default(),
+            shields: Gauge::default(),
             connections: Gauge::default(),
             held: Gauge::default(),
             judge_seconds: seconds(),
@@ -104,6 +113,9 @@ impl Metrics {
         let failed = self.conditions_failed.clone();
         r.register("conditions_failed", "Conditions that could not be told", failed);
         r.register("logins", "Logins at the console", self.logins.clone());
+        r.register("crowd_copies", "Copies that a crowd sent", self.crowd_copies.clone());
+        r.register("shield_changes", "Shields raised and lowered", self.shield_changes.clone());
+        r.register("shields", "Channels in shield mode now", self.shields.clone());
         r.register("connections", "Proxied connections now", self.connections.clone());
         r.register("held", "Messages held now", self.held.clone());
         let unit = || Unit::Seconds;
@@ -163,6 +175,17 @@ impl Metrics {
 
     pub fn login(&self, result: &'static str) {
         self.logins.get_or_create(&vec![("result", result.to_owned())]).inc();
+    }
+
+    pub fn crowd_copy(&self, verdict: &'static str) {
+        self.crowd_copies.get_or_create(&vec![("verdict", verdict.to_owned())]).inc();
+    }
+
+    pub fn shield_changed(&self, on: bool, by_itself: bool) {
+        let state = if on { "on" } else { "off" };
+        let by = if by_itself { "itself" } else { "moderator" };
+        let labels = vec![("state", state.to_owned()), ("by", by.to_owned())];
+        self.shield_changes.get_or_create(&labels).inc();
     }
 
     /// The OpenMetrics text exposition, which Prometheus reads.

@@ -7,8 +7,8 @@ use arc_swap::ArcSwap;
 use crate::{
     decide,
     decide::{Ruling, Seen},
-    history::History,
-    message::{Canonical, Judgement, Message, Score, ViewKind},
+    history::{History, Watch},
+    message::{Canonical, Judgement, Message, Score, Verdict, ViewKind},
     normalize::normalize,
     rules::Ruleset,
     scan::Before,
@@ -28,8 +28,10 @@ impl Pipeline {
     pub async fn judge(&self, message: &Message) -> Judgement {
         let rules = self.rules.load_full();
         let policy = rules.policy(&message.route, &message.channel);
+        let watch = Watch { flood: &policy.flood, crowd: &policy.crowd, shield: &policy.shield };
         let text = normalize(&message.text);
-        let mut recent = self.history.note(message, &text, policy.flood.window_ms);
+        let mut recent = self.history.note(message, &text, &watch);
+        let policy = policy.acting(recent.shield);
         recent.link_permitted = self.history.has_permit(message)
             && decide::would_spend_permit(policy, message, &text)
             && self.history.spend_permit(message);
@@ -42,6 +44,9 @@ impl Pipeline {
             false => self.scorer.skip(),
         };
         let Ruling { verdict, findings, mask, grounds } = decide::judge(policy, &seen, &score);
+        if verdict >= Verdict::Hold && decide::alarms(policy, &findings) {
+            self.history.found_hostile(message, &recent, &watch);
+        }
         Judgement { verdict, findings, score, needed, mask, rules: rules.version.clone(), grounds }
     }
 

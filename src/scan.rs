@@ -346,7 +346,16 @@ impl Build {
             let letters = words.concat();
             let runs = stretch::collapsed(&letters).chars().count();
             let breaks = stretch::breaks(words);
-            Entry { what, scope, term: term.into(), list: list.clone(), letters, mode, runs, breaks }
+            Entry {
+                what,
+                scope,
+                term: term.into(),
+                list: list.clone(),
+                letters,
+                mode,
+                runs,
+                breaks,
+            }
         };
         self.spelling(entry(&words), &words)?;
         match in_full(&words) {

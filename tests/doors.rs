@@ -6,6 +6,9 @@ mod house;
 #[path = "doors/console.rs"]
 mod console;
 
+#[path = "doors/crowds.rs"]
+mod crowds;
+
 #[path = "doors/guard.rs"]
 mod guard;
 

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use common::{Client, Folder, PATIENCE, config, connect, gate};
 use futures_util::{SinkExt, StreamExt};
-use tidegate::config::{FloodConfig, PolicyConfig};
+use tidegate::config::{CrowdConfig, FloodConfig, PolicyConfig};
 use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 use tokio_tungstenite::tungstenite::{
     Message,
@@ -251,7 +251,10 @@ async fn compare(protocol: &str, seeds: std::ops::Range<u64>) {
         route.on_binary = tidegate::config::Unjudged::Pass;
     });
     let flood = FloodConfig { messages_max: 100, repeats_max: 100, window_ms: 100 };
-    let policy = PolicyConfig { flood: Some(flood), ..PolicyConfig::default() };
+    // Random texts of five letters are all alike, and everybody is new.
+    let crowd =
+        Some(CrowdConfig { action: tidegate::message::Verdict::Pass, ..CrowdConfig::default() });
+    let policy = PolicyConfig { flood: Some(flood), crowd, ..PolicyConfig::default() };
     config.policy.insert("standard".to_owned(), policy);
     config.limits.pings_per_second = 1_000_000;
     let running = gate(config).await;

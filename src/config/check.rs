@@ -11,7 +11,7 @@ use hyper::http::{HeaderName, HeaderValue, Uri};
 use super::{
     Config, FloorConfig, Mode, PRESETS, PolicyConfig, RouteConfig, ServiceConfig, WhenConfig,
 };
-use crate::message::Category;
+use crate::message::{Category, Verdict};
 
 /// A settings file beyond these is a mistake, and each is walked at every start and reload.
 const ROUTES_MAX: usize = 1_000;
@@ -85,7 +85,7 @@ fn bounds(config: &Config, found: &mut Found) {
     let (listen, limits, hold) = (&config.listen, &config.limits, &config.hold);
     let (score, console, keep) = (&config.score, &config.console, &config.retention);
     let threads_max = 64;
-    let table: [(&str, u64, RangeInclusive<u64>); 37] = [
+    let table: [(&str, u64, RangeInclusive<u64>); 39] = [
         ("listen.connections_max", listen.connections_max as u64, 1..=1_000_000),
         ("listen.connections_per_ip_max", listen.connections_per_ip_max as u64, 1..=1_000_000),
         ("listen.accept_per_second", listen.accept_per_second.into(), 1..=1_000_000),
@@ -122,6 +122,8 @@ fn bounds(config: &Config, found: &mut Found) {
         ("api.messages_max", config.api.messages_max as u64, 1..=100_000),
         ("api.requests_max", config.api.requests_max as u64, 1..=100_000),
         ("history.senders_max", config.history.senders_max as u64, 16..=10_000_000),
+        ("history.lines_max", config.history.lines_max as u64, 64..=10_000_000),
+        ("history.channels_max", config.history.channels_max as u64, 16..=1_000_000),
         ("wordlists.paths", config.wordlists.paths.len() as u64, 0..=1000),
     ];
     for (key, value, range) in table {
@@ -370,6 +372,7 @@ fn one_policy(policy: &PolicyConfig, key: &dyn Fn(&str) -> String, found: &mut F
             format!("number {number} is no line of `tidegate secret`"),
         );
     }
+    crowd_and_shield(policy, key, found);
     if policy.exempt_users.as_ref().is_some_and(|users| users.len() > USERS_MAX) {
         found.add(key("exempt_users"), format!("more than {USERS_MAX} users"));
     }
@@ -415,5 +418,35 @@ fn conditions(conditions: &[WhenConfig], key: &dyn Fn(&str) -> String, found: &m
             let cause = format!("is longer than {WHY_BYTES_MAX} bytes or not one line");
             found.add(part("why"), cause);
         }
+    }
+}
+
+fn crowd_and_shield(policy: &PolicyConfig, key: &dyn Fn(&str) -> String, found: &mut Found) {
+    if let Some(crowd) = &policy.crowd {
+        if crowd.action == Verdict::Mask {
+            found.add(key("crowd.action"), "a copy has no part that could be masked");
+        }
+        // History keeps 128 senders of one line, and ten minutes of it.
+        found.within(key("crowd.copies_max"), crowd.copies_max.into(), 1..=100);
+        let held_max = 120_u64.saturating_sub(crowd.copies_max.into());
+        found.within(key("crowd.held_max"), crowd.held_max.into(), 0..=held_max);
+        found.within(key("crowd.window_ms"), crowd.window_ms, 1_000..=10 * MINUTE_MS);
+        found.within(key("crowd.letters_min"), crowd.letters_min.into(), 0..=1_000);
+        found.within(key("crowd.newcomer_ms"), crowd.newcomer_ms, 0..=6 * 60 * MINUTE_MS);
+        if !(0.0..=1.0).contains(&crowd.newcomers) {
+            found.add(key("crowd.newcomers"), "is not within 0 to 1");
+        }
+    }
+    let Some(shield) = &policy.shield else { return };
+    // History counts 512 newcomers of one channel.
+    found.within(key("shield.hostile_max"), shield.hostile_max.into(), 2..=500);
+    found.within(key("shield.newcomers_max"), shield.newcomers_max.into(), 0..=500);
+    found.within(key("shield.window_ms"), shield.window_ms, 1_000..=10 * MINUTE_MS);
+    found.within(key("shield.min_ms"), shield.min_ms, 0..=DAY_MS);
+    found.within(key("shield.calm_ms"), shield.calm_ms, 1_000..=DAY_MS);
+    found.within(key("shield.slow_ms"), shield.slow_ms, 0..=10 * MINUTE_MS);
+    if !PRESETS.contains(&shield.preset.as_str()) {
+        let cause = format!("{:?} is not one of {}", shield.preset, PRESETS.join(", "));
+        found.add(key("shield.preset"), cause);
     }
 }

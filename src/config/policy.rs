@@ -40,6 +40,8 @@ pub struct PolicyConfig {
     /// The channel's own emotes, by name.
     pub emotes: Option<Vec<String>>,
     pub personal: Option<PersonalConfig>,
+    pub crowd: Option<CrowdConfig>,
+    pub shield: Option<ShieldConfig>,
     /// The score from which a head counts as found, where it is not to be the model's own.
     pub heads: Option<BTreeMap<Head, f32>>,
     /// Below it in every hostile head, a message is harmless and a listed word in it one milder.
@@ -167,6 +169,39 @@ impl Default for ShapeConfig {
     }
 }
 
+/// The same line from many senders.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CrowdConfig {
+    /// What becomes of one copy more: `pass` turns the rule off.
+    pub action: Verdict,
+    /// Senders who may say like things within the window.
+    pub copies_max: u32,
+    pub window_ms: u64,
+    /// Beyond so many senders more, the rest is dropped: the queue has seen enough. 0: never.
+    pub held_max: u32,
+    /// Shorter messages are nobody's copies.
+    pub letters_min: u32,
+    /// The share of the senders who have to be new for it to be more than a joke among regulars.
+    pub newcomers: f32,
+    /// Whoever was first seen less than this ago is new.
+    pub newcomer_ms: u64,
+}
+
+impl Default for CrowdConfig {
+    fn default() -> Self {
+        CrowdConfig {
+            action: Verdict::Hold,
+            copies_max: 4,
+            window_ms: 120_000,
+            held_max: 100,
+            letters_min: 18,
+            newcomers: 0.5,
+            newcomer_ms: 600_000,
+        }
+    }
+}
+
 /// Personal data: whose numbers are looked for, what is public, what is the channel's secret.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -183,6 +218,46 @@ impl Default for PersonalConfig {
     fn default() -> Self {
         let regions = ["FR", "US", "CA", "GB", "BE", "CH"].map(str::to_owned);
         PersonalConfig { regions: regions.to_vec(), allow: Vec::new(), secrets: Vec::new() }
+    }
+}
+
+/// A channel's stricter mode.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ShieldConfig {
+    /// Whether a channel can come into it by itself.
+    pub auto: bool,
+    /// It comes when so many newcomers had messages held or dropped within the window, and they
+    /// are at least half of the newcomers who spoke.
+    pub hostile_max: u32,
+    /// It comes when more newcomers than this spoke within the window; 0: never for that.
+    pub newcomers_max: u32,
+    pub window_ms: u64,
+    /// One that came by itself stays this long at least …
+    pub min_ms: u64,
+    /// … and until it has been calm (less than half of either threshold) this long.
+    pub calm_ms: u64,
+    /// The preset that is at least as strict as whose table everything is judged.
+    pub preset: String,
+    /// Whether everything that newcomers say is held.
+    pub hold_newcomers: bool,
+    /// From one message of a sender to the next; 0: no slow mode.
+    pub slow_ms: u64,
+}
+
+impl Default for ShieldConfig {
+    fn default() -> Self {
+        ShieldConfig {
+            auto: true,
+            hostile_max: 20,
+            newcomers_max: 0,
+            window_ms: 60_000,
+            min_ms: 300_000,
+            calm_ms: 120_000,
+            preset: "strict".into(),
+            hold_newcomers: true,
+            slow_ms: 10_000,
+        }
     }
 }
 

@@ -19,6 +19,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/", HTML, include_str!("../../console/index.html")),
     ("/style.css", CSS, include_str!("../../console/style.css")),
     ("/app.js", JS, include_str!("../../console/app.js")),
+    ("/crowds.js", JS, include_str!("../../console/crowds.js")),
     ("/ended.js", JS, include_str!("../../console/ended.js")),
     ("/door.js", JS, include_str!("../../console/door.js")),
     ("/queue.js", JS, include_str!("../../console/queue.js")),

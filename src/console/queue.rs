@@ -41,7 +41,8 @@ struct TimeOut {
     seconds: u64,
 }
 
-/// `release`, `remove`, `time-out` and `undo`; answers with the record as it is now.
+/// `release`, `remove`, `time-out` and `undo`; answers with the record as it is now. `alike` counts
+/// what is held like it, `release-alike` and `remove-alike` decide all of that.
 pub async fn act(
     State(console): State<Console>,
     Path((id, act)): Path<(String, String)>,
@@ -56,6 +57,9 @@ pub async fn act(
             let TimeOut { seconds } = read_json(request, BODY_BYTES_MAX).await?;
             return console.time_out(&id, seconds, by).await;
         }
+        "alike" => return console.count_alike(&id).await,
+        "release-alike" => return console.decide_alike(&id, Decision::Release, by).await,
+        "remove-alike" => return console.decide_alike(&id, Decision::Remove, by).await,
         "undo" => return console.undo(&id, by).await,
         _ => return Err(Failure::new(StatusCode::NOT_FOUND, "not_found", "nothing is here")),
     };
@@ -74,6 +78,7 @@ impl Console {
             "total": list.len(),
             "holds": list.iter().take(LISTED_MAX).map(|h| shown(holds, h)).collect::<Vec<_>>(),
             "ended": ended.iter().map(|h| shown(holds, h)).collect::<Vec<_>>(),
+            "crowds": self.crowds(),
         })
     }
 
@@ -84,7 +89,8 @@ impl Console {
         let ways =
             list.iter().take(LISTED_MAX).map(|hold| (hold.id.clone(), json!(holds.way(hold))));
         let ways: serde_json::Map<String, Value> = ways.collect();
-        json!({ "now_ms": now_ms(), "total": list.len(), "ways": ways })
+        let crowds = self.crowds();
+        json!({ "now_ms": now_ms(), "total": list.len(), "ways": ways, "crowds": crowds })
     }
 
     pub fn answer(&self, hold: &Hold) -> Value {
@@ -146,7 +152,7 @@ fn time_out_end(hold: &Hold) -> Option<u64> {
     Some(decided.at_ms.saturating_add(decided.time_out_s?.saturating_mul(1000)))
 }
 
-fn refused(error: DecideError) -> Failure {
+pub fn refused(error: DecideError) -> Failure {
     let message = error.to_string();
     match error {
         DecideError::Unknown(_) => Failure::new(StatusCode::NOT_FOUND, "unknown", message),

@@ -24,7 +24,8 @@ use crate::{accounts::Role, doors::Failure, hold::Change};
 const BEAT: Duration = Duration::from_secs(10);
 
 /// `queue` (the whole list, at the start and after a lag), then `added` and `moved` (one record
-/// as it is now), and `beat` with the time and each row's way. `ended` when the session is over.
+/// as it is now), `crowds` (shields and nukes), and `beat` with the time, each row's way and the
+/// crowds once more. `ended` when the session is over.
 ///
 /// The subscription is taken before the list is read, so nothing falls between them; a change
 /// that the list has already is told once more, and records are whole, so that does no harm.
@@ -43,13 +44,15 @@ pub async fn stream(
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let changes = console.doors.holds.subscribe();
     let secret = console.guard.secret(&headers).unwrap_or_default().to_owned();
-    let feed = Feed { console, changes, beat, secret, _place: place, next: Next::Queue };
+    let crowds = console.changes.subscribe();
+    let feed = Feed { console, changes, crowds, beat, secret, _place: place, next: Next::Queue };
     Ok(Sse::new(unfold(feed, Feed::next)))
 }
 
 struct Feed {
     console: Console,
     changes: Receiver<Change>,
+    crowds: Receiver<()>,
     beat: Interval,
     secret: String,
     next: Next,
@@ -87,6 +90,8 @@ impl Feed {
                 }
                 Err(RecvError::Closed) => None,
             },
+            // How many changes there were does not matter, and the console itself has the sender.
+            _ = self.crowds.recv() => Some(event("crowds", &self.console.crowds())),
             _ = self.beat.tick() => Some(self.beat().await),
         }
     }

@@ -82,8 +82,13 @@ fn is_hidden(word: &str) -> bool {
     for c in word.chars() {
         match c {
             '\u{ad}' => soft += usize::from(before),
-            '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{34f}'
-            | '\u{180e}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e01ef}' => {
+            '\u{200b}'..='\u{200d}'
+            | '\u{2060}'..='\u{2064}'
+            | '\u{feff}'
+            | '\u{34f}'
+            | '\u{180e}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{e0000}'..='\u{e01ef}' => {
                 between += usize::from(before);
             }
             c => {

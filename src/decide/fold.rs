@@ -22,7 +22,7 @@ pub(super) fn fold(policy: &Policy, seen: &Seen, findings: Vec<Finding>, score: 
     let grounds = Grounds {
         policy: policy.name.clone(),
         word: Word::Nobody,
-        shield: policy.shield,
+        shield: policy.is_shield,
         exempt,
         thresholds: Head::ALL.map(|head| heard.threshold(head)),
         shares: policy.shares_of(seen, &findings),

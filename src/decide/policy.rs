@@ -8,6 +8,7 @@ use std::{
 use super::{
     art::ART,
     conditions::Condition,
+    crowd,
     doxxing::Personal,
     floor::{Floor, Table, asks},
     links::Links,
@@ -17,8 +18,8 @@ use super::{
 };
 use crate::{
     config::{
-        Config, FloodConfig, OnExpiry, OnLate, PersonalConfig, PolicyConfig, ShapeConfig, Unjudged,
-        WhileHeld,
+        Config, CrowdConfig, FloodConfig, OnExpiry, OnLate, PersonalConfig, PolicyConfig,
+        ShapeConfig, ShieldConfig, Unjudged, WhileHeld,
     },
     message::{Category, Finding, Head, ModelCard, Role, Sender, Severity, Tongues, Verdict},
 };
@@ -33,7 +34,7 @@ pub struct Policy {
     /// Where its route stands in the path; `hook` without a route. Conditions may ask.
     pub mode: &'static str,
     /// It is the stricter form of a policy, in force while the shield is up. Conditions may ask.
-    pub shield: bool,
+    pub is_shield: bool,
     /// Which of a model's thresholds apply where the policy has none of its own.
     pub preset: &'static str,
     /// What the channel speaks; empty where nobody said.
@@ -52,6 +53,10 @@ pub struct Policy {
     /// What becomes of pictures made of characters.
     pub art: Verdict,
     pub personal: Personal,
+    pub crowd: CrowdConfig,
+    pub shield: ShieldConfig,
+    /// What judges a channel in shield mode; `None` in the one that does.
+    pub shielded: Option<Arc<Policy>>,
     /// The policy's own thresholds for single heads.
     pub heads: BTreeMap<Head, f32>,
     /// Below it in every hostile head, the model finds a message harmless; 0: it never does.
@@ -110,7 +115,8 @@ impl Policy {
 
     /// The same for a route of this mode.
     pub fn in_mode(&self, mode: &'static str) -> Policy {
-        Policy { mode, ..self.clone() }
+        let shielded = self.shielded.as_ref().map(|own| Arc::new(own.in_mode(mode)));
+        Policy { mode, shielded, ..self.clone() }
     }
 
     /// Key and cause of everything wrong in policies that only the rules themselves can tell.
@@ -133,10 +139,8 @@ impl Policy {
     /// What becomes of a held message with these findings when nobody decides: `Release` only
     /// where every acting category says so, and the floor where it acts.
     pub fn on_expiry(&self, findings: &[Finding]) -> OnExpiry {
-        let mut acting = findings
-            .iter()
-            .filter(|f| !f.shadow && self.asks(f) > Verdict::Pass)
-            .peekable();
+        let mut acting =
+            findings.iter().filter(|f| !f.shadow && self.asks(f) > Verdict::Pass).peekable();
         let releases = |finding: &Finding| {
             let own = self.categories.get(&finding.category);
             own.is_some_and(|own| own.on_expiry == OnExpiry::Release)
@@ -144,6 +148,11 @@ impl Policy {
         };
         let released = acting.peek().is_some() && acting.all(releases);
         if released { OnExpiry::Release } else { OnExpiry::Drop }
+    }
+
+    /// What judges a message whose channel is in shield mode or not.
+    pub fn acting(&self, shield: bool) -> &Policy {
+        self.shielded.as_deref().filter(|_| shield).unwrap_or(self)
     }
 
     /// The verdict that the policy's table has for a category at a severity.
@@ -154,7 +163,15 @@ impl Policy {
     /// The verdict that a finding asks for, whatever its place in the text: by category and
     /// severity, but for the rules that have a word of their own, which the floor still binds.
     pub fn asks(&self, finding: &Finding) -> Verdict {
+        let enough = |level: u8| finding.severity.level() >= level;
         let own = match finding.rule.as_str() {
+            crowd::SLOW => Verdict::Drop,
+            crowd::SHIELD => Verdict::Hold,
+            // A raid may be a friendly one: a person looks, and decides for all of it at once.
+            crowd::CROWD if self.crowd.action == Verdict::Hold && enough(3) => Verdict::Drop,
+            crowd::CROWD => self.crowd.action,
+            crowd::NUKE if enough(4) => Verdict::Drop,
+            crowd::NUKE => Verdict::Hold,
             // Nobody can list what a picture shows, and a flood of them is the flood rule's: it is
             // for a person to look at, which is not what becomes of other spam.
             ART => self.art,
@@ -239,7 +256,7 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig, floor: &Floor) -> Polic
     let mut policy = Policy {
         name: name.into(),
         mode: "hook",
-        shield: false,
+        is_shield: false,
         preset: preset.name,
         language: own.language.unwrap_or_default(),
         while_held: own.while_held.unwrap_or_default(),
@@ -255,6 +272,9 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig, floor: &Floor) -> Polic
         emotes: own.emotes.iter().flatten().cloned().collect(),
         links: Links::compile(&own.links.clone().unwrap_or_default()),
         personal: Personal::new(own.personal.as_ref().unwrap_or(&PersonalConfig::default())),
+        crowd: own.crowd.clone().unwrap_or_else(|| preset.crowd()),
+        shield: own.shield.clone().unwrap_or_else(|| preset.shield()),
+        shielded: None,
         heads: own.heads.clone().unwrap_or_default(),
         harmless: floor.harmless.map_or(harmless, |most| harmless.min(most)),
         table: Category::ALL.map(|category| categories[&category].action),
@@ -266,5 +286,32 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig, floor: &Floor) -> Polic
         answers: Answers::default(),
     };
     policy.answers = Answers::of(&policy);
+    policy.shielded = Some(Arc::new(stricter(&policy)));
     policy
+}
+
+/// The policy in shield mode: in each category the stricter of its own table and the shield
+/// preset's. Who is exempt and what is in shadow stay as they are.
+fn stricter(policy: &Policy) -> Policy {
+    let strict = PRESETS.iter().find(|preset| preset.name == policy.shield.preset);
+    let Some(strict) = strict else { return policy.clone() };
+    let mut shielded = policy.clone();
+    shielded.is_shield = true;
+    for category in Category::ALL {
+        let own = shielded.categories.get_mut(&category);
+        let own = &mut own.expect("a policy knows every category").action;
+        for (at, other) in strict.action(category).into_iter().enumerate() {
+            // What the shield asks for beyond the floor is not the floor's doing.
+            shielded.raised[category as usize][at] &= other <= own[at];
+            own[at] = own[at].max(other);
+        }
+        shielded.table[category as usize] = *own;
+    }
+    let rank = |name: &str| PRESETS.iter().position(|preset| preset.name == name);
+    if rank(strict.name) > rank(policy.preset) {
+        shielded.preset = strict.name;
+        shielded.harmless = policy.harmless.min(strict.harmless);
+    }
+    shielded.answers = Answers::of(&shielded);
+    shielded
 }

@@ -8,10 +8,11 @@
 //! - Self-harm is never dropped below severity 4: it may be a cry for help, so a person sees it.
 //! - Swearing at severity 1 and 2 is masked rather than held, or moderators would see little else.
 //! - Spam is dropped, never held: a flood that is held drowns the queue, which is what it is for.
+//!   What a crowd repeats is held all the same, up to a bound: a raid may be a friendly one.
 //! - Doxxing and extremism are held at any severity: once seen, neither can be taken back.
 
 use crate::{
-    config::{OnLate, Unjudged},
+    config::{CrowdConfig, OnLate, ShieldConfig, Unjudged},
     message::{
         Category, Role,
         Verdict::{self, Drop, Hold, Mask, Pass},
@@ -78,6 +79,15 @@ pub(super) const PRESETS: [Preset; 4] = [
 ];
 
 impl Preset {
+    pub fn crowd(&self) -> CrowdConfig {
+        let action = if self.column.is_some() { Hold } else { Pass };
+        CrowdConfig { action, ..CrowdConfig::default() }
+    }
+
+    pub fn shield(&self) -> ShieldConfig {
+        ShieldConfig { auto: self.column.is_some(), ..ShieldConfig::default() }
+    }
+
     pub fn action(&self, category: Category) -> [Verdict; 4] {
         let row = ACTIONS.iter().find(|(own, _)| *own == category);
         match (self.column, row) {

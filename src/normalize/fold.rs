@@ -161,7 +161,8 @@ impl Token<'_> {
     }
 
     fn symbol(&self, before: char, c: char, after: char) -> Option<char> {
-        let opens = !before.is_alphanumeric() && (after.is_alphanumeric() || "|(/#@'[".contains(after));
+        let opens =
+            !before.is_alphanumeric() && (after.is_alphanumeric() || "|(/#@'[".contains(after));
         let count = |sign: char| self.text.matches(sign).count();
         match c {
             '<' if opens && !self.text.contains('>') => Some('c'),

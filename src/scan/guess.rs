@@ -73,7 +73,10 @@ impl Slot {
 }
 
 impl Guesses {
-    pub fn build<'a>(entries: &[Entry], patterns: impl Iterator<Item = &'a (String, u32)>) -> Guesses {
+    pub fn build<'a>(
+        entries: &[Entry],
+        patterns: impl Iterator<Item = &'a (String, u32)>,
+    ) -> Guesses {
         let mut all = Guesses { words: Vec::new(), exact: HashMap::new(), index: Vec::new() };
         for (pattern, entry) in patterns {
             let Some((_, severity)) = entries[*entry as usize].what else { continue };
@@ -166,8 +169,12 @@ impl Guesses {
         };
         let sorted = spell::sorted(word);
         self.each(Slip::Swapped, &sorted, |at| add(at, TERM_LETTERS_MIN, spell::is_swapped));
-        self.each(Slip::Sound, &spell::sound(word), |at| add(at, TERM_LETTERS_MIN, spell::sounds_like));
-        self.each(Slip::Vowels, &spell::bones(word), |at| add(at, TERM_LETTERS_MIN, spell::lost_vowels));
+        self.each(Slip::Sound, &spell::sound(word), |at| {
+            add(at, TERM_LETTERS_MIN, spell::sounds_like)
+        });
+        self.each(Slip::Vowels, &spell::bones(word), |at| {
+            add(at, TERM_LETTERS_MIN, spell::lost_vowels)
+        });
         self.each(Slip::Dropped, word, |at| add(at, SLIP_LETTERS_MIN, spell::lost_one));
         spell::without_one(word, |shorter| {
             if let Some(at) = self.exact.get(shorter) {

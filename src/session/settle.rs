@@ -186,6 +186,9 @@ fn count(gate: &Gate, route: &Route, judgement: &Judgement) {
     for (rule, _) in &judgement.grounds.failed {
         gate.metrics.condition_failed(rule);
     }
+    if judgement.findings.iter().any(|finding| finding.rule == "crowd" && !finding.shadow) {
+        gate.metrics.crowd_copy(judgement.verdict.name());
+    }
 }
 
 fn record(id: String, route: &Route, message: &Message, judgement: &Judgement) -> Record {

@@ -166,7 +166,70 @@ async function play() {
   check("and arrives when it is released", true);
 }
 
+/** Ten strangers with one line; a moderator who deals with all of them at once. */
+async function raid() {
+  const line = "everybody leave gremlo and watch the splat tonight";
+  const ada = new Chatter(await open(SCREENS[2]));
+  const mo = new Moderator(await open(SCREENS[2]), quiet.login.name);
+  await ada.enter(quiet.room, "ada-raid");
+  await mo.logIn(quiet.console, quiet.login.password);
+  await ada.page.evaluate(async ({ url, text }) => {
+    for (let n = 0; n < 10; n += 1) {
+      const own = new URL(url);
+      own.searchParams.set("user", `raider${n}`);
+      const socket = new WebSocket(own);
+      await new Promise((resolve) => { socket.onopen = resolve; });
+      const said = { type: "chat", id: `raid${n}`, channel: "main", user: `raider${n}`, text };
+      socket.send(JSON.stringify({ ...said, text: `${text} ${n}${n}` }));
+      (window.raiders ??= []).push(socket);
+    }
+  }, { url: ada.socket, text: line });
+  await until("six copies are held", async () => (await mo.row(line).count()) === 6);
+  same("four were seen", (await ada.said()).filter((said) => said.startsWith(line)).length, 4);
+
+  const button = (act) => mo.page.locator(`#queue > li:not(.over) [data-act="${act}"]`).first();
+  await button("alike").click();
+  const menu = await mo.page.locator('.menu[data-kind="alike"]').textContent();
+  check("it says how many", menu.includes("6 held like it, of 6 senders"), menu);
+  await shot(mo.page, "console-raid");
+  await button("alike_remove").click();
+  await until("all of them are removed", async () => (await mo.row(line).count()) === 0);
+  await mo.page.keyboard.press("u");
+  await until("and taken back at once", async () => (await mo.row(line).count()) === 6);
+
+  const channel = mo.page.locator("#channels li", { hasText: "main" }).first();
+  await channel.locator("button.shield").click();
+  await mo.page.locator("#channels li.up").waitFor();
+  await ada.say("a harmless line by somebody new");
+  await mo.sees("a harmless line by somebody new");
+  await mo.page.locator("#channels li.up button.shield").click();
+  await until("the shield is down", async () => (await mo.page.locator("li.up").count()) === 0);
+
+  await channel.locator("button.nuke-open").click();
+  await mo.page.locator("#nuke-text").fill(line);
+  same("nothing is fired unseen", await mo.page.locator("#nuke-fire").isDisabled(), true);
+  await mo.page.locator("#nuke-look").click();
+  await until("the preview counts", async () =>
+    (await mo.page.locator("#nuke-preview").textContent()).includes("6 held would be removed"));
+  await shot(mo.page, "console-nuke");
+  await mo.page.locator("#nuke-fire").click();
+  await until("what is held is removed", async () => (await mo.row(line).count()) === 0);
+  const nuke = mo.page.locator("#nukes li", { hasText: "everybody leave" });
+  await nuke.waitFor();
+  await mo.page.locator("#language-fr").click();
+  same("in French too", await mo.page.locator("#crowds-title").textContent(), "Foules");
+  await shot(mo.page, "console-crowds-fr");
+  await mo.page.locator("#language-en").click();
+  await nuke.locator("button").click();
+  await until("and lifted", async () => (await mo.page.locator("#nukes li").count()) === 0);
+  const { wide } = await legibility(mo.page, "#crowds-title");
+  same("nothing runs off the screen", wide <= 0, true);
+  same("no page complained", [...ada.troubles, ...mo.troubles], []);
+  for (const person of [ada, mo]) await person.page.context().close();
+}
+
 await part("the chat that is played", play);
 for (const screen of SCREENS) await evening(screen);
+await part("a raid", raid);
 await browser.close();
 finish();

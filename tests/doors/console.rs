@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tidegate::{
     audit::Event,
     config::RouteConfig,
+    history::Watch,
     message::{Canonical, Message, Sender, now_ms},
 };
 use tokio::{
@@ -117,8 +118,10 @@ async fn a_short_time_out_shortens_no_long_one() {
 
 /// Until when the sender of [`House::hold`] may not speak.
 fn silent_until(house: &House) -> Option<u64> {
+    let (flood, crowd, shield) = Default::default();
+    let watch = Watch { flood: &flood, crowd: &crowd, shield: &shield };
     let message = said_by("u1");
-    let recent = house.doors.pipeline.history.peek(&message, &Canonical::default(), 10_000);
+    let recent = house.doors.pipeline.history.peek(&message, &Canonical::default(), &watch);
     recent.timed_out_until_ms
 }
 

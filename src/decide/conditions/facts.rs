@@ -32,7 +32,7 @@ impl VariableResolver for Facts<'_> {
             ("channel", "") => Some(text(&message.channel)),
             ("route", "") => Some(text(&message.route)),
             ("mode", "") => Some(text(self.policy.mode)),
-            ("shield", "") => Some(truth(self.policy.shield)),
+            ("shield", "") => Some(truth(self.policy.is_shield)),
             ("sender", "first") => Some(truth(recent.first)),
             ("sender", "messages") => Some(number(recent.messages as usize)),
             ("sender", "repeats") => Some(number(recent.repeats as usize)),

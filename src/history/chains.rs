@@ -10,7 +10,7 @@ const ROOMS_MAX: usize = 4_096;
 
 /// The rooms of one history, bounded.
 #[derive(Default)]
-pub(super) struct Rooms {
+pub(super) struct Chains {
     rooms: HashMap<Key, Room>,
 }
 
@@ -21,7 +21,7 @@ struct Room {
     pieces: VecDeque<(u64, Key, Box<str>)>,
 }
 
-impl Rooms {
+impl Chains {
     /// What was said just before in this room, where somebody else said any of it.
     pub fn tail(&self, room: Key, sender: Key, now: u64) -> Vec<String> {
         let Some(room) = self.rooms.get(&room) else { return Vec::new() };
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn a_room_remembers_short_pieces_of_several_senders() {
-        let mut rooms = Rooms::default();
+        let mut rooms = Chains::default();
         for (sender, at, text, expected) in [
             (1, 0, "b", vec![]),
             (1, 1, "l", vec![]),
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn rooms_and_pieces_are_bounded() {
-        let mut rooms = Rooms::default();
+        let mut rooms = Chains::default();
         for n in 0..20_000 {
             rooms.add(n, 1, 5, "x");
             rooms.add(0, n, 5, "y");

@@ -1,0 +1,382 @@
+//! Lets moderators deal with crowds: shield mode, nukes, and all that is held like one message.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{Path, State},
+    http::{HeaderMap, Request, StatusCode},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use super::{BODY_BYTES_MAX, Console, queue::refused};
+use crate::{
+    accounts::Role,
+    audit::{Event, Record},
+    doors::{Doors, Failure, read_json},
+    history::{Nuke, Pattern, Turn},
+    hold::{Decision, Hold},
+    message::{Message, Sender, now_ms},
+    normalize::normalize,
+};
+
+/// Channels offered for a switch; those heard last.
+const CHANNELS_MAX: usize = 20;
+/// Decided in one request, each with a commit of its own; the rest is asked for again.
+const DECIDED_MAX: usize = 500;
+/// A day: what lasts longer is a word list's business.
+const MINUTES_MAX: u64 = 1_440;
+/// What held messages may wait for, and some.
+const BACK_MINUTES_MAX: u64 = 60;
+/// A nuke is known by how its text begins.
+const LABEL_CHARS: usize = 40;
+const MINUTE_MS: u64 = 60_000;
+/// Held messages compared before others have a turn on the thread.
+const COMPARED_AT_ONCE: usize = 64;
+/// Listeners are told that something changed, not what: being behind costs them nothing.
+const BEHIND_MAX: usize = 16;
+
+/// Tells consoles that shields or nukes changed.
+pub type Changes = broadcast::Sender<()>;
+
+/// Records what shields do, and passes every change on for as long as anybody judges.
+///
+/// It keeps neither the queue nor the history: when those are gone, the store has to be free.
+pub fn follow(doors: &Doors) -> Changes {
+    let (changes, _) = broadcast::channel(BEHIND_MAX);
+    let (told, audit, metrics) = (changes.clone(), doors.audit.clone(), doors.metrics.clone());
+    let rules = doors.pipeline.rules.clone();
+    let mut turns = doors.pipeline.history.turns();
+    tokio::spawn(async move {
+        for count in 0_u64.. {
+            match turns.recv().await {
+                Ok(turn) => {
+                    metrics.shield_changed(turn.on, turn.by.is_none());
+                    let id = format!("shield-{}-{count}", turn.at_ms);
+                    audit.record(turned(id, &turn, &rules.load().version), None);
+                }
+                // The list is right all the same; the log misses some, and it shows.
+                Err(RecvError::Lagged(_)) => metrics.discard("shield_turns"),
+                Err(RecvError::Closed) => break,
+            }
+            // Nobody listening is no failure.
+            let _ = told.send(());
+        }
+    });
+    changes
+}
+
+fn turned(id: String, turn: &Turn, rules: &str) -> Record {
+    let what = if turn.on { "shield on" } else { "shield off" };
+    let by = turn.by.as_deref().unwrap_or("itself");
+    tracing::info!(route = turn.route, what, by, "a channel's shield changed");
+    record(id, (&turn.route, &turn.channel), what.to_owned(), by, rules)
+}
+
+fn record(
+    id: String,
+    (route, channel): (&str, &str),
+    what: String,
+    by: &str,
+    rules: &str,
+) -> Record {
+    Record {
+        id,
+        at_ms: now_ms(),
+        route: route.to_owned(),
+        channel: channel.to_owned(),
+        sender: Sender::default(),
+        event: Event::Settings { what, by: by.to_owned() },
+        findings: Vec::new(),
+        rules: rules.to_owned(),
+        text_sha256: String::new(),
+        decided_by: String::new(),
+    }
+}
+
+/// Shields and nukes in force, and the channels that could have one.
+pub async fn crowds(
+    State(console): State<Console>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Failure> {
+    console.need(&headers, Role::Viewer).await?;
+    Ok(Json(console.crowds()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Switch {
+    route: String,
+    channel: String,
+    /// 0 switches it off.
+    minutes: u64,
+}
+
+pub async fn shield(
+    State(console): State<Console>,
+    request: Request<Body>,
+) -> Result<Json<Value>, Failure> {
+    let session = console.need(request.headers(), Role::Moderator).await?;
+    let Switch { route, channel, minutes } = read_json(request, BODY_BYTES_MAX).await?;
+    console.check_route(&route)?;
+    if minutes > MINUTES_MAX {
+        return Err(unfit("minutes", format!("a shield lasts {MINUTES_MAX} minutes at most")));
+    }
+    let now = now_ms();
+    let until_ms = (minutes > 0).then(|| now + minutes * MINUTE_MS);
+    let history = &console.doors.pipeline.history;
+    history.switch_shield(&route, &channel, until_ms, &session.name, now);
+    Ok(Json(console.crowds()))
+}
+
+/// What is to be nuked: a held message, or a text in a channel.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    hold: Option<String>,
+    route: Option<String>,
+    channel: Option<String>,
+    text: Option<String>,
+    #[serde(default)]
+    back_minutes: u64,
+    /// Not needed for a preview.
+    #[serde(default)]
+    forward_minutes: u64,
+    #[serde(default)]
+    action: Action,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Action {
+    #[default]
+    Drop,
+    Hold,
+}
+
+struct Target {
+    route: String,
+    channel: String,
+    text: String,
+    pattern: Pattern,
+}
+
+/// Says what a nuke would meet, and changes nothing.
+pub async fn preview(
+    State(console): State<Console>,
+    request: Request<Body>,
+) -> Result<Json<Value>, Failure> {
+    console.need(request.headers(), Role::Viewer).await?;
+    let asked: Asked = read_json(request, BODY_BYTES_MAX).await?;
+    let target = console.target(&asked)?;
+    let back_ms = asked.back_minutes * MINUTE_MS;
+    let held = console.held_like(&target, back_ms).await;
+    let (said, senders) = console.doors.pipeline.history.said(&target.pattern, now_ms(), back_ms);
+    let exact = target.pattern.is_exact();
+    Ok(Json(json!({ "held": held.len(), "said": said, "senders": senders, "exact": exact })))
+}
+
+/// Removes what is held like it, and stops what comes like it for a while.
+pub async fn nuke(
+    State(console): State<Console>,
+    request: Request<Body>,
+) -> Result<(StatusCode, Json<Value>), Failure> {
+    let session = console.need(request.headers(), Role::Moderator).await?;
+    let asked: Asked = read_json(request, BODY_BYTES_MAX).await?;
+    let target = console.target(&asked)?;
+    if !(1..=MINUTES_MAX).contains(&asked.forward_minutes) {
+        let message = format!("a nuke lasts 1 to {MINUTES_MAX} minutes");
+        return Err(unfit("forward_minutes", message));
+    }
+    let now = now_ms();
+    let nuke = Nuke {
+        id: 0,
+        route: target.route.clone(),
+        channel: target.channel.clone(),
+        label: target.text.chars().take(LABEL_CHARS).collect(),
+        drop: asked.action == Action::Drop,
+        by: session.name.clone(),
+        since_ms: now,
+        until_ms: now + asked.forward_minutes * MINUTE_MS,
+        hits: 0,
+    };
+    let nuke =
+        console.doors.pipeline.history.nuke(target.pattern.clone(), nuke).map_err(|max| {
+            let message = format!("{max} nukes are the most at once; lift one first");
+            Failure::new(StatusCode::CONFLICT, "nukes", message)
+        })?;
+    // From here on nothing like it comes in, so the list of what is held is whole.
+    let what = format!("nuke {} for {} min", nuke.id, asked.forward_minutes);
+    console.record(&nuke, what, &session.name, Some(&target.text));
+    let held = console.held_like(&target, asked.back_minutes * MINUTE_MS).await;
+    let mut answer = console.decide_all(&held, Decision::Remove, &session.name).await?;
+    answer["nuke"] = json!(nuke);
+    let _ = console.changes.send(());
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+pub async fn lift(
+    State(console): State<Console>,
+    Path(id): Path<u64>,
+    request: Request<Body>,
+) -> Result<Json<Value>, Failure> {
+    let session = console.need(request.headers(), Role::Moderator).await?;
+    let Some(nuke) = console.doors.pipeline.history.lift_nuke(id) else {
+        let message = format!("there is no nuke {id}");
+        return Err(Failure::new(StatusCode::NOT_FOUND, "unknown_nuke", message));
+    };
+    console.record(&nuke, format!("nuke {id} lifted"), &session.name, None);
+    let _ = console.changes.send(());
+    Ok(Json(console.crowds()))
+}
+
+impl Console {
+    pub fn crowds(&self) -> Value {
+        let (history, now) = (&self.doors.pipeline.history, now_ms());
+        let channels = history.channels(CHANNELS_MAX).into_iter();
+        let channels =
+            channels.map(|(route, channel)| json!({ "route": route, "channel": channel }));
+        json!({
+            "now_ms": now,
+            "shields": history.shields(now),
+            "nukes": history.nukes(now),
+            "channels": channels.collect::<Vec<_>>(),
+        })
+    }
+
+    fn record(&self, nuke: &Nuke, what: String, by: &str, text: Option<&str>) {
+        let id = self.doors.holds.fresh_id();
+        let rules = &self.doors.pipeline.rules.load().version;
+        let record = record(id, (&nuke.route, &nuke.channel), what, by, rules);
+        self.doors.audit.record(record, text);
+    }
+
+    /// How many are held like one message, itself included, and by how many senders.
+    pub async fn count_alike(&self, id: &str) -> Result<Json<Value>, Failure> {
+        let held = self.held_like(&self.target_of(id)?, u64::MAX).await;
+        let mut senders: Vec<&str> = held.iter().map(|hold| hold.sender.id.as_str()).collect();
+        senders.sort_unstable();
+        senders.dedup();
+        Ok(Json(json!({ "held": held.len(), "senders": senders.len() })))
+    }
+
+    /// Decides all that are held like one message, itself included.
+    pub async fn decide_alike(
+        &self,
+        id: &str,
+        decision: Decision,
+        by: &str,
+    ) -> Result<Json<Value>, Failure> {
+        let held = self.held_like(&self.target_of(id)?, u64::MAX).await;
+        self.decide_all(&held, decision, by).await.map(Json)
+    }
+
+    /// Another's decision on one of them, taken meanwhile, stands.
+    async fn decide_all(
+        &self,
+        held: &[Arc<Hold>],
+        decision: Decision,
+        by: &str,
+    ) -> Result<Value, Failure> {
+        let (mut ids, mut undo_until_ms) = (Vec::new(), None);
+        for hold in held.iter().take(DECIDED_MAX) {
+            match self.doors.holds.decide(&hold.id, decision, by).await {
+                Ok(hold) => {
+                    // Those removed first are final first.
+                    let own = hold.decided.as_ref().map(|decided| decided.undo_until_ms);
+                    undo_until_ms = undo_until_ms.or(own);
+                    ids.push(hold.id.clone());
+                }
+                Err(error) => match refused(error) {
+                    failure if failure.status == StatusCode::SERVICE_UNAVAILABLE => {
+                        return Err(failure);
+                    }
+                    _ => {}
+                },
+            }
+        }
+        let left = held.len().saturating_sub(DECIDED_MAX);
+        let now = now_ms();
+        Ok(json!({ "now_ms": now, "ids": ids, "left": left, "undo_until_ms": undo_until_ms }))
+    }
+
+    /// The undecided of a channel that a text means, oldest first.
+    async fn held_like(&self, target: &Target, back_ms: u64) -> Vec<Arc<Hold>> {
+        let since_ms = now_ms().saturating_sub(back_ms);
+        let mut list = self.doors.holds.list();
+        list.retain(|hold| {
+            hold.route == target.route && hold.channel == target.channel && hold.held_ms >= since_ms
+        });
+        let mut found = Vec::new();
+        for some in list.chunks(COMPARED_AT_ONCE) {
+            let meant = |hold: &&Arc<Hold>| {
+                target.pattern.meets(&self.pattern(&hold.route, &hold.channel, &hold.text))
+            };
+            found.extend(some.iter().filter(meant).cloned());
+            tokio::task::yield_now().await;
+        }
+        found
+    }
+
+    fn target(&self, asked: &Asked) -> Result<Target, Failure> {
+        if asked.back_minutes > BACK_MINUTES_MAX {
+            let message = format!("it reaches {BACK_MINUTES_MAX} minutes back at most");
+            return Err(unfit("back_minutes", message));
+        }
+        if let Some(id) = &asked.hold {
+            return self.target_of(id);
+        }
+        let (Some(route), Some(channel), Some(text)) = (&asked.route, &asked.channel, &asked.text)
+        else {
+            return Err(unfit("target", "name a held message, or route, channel and text"));
+        };
+        self.check_route(route)?;
+        self.aim(route, channel, text)
+    }
+
+    fn target_of(&self, id: &str) -> Result<Target, Failure> {
+        let Some(hold) = self.doors.holds.find(id) else {
+            let message = format!("there is no held message {id}");
+            return Err(Failure::new(StatusCode::NOT_FOUND, "unknown", message));
+        };
+        self.aim(&hold.route, &hold.channel, &hold.text)
+    }
+
+    fn aim(&self, route: &str, channel: &str, text: &str) -> Result<Target, Failure> {
+        if text.trim().is_empty() {
+            return Err(unfit("text", "there is no text"));
+        }
+        let pattern = self.pattern(route, channel, text);
+        let (route, channel, text) = (route.to_owned(), channel.to_owned(), text.to_owned());
+        Ok(Target { route, channel, text, pattern })
+    }
+
+    fn pattern(&self, route: &str, channel: &str, text: &str) -> Pattern {
+        let message = Message {
+            route: route.into(),
+            channel: channel.to_owned(),
+            sender: Sender::default(),
+            id: None,
+            text: text.to_owned(),
+            at_ms: 0,
+        };
+        self.doors.pipeline.history.pattern(&message, &normalize(text))
+    }
+
+    /// Programs may judge without a route, which has no name then.
+    fn check_route(&self, route: &str) -> Result<(), Failure> {
+        let routes = &self.doors.config.route;
+        let known = routes.iter().any(|own| own.name() == route);
+        match known || (routes.is_empty() && route.is_empty()) {
+            true => Ok(()),
+            false => Err(unfit("route", format!("there is no route {route:?}"))),
+        }
+    }
+}
+
+fn unfit(error: &'static str, message: impl Into<String>) -> Failure {
+    Failure::new(StatusCode::UNPROCESSABLE_ENTITY, error, message)
+}

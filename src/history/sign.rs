@@ -1,0 +1,339 @@
+//! Reduces a text to what likeness is measured by: keyed hashes, never the text.
+//!
+//! The most undone reading is cut into words. Greetings and function words say nothing about who
+//! repeats whom, names and numbers are what raids vary, and so they are left out. The rest becomes
+//! pieces of three letters, of which the lowest hashes are kept: the same ones of every text that
+//! has them, so that two short lists tell how much two texts have in common, in whatever order.
+
+use std::{
+    collections::HashSet,
+    hash::{BuildHasher, RandomState},
+    sync::LazyLock,
+};
+
+use crate::message::{Canonical, Message};
+
+/// Hashes kept of one text: those of two or three lines of chat, all of them.
+const GRAMS_MAX: usize = 64;
+/// The lowest of them are where a text is looked for: with four in ten in common, two texts miss
+/// each other in all twelve once in five hundred.
+const KEYS_MAX: usize = 12;
+/// What a text is read to; what comes after changes nothing about its likeness.
+const WORDS_MAX: usize = 128;
+const LETTERS_MAX: usize = 2_000;
+/// Below these, what is left of a text is a name, an emote or a word that many people say anyway.
+const TELLING_WORDS: usize = 3;
+const TELLING_LETTERS: usize = 20;
+/// More different words than these are no row of emotes.
+const EMOTES_MAX: usize = 4;
+/// From here on, a letter is a syllable or a word.
+const IDEOGRAPHS: char = '\u{2e80}';
+
+/// Words that say nothing by themselves, as [`words`] spells them.
+static COMMON: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let lines = include_str!("common.txt").lines().filter(|line| !line.starts_with('#'));
+    lines.flat_map(str::split_whitespace).map(|word| collapsed(word.chars())).collect()
+});
+
+/// A text as likeness sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sign {
+    /// Sorted; one hash of the whole where the text is not telling.
+    grams: Box<[u32]>,
+    /// Every word of it, hashed: the same however it is written, and whatever numbers, names and
+    /// pictures are around.
+    pub words: u32,
+    /// 0: greetings, emotes, a word or two. Only the same text is like it.
+    pub letters: u32,
+}
+
+impl Sign {
+    /// `keys` and `channel` key the hashes: texts of two channels have nothing in common.
+    pub fn of(message: &Message, text: &Canonical, keys: &RandomState, channel: u64) -> Sign {
+        let (view, origin) = match text.views.last() {
+            Some(view) => (view.text.as_str(), &view.origin[..]),
+            None => (message.text.as_str(), &[][..]),
+        };
+        let mentioned = |at: usize| {
+            let from = origin.get(at).map_or(at, |(start, _)| *start as usize);
+            let before = from.checked_sub(1).and_then(|at| message.text.as_bytes().get(at));
+            before == Some(&b'@') || message.text.as_bytes().get(from) == Some(&b'@')
+        };
+        let mut read = Read::default();
+        for (at, word) in words(view) {
+            if read.all.len() >= WORDS_MAX || read.letters >= LETTERS_MAX {
+                break;
+            }
+            if !mentioned(at) {
+                read.take(&word, |piece| keys.hash_one((channel, piece)));
+            }
+        }
+        read.all.sort_unstable();
+        let whole = match read.all.is_empty() {
+            true => keys.hash_one((channel, view.trim())),
+            false => keys.hash_one((channel, &read.all)),
+        };
+        let words = whole as u32;
+        let enough = read.telling.len() >= TELLING_WORDS || read.told >= TELLING_LETTERS;
+        let emotes = read.all.len() <= EMOTES_MAX && only_emotes(&message.text);
+        if enough && !emotes {
+            let mut grams = read.grams;
+            grams.sort_unstable();
+            grams.dedup();
+            grams.truncate(GRAMS_MAX);
+            return Sign { grams: grams.into(), words, letters: read.letters as u32 };
+        }
+        Sign { grams: [words].into(), words, letters: 0 }
+    }
+
+    /// Where a text like this is to be looked for.
+    pub fn keys(&self) -> &[u32] {
+        &self.grams[..self.grams.len().min(KEYS_MAX)]
+    }
+
+    /// How much two texts have in common, of the longer one: 0 to 1.
+    pub fn sameness(&self, other: &Sign) -> f32 {
+        let (both, own, others) = self.common(other);
+        both as f32 / own.max(others).max(1) as f32
+    }
+
+    /// How much they have in common, of the shorter one: 0 to 1. Whatever was put around a line
+    /// makes no difference.
+    pub fn likeness(&self, other: &Sign) -> f32 {
+        let (both, own, others) = self.common(other);
+        both as f32 / own.min(others).max(1) as f32
+    }
+
+    /// How much of this text is in the other, whatever else is there: 0 to 1.
+    pub fn within(&self, other: &Sign) -> f32 {
+        let (both, own, _) = self.common(other);
+        both as f32 / own.max(1) as f32
+    }
+
+    /// Hashes that both have, that this one has, that the other has, as far as both lists reach.
+    fn common(&self, other: &Sign) -> (usize, usize, usize) {
+        if (self.letters == 0) != (other.letters == 0) {
+            return (0, self.grams.len(), other.grams.len());
+        }
+        let reach = self.reach().min(other.reach());
+        let up_to = |grams: &[u32]| grams.partition_point(|gram| *gram <= reach);
+        let (own, others) = (up_to(&self.grams), up_to(&other.grams));
+        let (mut a, mut b) = (self.grams[..own].iter().peekable(), other.grams[..others].iter());
+        let mut both = 0;
+        let mut next = b.next();
+        while let (Some(left), Some(right)) = (a.peek(), next) {
+            match left.cmp(&right) {
+                std::cmp::Ordering::Less => drop(a.next()),
+                std::cmp::Ordering::Greater => next = b.next(),
+                std::cmp::Ordering::Equal => {
+                    both += 1;
+                    a.next();
+                    next = b.next();
+                }
+            }
+        }
+        (both, own, others)
+    }
+
+    /// The highest hash up to which the list is whole.
+    fn reach(&self) -> u32 {
+        let last = self.grams.last().filter(|_| self.grams.len() == GRAMS_MAX);
+        last.copied().unwrap_or(u32::MAX)
+    }
+}
+
+/// What is read of one text.
+#[derive(Default)]
+struct Read {
+    grams: Vec<u32>,
+    /// Every different word, hashed.
+    all: Vec<u64>,
+    /// Those that say something.
+    telling: Vec<u64>,
+    /// Letters of all, and of the telling ones.
+    letters: usize,
+    told: usize,
+}
+
+impl Read {
+    fn take(&mut self, word: &str, hash: impl Fn(u64) -> u64) {
+        let letters: Vec<char> = word.chars().collect();
+        // Numbers, and the random ends that are put on copies.
+        if letters.iter().any(|c| c.is_numeric()) {
+            return;
+        }
+        let whole = letters.iter().fold(0, |so_far, c| hash(so_far ^ u64::from(*c)));
+        if self.all.contains(&whole) {
+            return;
+        }
+        self.all.push(whole);
+        let weight = |c: &char| if *c >= IDEOGRAPHS { 2 } else { 1 };
+        let weight: usize = letters.iter().map(weight).sum();
+        self.letters += weight;
+        if weight < 2 || COMMON.contains(word) {
+            return;
+        }
+        self.telling.push(whole);
+        self.told += weight;
+        let piece = |window: &[char]| {
+            let packed = window.iter().fold(0, |so_far, c| so_far << 21 | u64::from(*c));
+            hash(packed) as u32
+        };
+        match letters.len() {
+            0..=3 => self.grams.push(piece(&letters)),
+            _ => {
+                let left = LETTERS_MAX.saturating_sub(self.grams.len());
+                self.grams.extend(letters.windows(3).take(left).map(piece));
+            }
+        }
+    }
+}
+
+/// The words of a text and where they begin; a letter that is repeated counts once.
+fn words(text: &str) -> impl Iterator<Item = (usize, String)> {
+    let mut rest = text.char_indices().peekable();
+    std::iter::from_fn(move || {
+        while rest.next_if(|(_, c)| !c.is_alphanumeric()).is_some() {}
+        let (start, _) = *rest.peek()?;
+        let letters = std::iter::from_fn(|| rest.next_if(|(_, c)| in_word(*c)).map(|(_, c)| c));
+        Some((start, collapsed(letters)))
+    })
+}
+
+/// An apostrophe stays in the word, but says nothing.
+fn in_word(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '\'' | '’')
+}
+
+fn collapsed(letters: impl Iterator<Item = char>) -> String {
+    let mut word = String::new();
+    for c in letters.filter(|c| c.is_alphanumeric()) {
+        if !word.ends_with(c) {
+            word.push(c);
+        }
+    }
+    word
+}
+
+/// Whether a text is a row of emotes: `PogChamp`, `:wave:`, `[emote:1:HeyYou]`, LUL, pictures.
+/// Written as they are by whoever uses them, so that many send the very same.
+fn only_emotes(text: &str) -> bool {
+    text.split_whitespace().all(|token| {
+        let wrapped = |from, to| token.len() > 2 && token.starts_with(from) && token.ends_with(to);
+        let bytes = token.as_bytes();
+        let humps = bytes.windows(2).filter(|two| {
+            two[0].is_ascii_lowercase() && (two[1].is_ascii_uppercase() || two[1].is_ascii_digit())
+        });
+        let plain = token.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let shouted = token.len() <= 6 && token.bytes().all(|byte| byte.is_ascii_uppercase());
+        wrapped(':', ':')
+            || wrapped('[', ']')
+            || !token.chars().any(char::is_alphanumeric)
+            || (plain && (shouted || (1..=2).contains(&humps.count())))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        letters,
+        message::{Sender, View, ViewKind},
+    };
+
+    fn sign(text: &str) -> Sign {
+        static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        let (sender, id) = (Sender::default(), None);
+        let text = text.to_owned();
+        let message =
+            Message { route: "/".into(), channel: String::new(), sender, id, text, at_ms: 0 };
+        let (plain, origin) = letters::plain(&message.text);
+        let view = View { kind: ViewKind::Plain, text: plain, origin };
+        Sign::of(
+            &message,
+            &Canonical { original: message.text.clone(), views: vec![view] },
+            &KEYS,
+            7,
+        )
+    }
+
+    const LINE: &str = "everybody leave gremlo and watch the blorp splat tonight";
+
+    #[test]
+    fn variations_of_a_line_are_alike() {
+        for (text, at_least) in [
+            ("EVERYBODY LEAVE GREMLO AND WATCH THE BLORP SPLAT TONIGHT!!!", 1.0),
+            ("everybody leave gremlo and watch the blorp splat tonight 🔥🔥 4711", 1.0),
+            ("@Mira everybody leave gremlo and watch the blorp splat tonight", 1.0),
+            ("every\u{200b}body leave gre\u{200d}mlo and watch the blorp splat tonight", 1.0),
+            ("tonight watch the splat blorp and leave gremlo everybody", 1.0),
+            ("everybody leave gremlo and watch the blorp splat tomorrow", 0.6),
+            ("everybody leave gremlo and watch the blorp splat tonight xkqzv", 0.8),
+            ("well zibber dronk everybody leave gremlo and watch the blorp splat tonight", 0.7),
+            ("evvvverybody leeeeave gremlo and watch the blooorp splat tonight", 0.8),
+        ] {
+            let found = sign(LINE).sameness(&sign(text));
+            assert!(found >= at_least, "{text}: {found}");
+        }
+    }
+
+    #[test]
+    fn other_lines_are_not() {
+        for text in [
+            "hello everybody, how was the blorp yesterday",
+            "i think the music tonight is really good",
+            "can somebody tell me which game comes after this one",
+            "всем привет, как прошёл день у вас там",
+        ] {
+            let found = sign(LINE).likeness(&sign(text));
+            assert!(found < 0.35, "{text}: {found}");
+        }
+    }
+
+    #[test]
+    fn what_many_people_say_anyway_says_nothing() {
+        for text in [
+            "gg",
+            "LUL",
+            "hello",
+            "",
+            "🔥🔥🔥",
+            "TombRaid TombRaid TombRaid",
+            "novaHype novaLove novaRaid PogChamp",
+            ":wave: :heart: :tada: :raid:",
+            "Hi everyone from Nova's stream!",
+            "bonjour à tous de la part de Nova",
+            "hola a todos, saludos de parte de Nova",
+            "LETS GOOOO",
+        ] {
+            let found = sign(text);
+            assert_eq!(found.letters, 0, "{text}");
+            assert_eq!(found.likeness(&sign(text)), 1.0, "{text}: the same text is like itself");
+            assert_eq!(found.likeness(&sign(LINE)), 0.0, "{text}");
+        }
+        assert_ne!(sign("gg"), sign("hello"));
+        assert_ne!(sign("🔥"), sign("❤️"));
+        for text in [LINE, "go home blorp, you are splat", "こんばんは今日の配信は最低だから帰れ"]
+        {
+            assert!(sign(text).letters >= 18, "{text}: {:?}", sign(text));
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_read_to_a_bound() {
+        let long: Vec<String> = (0..20_000_u32).map(|n| format!("w{}", spelt(n))).collect();
+        let found = sign(&long.join(" "));
+        assert_eq!(found.grams.len(), GRAMS_MAX);
+        assert!(found.letters as usize <= LETTERS_MAX + 20);
+        assert_eq!(sign(&"ab".repeat(30_000)).grams.len(), 2);
+        // Texts that are longer than the lists are compared as far as both reach.
+        let (a, b) = (long[..100].join(" "), long[20..120].join(" "));
+        let found = sign(&a).sameness(&sign(&b));
+        assert!((0.5..0.98).contains(&found), "{found}");
+        assert!(sign(LINE).within(&sign(&format!("{LINE} {}", long[..15].join(" ")))) > 0.9);
+    }
+
+    fn spelt(n: u32) -> String {
+        (0..4).map(|at| char::from(b'a' + (n / 26_u32.pow(at) % 26) as u8)).collect()
+    }
+}

@@ -1,0 +1,98 @@
+//! Keeps who is silenced, and until when.
+
+use std::{collections::HashMap, sync::Mutex};
+
+use super::{Key, lock};
+
+/// Time-outs of one sender that run at once; only undoing needs more than the longest.
+const ENDS_MAX: usize = 8;
+
+/// Apart from what senders say, so that a crowd of new senders cannot wash a time-out away.
+pub struct TimeOuts {
+    ends: Mutex<HashMap<Key, Ends>>,
+    senders_max: usize,
+}
+
+/// When each of a sender's time-outs ends. The last one counts: a shorter time-out shortens none,
+/// and undoing one leaves the others.
+type Ends = Vec<u64>;
+
+impl TimeOuts {
+    pub fn new(senders_max: usize) -> TimeOuts {
+        TimeOuts { ends: Mutex::default(), senders_max: senders_max.max(1) }
+    }
+
+    pub fn add(&self, key: Key, until_ms: u64) {
+        let mut all = lock(&self.ends);
+        if all.len() >= self.senders_max && !all.contains_key(&key) {
+            // Only moderators come here, so a look at all of them is affordable. The one that
+            // ends first, perhaps long over, makes room.
+            let soonest = all.iter().min_by_key(|(_, ends)| ends.iter().max());
+            let soonest = soonest.map(|(key, _)| *key);
+            soonest.map(|key| all.remove(&key));
+        }
+        let ends = all.entry(key).or_default();
+        ends.push(until_ms);
+        if ends.len() > ENDS_MAX {
+            ends.sort_unstable();
+            ends.remove(0);
+        }
+    }
+
+    pub fn lift(&self, key: Key, until_ms: u64) {
+        let mut all = lock(&self.ends);
+        let Some(ends) = all.get_mut(&key) else { return };
+        if let Some(at) = ends.iter().position(|end| *end == until_ms) {
+            ends.swap_remove(at);
+        }
+        if ends.is_empty() {
+            all.remove(&key);
+        }
+    }
+
+    pub fn until(&self, key: Key, now: u64) -> Option<u64> {
+        let last = lock(&self.ends).get(&key).and_then(|ends| ends.iter().max().copied());
+        last.filter(|until| *until > now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_counts_and_each_is_undone_alone() {
+        let outs = TimeOuts::new(100);
+        for (what, end, expected) in [
+            ("add", 9_000, Some(9_000)),
+            ("add", 5_000, Some(9_000)),
+            ("add", 20_000, Some(20_000)),
+            ("lift", 20_000, Some(9_000)),
+            ("lift", 7_000, Some(9_000)),
+            ("add", 9_000, Some(9_000)),
+            ("lift", 9_000, Some(9_000)),
+            ("lift", 9_000, Some(5_000)),
+            ("lift", 5_000, None),
+            ("lift", 5_000, None),
+        ] {
+            if what == "add" {
+                outs.add(7, end)
+            } else {
+                outs.lift(7, end)
+            }
+            assert_eq!(outs.until(7, 1), expected, "{what} {end}");
+        }
+        assert_eq!(lock(&outs.ends).len(), 0);
+        (1..=100).for_each(|n| outs.add(7, n * 1_000));
+        assert_eq!(outs.until(7, 1), Some(100_000));
+        assert_eq!(lock(&outs.ends).values().map(Vec::len).sum::<usize>(), ENDS_MAX);
+    }
+
+    #[test]
+    fn more_than_fit_push_out_the_one_that_ends_first() {
+        let outs = TimeOuts::new(100);
+        (0..1_000_u64).for_each(|n| outs.add(Key::from(n), 5_000 - n));
+        assert_eq!(lock(&outs.ends).len(), 100);
+        assert_eq!((outs.until(0, 1), outs.until(899, 1)), (Some(5_000), None));
+    }
+}

@@ -1,0 +1,208 @@
+//! Tries what the console does about crowds: shields, nukes, all that is held alike.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tidegate::{
+    audit::Event,
+    hold::{Hold, State},
+    message::{Message, Sender, Verdict, now_ms},
+};
+
+use crate::house::{Answer, House, house};
+
+const LINE: &str = "everybody leave gremlo and watch the blorp splat tonight";
+
+async fn post(house: &House, cookie: &str, path: &str, body: Value) -> Answer {
+    house.page("POST", path, cookie, &body.to_string()).await
+}
+
+/// What becomes of something said in a channel now.
+async fn said(house: &House, channel: &str, sender: &str, text: &str) -> Verdict {
+    let sender = Sender { id: sender.into(), ..Sender::default() };
+    let (route, channel, text) = ("".into(), channel.to_owned(), text.to_owned());
+    let message = Message { route, channel, sender, id: None, text, at_ms: now_ms() };
+    house.doors.pipeline.judge(&message).await.verdict
+}
+
+/// What the log says of settings, newest first.
+async fn logged(house: &House) -> Vec<(String, String)> {
+    house.doors.audit.flush().await;
+    let records = house.doors.audit.recent(100).await.expect("the log is there");
+    let settings = records.into_iter().filter_map(|record| match record.event {
+        Event::Settings { what, by } => Some((what, by)),
+        _ => None,
+    });
+    settings.collect()
+}
+
+async fn waves(house: &House) -> Vec<Arc<Hold>> {
+    let texts = [
+        LINE.to_owned(),
+        LINE.to_uppercase(),
+        format!("{LINE}!! 🔥 4711"),
+        "so blorp".to_owned(),
+        "what a lovely blorp evening in the harbour".to_owned(),
+    ];
+    let mut held = Vec::new();
+    for text in texts {
+        held.push(house.hold(&text).await);
+    }
+    held
+}
+
+fn state(house: &House, hold: &Hold) -> State {
+    house.doors.holds.find(&hold.id).expect("it is remembered").state
+}
+
+#[tokio::test]
+async fn all_that_is_held_alike_is_decided_at_once() {
+    let house = house(|_| {}).await;
+    let (ana, vera) = (house.cookie("ana").await, house.cookie("vera").await);
+    let held = waves(&house).await;
+    let counted = house.act(&ana, &held[1].id, "alike", "{}").await;
+    assert_eq!(counted.json(), json!({ "held": 3, "senders": 1 }));
+    for act in ["alike", "remove-alike", "release-alike"] {
+        assert_eq!(house.act(&vera, &held[0].id, act, "{}").await.status, 403, "{act}");
+        assert_eq!(house.act(&ana, "nothing", act, "{}").await.status, 404, "{act}");
+    }
+    let removed = house.act(&ana, &held[1].id, "remove-alike", "{}").await;
+    assert_eq!(removed.status, 200, "{}", removed.body);
+    let (ids, left) = (&removed.json()["ids"], &removed.json()["left"]);
+    assert_eq!((ids, left), (&json!([held[0].id, held[1].id, held[2].id]), &json!(0)));
+    assert!(removed.json()["undo_until_ms"].as_u64().is_some_and(|until| until > now_ms()));
+    let states: Vec<State> = held.iter().map(|hold| state(&house, hold)).collect();
+    use State::{Denied, Held};
+    assert_eq!(states, [Denied, Denied, Denied, Held, Held]);
+
+    // Each is taken back alone; then all of them are released.
+    assert_eq!(house.act(&ana, &held[2].id, "undo", "{}").await.status, 200);
+    let released = house.act(&ana, &held[0].id, "release-alike", "{}").await;
+    assert_eq!(released.json()["ids"], json!([held[2].id]), "what is decided stays so");
+}
+
+fn switch(channel: &str, minutes: u64) -> Value {
+    json!({ "route": "", "channel": channel, "minutes": minutes })
+}
+
+#[tokio::test]
+async fn a_shield_is_switched_shown_and_recorded() {
+    let house = house(|_| {}).await;
+    let (ana, vera) = (house.cookie("ana").await, house.cookie("vera").await);
+    for (cookie, body, expected) in [
+        ("", switch("lobby", 10), 401),
+        (vera.as_str(), switch("lobby", 10), 403),
+        (&ana, switch("lobby", 1_441), 422),
+        (&ana, json!({ "route": "nowhere", "channel": "lobby", "minutes": 10 }), 422),
+        (&ana, json!({ "route": "", "channel": "lobby" }), 400),
+        (&ana, switch("lobby", 10), 200),
+    ] {
+        let answer = post(&house, cookie, "/api/shield", body.clone()).await;
+        assert_eq!(answer.status, expected, "{body}: {}", answer.body);
+    }
+    let seen = house.page("GET", "/api/crowds", &vera, "").await.json();
+    let shield = &seen["shields"][0];
+    assert_eq!((&shield["channel"], &shield["by"]), (&json!("lobby"), &json!("ana")));
+    let queue = house.page("GET", "/api/queue", &vera, "").await.json();
+    assert_eq!(queue["crowds"]["shields"], seen["shields"]);
+    assert_eq!(said(&house, "lobby", "una", "hello there").await, Verdict::Hold);
+    assert_eq!(said(&house, "elsewhere", "una", "hello there").await, Verdict::Pass);
+
+    let off = post(&house, &ana, "/api/shield", switch("lobby", 0)).await.json();
+    assert_eq!(off["shields"], json!([]));
+    let heard = [json!("elsewhere"), json!("lobby")];
+    let channels = off["channels"].as_array().expect("channels");
+    assert!(channels.iter().all(|own| heard.contains(&own["channel"])) && channels.len() == 2);
+    assert_eq!(said(&house, "lobby", "una", "hello there").await, Verdict::Pass);
+    let expected = [("shield off", "ana"), ("shield on", "ana")];
+    let expected = expected.map(|(what, by)| (what.to_owned(), by.to_owned()));
+    // The log is written by whoever listens to shields, soon after.
+    while logged(&house).await.len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(logged(&house).await, expected);
+    let metrics = house.doors.metrics.render();
+    assert!(metrics.contains(r#"tidegate_shield_changes_total{state="on",by="moderator"} 1"#));
+}
+
+#[tokio::test]
+async fn a_nuke_is_previewed_fired_listed_and_lifted() {
+    let house = house(|_| {}).await;
+    let (ana, vera) = (house.cookie("ana").await, house.cookie("vera").await);
+    let held = waves(&house).await;
+    let aim = json!({ "hold": held[0].id, "back_minutes": 10 });
+    let seen = post(&house, &vera, "/api/nukes/preview", aim).await;
+    assert_eq!(seen.json(), json!({ "held": 3, "said": 0, "senders": 0, "exact": false }));
+    assert_eq!(house.doors.holds.list().len(), 5, "looking changes nothing");
+
+    let fire = json!({ "hold": held[0].id, "back_minutes": 10, "forward_minutes": 5 });
+    assert_eq!(post(&house, &vera, "/api/nukes", fire.clone()).await.status, 403);
+    let fired = post(&house, &ana, "/api/nukes", fire).await;
+    assert_eq!(fired.status, 201, "{}", fired.body);
+    assert_eq!(fired.json()["ids"], json!([held[0].id, held[1].id, held[2].id]));
+    assert_eq!(house.doors.holds.list().len(), 2);
+    let listed = house.page("GET", "/api/crowds", &vera, "").await.json();
+    let nuke = &listed["nukes"][0];
+    assert_eq!((&nuke["by"], &nuke["drop"]), (&json!("ana"), &json!(true)));
+    assert_eq!(nuke["label"], json!("everybody leave gremlo and watch the blo"));
+
+    // Of the same in the channel that was meant nothing comes any more.
+    let text = json!({
+        "route": "", "channel": "den", "text": LINE, "forward_minutes": 5, "action": "hold",
+    });
+    assert_eq!(said(&house, "den", "una", LINE).await, Verdict::Pass);
+    let seen = post(
+        &house,
+        &ana,
+        "/api/nukes/preview",
+        json!({
+            "route": "", "channel": "den", "text": LINE, "back_minutes": 10,
+        }),
+    );
+    assert_eq!(seen.await.json(), json!({ "held": 0, "said": 1, "senders": 1, "exact": false }));
+    let own = post(&house, &ana, "/api/nukes", text).await.json()["nuke"]["id"].clone();
+    assert_eq!(said(&house, "den", "ben", &format!("{LINE} 99")).await, Verdict::Hold);
+    let path = format!("/api/nukes/{own}/lift");
+    assert_eq!(post(&house, &vera, &path, json!({})).await.status, 403);
+    assert_eq!(post(&house, &ana, &path, json!({})).await.status, 200);
+    assert_eq!(post(&house, &ana, &path, json!({})).await.status, 404);
+    assert_eq!(said(&house, "den", "cyd", LINE).await, Verdict::Pass);
+
+    let log = logged(&house).await;
+    let said: Vec<&str> = log.iter().map(|(what, _)| what.as_str()).collect();
+    assert_eq!(said, ["nuke 2 lifted", "nuke 2 for 5 min", "nuke 1 for 5 min"]);
+    assert!(log.iter().all(|(_, by)| by == "ana"));
+}
+
+#[tokio::test]
+async fn what_is_no_nuke_is_refused() {
+    let house = house(|_| {}).await;
+    let ana = house.cookie("ana").await;
+    let hold = house.hold("so blorp").await;
+    let text = |text: &str, back: u64, forward: u64| {
+        json!({ "route": "", "channel": "den", "text": text,
+                "back_minutes": back, "forward_minutes": forward })
+    };
+    for (body, expected) in [
+        (text(LINE, 10, 0), 422),
+        (text(LINE, 10, 1_441), 422),
+        (text(LINE, 61, 10), 422),
+        (text(LINE, u64::MAX, 10), 422),
+        (text("  ", 10, 10), 422),
+        (json!({ "forward_minutes": 10 }), 422),
+        (json!({ "hold": "nothing", "forward_minutes": 10 }), 404),
+        (json!({ "route": "nowhere", "channel": "den", "text": LINE, "forward_minutes": 10 }), 422),
+        (json!({ "hold": hold.id, "forward_minutes": 10, "action": "mask" }), 400),
+        (text(&"blorp ".repeat(10_000), 10, 10), 413),
+    ] {
+        let answer = post(&house, &ana, "/api/nukes", body.clone()).await;
+        let told = body.to_string();
+        assert_eq!(answer.status, expected, "{}: {}", &told[..told.len().min(90)], answer.body);
+    }
+    for n in 0..64 {
+        let answer = post(&house, &ana, "/api/nukes", text(&format!("splat {n}"), 0, 1)).await;
+        assert_eq!(answer.status, 201, "{n}: {}", answer.body);
+    }
+    let answer = post(&house, &ana, "/api/nukes", text(LINE, 0, 1)).await;
+    assert_eq!((answer.status, &answer.json()["error"]), (409, &json!("nukes")));
+}
