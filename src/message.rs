@@ -69,6 +69,13 @@ pub struct Canonical {
     pub views: Vec<View>,
 }
 
+impl Canonical {
+    /// The reading that undoes most. Turned letters are a guess, and would read as noise.
+    pub fn undisguised(&self) -> Option<&View> {
+        self.views.iter().rfind(|view| view.kind != ViewKind::Rotated)
+    }
+}
+
 /// One reading of a text, with the way back to the original bytes.
 #[derive(Clone, Debug)]
 pub struct View {

@@ -60,8 +60,6 @@ impl Pipeline {
 /// know the word that was meant and not the disguise.
 fn undisguised(text: &Canonical) -> Option<&str> {
     let plain = text.views.iter().find(|view| view.kind == ViewKind::Plain)?;
-    // Turned letters are a guess, and would read as noise.
-    let meant = text.views.iter().rfind(|view| view.kind != ViewKind::Rotated);
-    let last = meant.filter(|last| last.text != plain.text)?;
+    let last = text.undisguised().filter(|last| last.text != plain.text)?;
     Some(&last.text)
 }

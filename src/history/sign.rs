@@ -50,7 +50,7 @@ pub struct Sign {
 impl Sign {
     /// `keys` and `channel` key the hashes: texts of two channels have nothing in common.
     pub fn of(message: &Message, text: &Canonical, keys: &RandomState, channel: u64) -> Sign {
-        let (view, origin) = match text.views.last() {
+        let (view, origin) = match text.undisguised() {
             Some(view) => (view.text.as_str(), &view.origin[..]),
             None => (message.text.as_str(), &[][..]),
         };
