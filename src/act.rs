@@ -17,7 +17,7 @@ pub fn fate(judgement: &Judgement) -> Fate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Score;
+    use crate::message::{Score, Standing};
 
     #[test]
     fn every_verdict_has_its_fate() {
@@ -38,6 +38,7 @@ mod tests {
                 needed: false,
                 mask,
                 rules,
+                standing: Standing::default(),
             };
             assert_eq!(fate(&judgement), expected, "{verdict:?}");
         }

@@ -151,6 +151,7 @@ impl Api {
             id: None,
             text: asked.text,
             at_ms: now_ms(),
+            ..Message::default()
         };
         Line::Judged(answer::judge(&self.doors.pipeline, &message, asked.id).await)
     }

@@ -17,6 +17,7 @@ mod guard;
 mod login;
 mod page;
 mod queue;
+mod refunds;
 mod shown;
 mod stream;
 
@@ -52,6 +53,9 @@ pub fn router(doors: Doors) -> Router {
         .route("/api/queue", get(queue::queue))
         .route("/api/stream", get(stream::stream))
         .route("/api/holds/{id}/{act}", post(queue::act))
+        .route("/api/refunds", get(refunds::refunds))
+        .route("/api/refunds.csv", get(refunds::refunds_csv))
+        .route("/api/senders/pardon", post(refunds::pardon))
         .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "not_found", "nothing is here") })
         .layer(middleware::from_fn_with_state(console.clone(), guard::check))
         .with_state(console)

@@ -6,16 +6,22 @@ use crate::message::{Canonical, Finding, Hit, Message, Recent, Score, Verdict};
 
 mod flood;
 mod heard;
+mod impersonation;
 mod policy;
 mod presets;
 mod quoted;
 mod reach;
 mod scores;
+mod sender;
+mod strikes;
 mod terms;
 mod time_out;
 
 pub use heard::Heard;
+pub use impersonation::{Claim, Protected};
 pub use policy::{CategoryPolicy, Policy};
+pub use sender::{apart, worst_of};
+pub use strikes::{points, step};
 
 /// Everything the stages before found out about one message.
 pub struct Seen<'a> {
@@ -33,19 +39,35 @@ pub trait Rule: Send + Sync {
     fn hears(&self) -> bool {
         false
     }
+    /// Whether it judges names; where nothing is said but a name, the others are not asked.
+    fn names(&self) -> bool {
+        false
+    }
+    /// Whether what it finds is the sender's fault, and counts towards strikes.
+    fn blames(&self) -> bool {
+        true
+    }
 
     fn find(&self, policy: &Policy, seen: &Seen, heard: &Heard, found: &mut Vec<Finding>);
 }
 
 /// Every detector, in the order in which findings are listed.
-pub const RULES: &[&dyn Rule] =
-    &[&time_out::TimeOut, &terms::Terms, &flood::Flood, &scores::Scores, &scores::Late];
+pub const RULES: &[&dyn Rule] = &[
+    &time_out::TimeOut,
+    &strikes::Strikes,
+    &sender::Name,
+    &impersonation::Impersonation,
+    &terms::Terms,
+    &flood::Flood,
+    &scores::Scores,
+    &scores::Late,
+];
 
 /// Everything that any rule found, acting or in shadow.
 pub fn findings(policy: &Policy, seen: &Seen, score: &Score) -> Vec<Finding> {
     let heard = Heard::new(policy, score);
     let mut found = Vec::new();
-    for rule in RULES {
+    for rule in RULES.iter().filter(|rule| !seen.message.is_name || rule.names()) {
         rule.find(policy, seen, &heard, &mut found);
     }
     found
@@ -57,15 +79,31 @@ pub fn findings(policy: &Policy, seen: &Seen, score: &Score) -> Vec<Finding> {
 pub fn verdict(policy: &Policy, seen: &Seen, findings: &[Finding], _score: &Score) -> Verdict {
     let exempt = policy.exempts(&seen.message.sender);
     let acting = findings.iter().filter(|f| !f.shadow && (!exempt || f.rule == time_out::TIME_OUT));
-    acting.map(|finding| action(policy, finding, findings)).max().unwrap_or(Verdict::Pass)
+    let worst = acting.map(|finding| action(policy, finding, findings)).max();
+    worst.map_or(Verdict::Pass, |worst| at_most(seen.message, worst))
+}
+
+/// No machine drops what somebody paid for: a person looks at it.
+fn at_most(message: &Message, verdict: Verdict) -> Verdict {
+    match message.paid {
+        Some(_) => verdict.min(Verdict::Hold),
+        None => verdict,
+    }
+}
+
+/// What a rule asks for whatever the policy's table says.
+fn forced(rule: &str) -> Option<Verdict> {
+    match rule {
+        time_out::TIME_OUT => Some(Verdict::Drop),
+        strikes::STRIKES | scores::LATE => Some(Verdict::Hold),
+        _ => None,
+    }
 }
 
 /// What one finding asks for.
 fn action(policy: &Policy, finding: &Finding, all: &[Finding]) -> Verdict {
-    match finding.rule.as_str() {
-        time_out::TIME_OUT => return Verdict::Drop,
-        scores::LATE => return Verdict::Hold,
-        _ => {}
+    if let Some(forced) = forced(&finding.rule) {
+        return forced;
     }
     let covered = || {
         let mut others = all.iter().filter(|other| other.category == finding.category);

@@ -9,6 +9,13 @@ use std::{
 
 use crate::message::{Canonical, Message, Recent};
 
+mod generations;
+mod names;
+mod strikes;
+
+pub use names::Staff;
+pub use strikes::{Struck, Whose};
+
 /// Messages kept of one sender: as many as a policy's pace may allow (100) and some, so that
 /// "beyond" can be told from "far beyond" for any but the largest bounds.
 const MESSAGES_MAX: usize = 128;
@@ -39,6 +46,8 @@ pub struct History {
     /// Apart from the rest, so that a crowd of new senders cannot wash a time-out away.
     time_outs: Mutex<HashMap<Key, Ends>>,
     time_outs_max: usize,
+    names: names::Names,
+    strikes: strikes::Strikes,
 }
 
 type Key = u128;
@@ -73,6 +82,8 @@ impl History {
             generation_max: (senders_max / shards / 2).max(1),
             time_outs: Mutex::default(),
             time_outs_max: senders_max.max(1),
+            names: names::Names::default(),
+            strikes: strikes::Strikes::new(senders_max),
         }
     }
 
@@ -94,9 +105,18 @@ impl History {
         past.add(now, hash, plain);
         shard.young.insert(key, past);
         drop(shard);
-        recent.first = first;
-        recent.timed_out_until_ms = self.timed_out_until(key, now);
+        recent.first = first || message.first;
+        self.add_record(&mut recent, key, now);
         recent
+    }
+
+    /// What moderators and the ladder made of the sender so far.
+    fn add_record(&self, recent: &mut Recent, key: Key, now: u64) {
+        recent.timed_out_until_ms = self.timed_out_until(key, now);
+        let count = self.strikes.count(key, now);
+        recent.strikes = count.points;
+        recent.held_until_ms = count.held_until_ms;
+        recent.warning = count.warning;
     }
 
     /// What `note` would say, leaving no trace.
@@ -111,7 +131,7 @@ impl History {
             None => unknown(),
         };
         drop(shard);
-        recent.timed_out_until_ms = self.timed_out_until(key, message.at_ms);
+        self.add_record(&mut recent, key, message.at_ms);
         recent
     }
 
@@ -223,8 +243,7 @@ impl Past {
             messages: 1 + within().count() as u32,
             repeats: 1 + within().filter(|(_, own)| *own == hash).count() as u32,
             tail: tail.map(|(_, piece)| piece.to_string()).collect(),
-            timed_out_until_ms: None,
-            first: false,
+            ..Recent::default()
         }
     }
 
@@ -252,8 +271,8 @@ mod tests {
 
     fn message(sender: &str, text: &str, at_ms: u64) -> Message {
         let sender = Sender { id: sender.into(), ..Sender::default() };
-        let (id, text) = (None, text.to_owned());
-        Message { route: "/".into(), channel: "#a".into(), sender, id, text, at_ms }
+        let (route, channel, text) = ("/".into(), "#a".into(), text.to_owned());
+        Message { route, channel, sender, text, at_ms, ..Message::default() }
     }
 
     fn canonical(text: &str) -> Canonical {

@@ -5,11 +5,13 @@ use std::{fmt, ops::Range, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 mod score;
+mod sender;
 
 pub use score::{Head, ModelCard, Score, Scored, Scores};
+pub use sender::{Alike, Named, Paid, SharedName, Standing};
 
 /// One chat message as a protocol decoded it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Message {
     /// The name of the route it came by; selects the policy.
     pub route: Arc<str>,
@@ -21,6 +23,19 @@ pub struct Message {
     pub text: String,
     /// When it was said, in Unix milliseconds.
     pub at_ms: u64,
+    /// What was paid for it, where the protocol says so and can be believed.
+    pub paid: Option<Paid>,
+    /// The platform says that it is the sender's first message here.
+    pub first: bool,
+    /// Nothing is said: `text` is the name that the sender wants to go by.
+    pub is_name: bool,
+}
+
+impl Message {
+    /// The name that the sender goes by, or wants to.
+    pub fn name(&self) -> &str {
+        if self.is_name { &self.text } else { &self.sender.name }
+    }
 }
 
 /// Who said it, as far as the protocol tells.
@@ -191,6 +206,14 @@ pub struct Recent {
     pub timed_out_until_ms: Option<u64>,
     /// Nothing was seen of this sender here before.
     pub first: bool,
+    /// What was found in the sender's name.
+    pub name: SharedName,
+    /// Strikes that have not worn off.
+    pub strikes: f32,
+    /// Everything of this sender is held until then, in Unix milliseconds.
+    pub held_until_ms: Option<u64>,
+    /// A warning is due: see [`Standing`].
+    pub warning: bool,
 }
 
 /// A listed term found in a text.
@@ -258,6 +281,8 @@ pub struct Judgement {
     pub mask: Vec<Range<usize>>,
     /// The version of the ruleset that judged.
     pub rules: Arc<str>,
+    /// What was known of the sender just before.
+    pub standing: Standing,
 }
 
 impl Judgement {

@@ -6,9 +6,9 @@ use arc_swap::ArcSwap;
 
 use crate::{
     decide,
-    decide::Seen,
-    history::History,
-    message::{Canonical, Judgement, Message, Score, ViewKind},
+    decide::{Claim, Seen},
+    history::{History, Staff},
+    message::{Canonical, Judgement, Message, Named, Recent, Score, Standing, ViewKind},
     normalize::normalize,
     rules::Ruleset,
     score::Scorer,
@@ -28,7 +28,14 @@ impl Pipeline {
         let rules = self.rules.load_full();
         let policy = rules.policy(&message.route);
         let text = normalize(&message.text);
-        let recent = self.history.note(message, &text, policy.flood.window_ms);
+        let window_ms = policy.flood.window_ms;
+        let mut recent = match message.is_name {
+            // Who is called something has not said anything.
+            true => self.history.peek(message, &text, window_ms),
+            false => self.history.note(message, &text, window_ms),
+        };
+        recent.name =
+            self.history.name(message, &rules.version, |staff| named(&rules, message, staff));
         let hits = rules.scanner.scan(&text, &recent.tail);
         let seen = Seen { message, text: &text, hits: &hits, recent: &recent };
         let needed = policy.needs_score(&seen);
@@ -39,13 +46,25 @@ impl Pipeline {
         let findings = decide::findings(policy, &seen, &score);
         let verdict = decide::verdict(policy, &seen, &findings, &score);
         let mask = decide::mask(policy, &findings);
-        Judgement { verdict, findings, score, needed, mask, rules: rules.version.clone() }
+        let Recent { first, strikes, warning, .. } = recent;
+        let (standing, rules) = (Standing { first, strikes, warning }, rules.version.clone());
+        Judgement { verdict, findings, score, needed, mask, rules, standing }
     }
 
     /// The score of a text that the policy had no use for, for whoever asks for it all the same.
     pub async fn score(&self, text: &str) -> Score {
         self.scorer.score(text, undisguised(&normalize(text))).await
     }
+}
+
+/// What is to be found in the name that a message's sender goes by.
+fn named(rules: &Ruleset, message: &Message, staff: &[Staff]) -> Named {
+    let scan = |name: &str| rules.scanner.scan(&normalize(name), &[]);
+    let mut hits = scan(message.name());
+    hits.extend(decide::apart(message.name()).iter().flat_map(|words| scan(words)));
+    let staff = staff.iter().map(|staff| (staff.id.as_str(), staff.name.as_str()));
+    let alike = rules.policy(&message.route).protected.alike(&Claim::of(message), staff);
+    Named { hits: decide::worst_of(hits), alike }
 }
 
 /// The reading that says something else than the plain one, if evasion was undone: the model may

@@ -58,9 +58,8 @@ impl Drop for Setup {
 async fn verdict(rules: &Arc<ArcSwap<Ruleset>>, route: &str, text: &str) -> Verdict {
     let history = Arc::new(History::new(100));
     let pipeline = Pipeline { rules: rules.clone(), history, scorer: Scorer::none() };
-    let (channel, id, sender) = (String::new(), None, Sender::default());
     let text = text.to_owned();
-    let message = Message { route: route.into(), channel, sender, id, text, at_ms: 1 };
+    let message = Message { route: route.into(), text, at_ms: 1, ..Message::default() };
     pipeline.judge(&message).await.verdict
 }
 

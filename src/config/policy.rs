@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Unjudged;
+use super::{LadderStep, PaidConfig, ProtectedConfig, StrikesConfig, Unjudged};
 use crate::message::{Category, Head, Role, Verdict};
 
 /// What one policy does with what was found.
@@ -30,6 +30,13 @@ pub struct PolicyConfig {
     pub heads: Option<BTreeMap<Head, f32>>,
     /// Below it in every hostile head, a message is harmless and a listed word in it one milder.
     pub harmless: Option<f32>,
+    /// Whose names nobody else may go by.
+    pub protected: Option<ProtectedConfig>,
+    pub strikes: Option<StrikesConfig>,
+    /// What strikes lead to, from the fewest on.
+    pub ladder: Option<Vec<LadderStep>>,
+    /// Messages that somebody paid for.
+    pub paid: Option<PaidConfig>,
 
     pub threat: Option<CategoryConfig>,
     pub hate: Option<CategoryConfig>,

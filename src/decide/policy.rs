@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::{
+    impersonation::Protected,
     presets::{OFF, PRESETS, Preset},
     reach::Answers,
 };
 use crate::{
-    config::{Config, FloodConfig, OnExpiry, OnLate, PolicyConfig, Unjudged, WhileHeld},
-    message::{Category, Finding, Head, ModelCard, Role, Sender, Severity, Verdict},
+    config::{
+        Config, FloodConfig, LadderStep, OnExpiry, OnLate, PolicyConfig, StrikesConfig, Unjudged,
+        WhileHeld,
+    },
+    message::{Category, Finding, Head, Message, ModelCard, Role, Sender, Severity, Verdict},
 };
 
 /// Five minutes: what moderators of live chats are used to.
@@ -32,6 +36,12 @@ pub struct Policy {
     pub heads: BTreeMap<Head, f32>,
     /// Below it in every hostile head, the model finds a message harmless; 0: it never does.
     pub harmless: f32,
+    /// Whose names nobody else may go by.
+    pub protected: Protected,
+    pub strikes: StrikesConfig,
+    pub ladder: Vec<LadderStep>,
+    /// How long a paid message waits for a moderator.
+    pub paid_hold_ms: u64,
     pub categories: BTreeMap<Category, CategoryPolicy>,
     /// What scores could do under everything above, gone through once.
     pub(super) answers: Answers,
@@ -68,6 +78,11 @@ impl Policy {
             }
         }
         if errors.is_empty() { Ok(policies) } else { Err(errors) }
+    }
+
+    /// How long a message waits for a moderator.
+    pub fn hold_ms(&self, message: &Message) -> u64 {
+        if message.paid.is_some() { self.paid_hold_ms } else { self.hold_ms }
     }
 
     /// What becomes of a held message with these findings when nobody decides: `Release` only
@@ -153,6 +168,10 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig) -> Policy {
         flood: own.flood.clone().unwrap_or_default(),
         heads: own.heads.clone().unwrap_or_default(),
         harmless: own.harmless.unwrap_or(preset.harmless),
+        protected: Protected::new(&own.protected.clone().unwrap_or_default(), preset.name != OFF),
+        strikes: own.strikes.clone().unwrap_or_default(),
+        ladder: own.ladder.clone().unwrap_or_else(|| preset.ladder()),
+        paid_hold_ms: own.paid.clone().unwrap_or_default().hold_ms,
         categories: Category::ALL.into_iter().map(category).collect(),
         answers: Answers::default(),
     };

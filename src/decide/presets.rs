@@ -8,10 +8,11 @@
 //! - Self-harm is never dropped below severity 4: it may be a cry for help, so a person sees it.
 //! - Swearing at severity 1 and 2 is masked rather than held, or moderators would see little else.
 //! - Spam is dropped, never held: a flood that is held drowns the queue, which is what it is for.
+//! - A machine that silences people by itself must be asked for: only `strict` has a ladder.
 //! - Doxxing and extremism are held at any severity: once seen, neither can be taken back.
 
 use crate::{
-    config::{OnLate, Unjudged},
+    config::{Consequence, LadderStep, OnLate, Unjudged},
     message::{
         Category, Role,
         Verdict::{self, Drop, Hold, Mask, Pass},
@@ -71,7 +72,19 @@ pub(super) const PRESETS: [Preset; 4] = [
     },
 ];
 
+/// What `strict` does with strikes: told at the second, watched from the fourth on, and ten minutes
+/// of silence from the sixth.
+const LADDER: [LadderStep; 3] = [
+    LadderStep { at: 2.0, then: Consequence::Warn, for_ms: None },
+    LadderStep { at: 4.0, then: Consequence::Hold, for_ms: Some(1_800_000) },
+    LadderStep { at: 6.0, then: Consequence::TimeOut, for_ms: Some(600_000) },
+];
+
 impl Preset {
+    pub fn ladder(&self) -> Vec<LadderStep> {
+        if self.name == "strict" { LADDER.to_vec() } else { Vec::new() }
+    }
+
     pub fn action(&self, category: Category) -> [Verdict; 4] {
         let row = ACTIONS.iter().find(|(own, _)| *own == category);
         match (self.column, row) {

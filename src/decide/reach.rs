@@ -7,7 +7,7 @@
 //! and its mildest is the mildest choice in each.
 
 use super::{
-    Heard, Policy, RULES, Seen,
+    Heard, Policy, RULES, Seen, at_most, forced,
     heard::{Heads, State},
     placed, scores,
     terms::{self, Term},
@@ -48,8 +48,8 @@ impl Policy {
     /// Whether a score could change the verdict, up or down, or add what a category in shadow
     /// wants to know of a message that is not dropped already.
     pub fn needs_score(&self, seen: &Seen) -> bool {
-        // An exempt sender's message passes whatever is found in it.
-        if self.exempts(&seen.message.sender) {
+        // An exempt sender's message passes whatever is found in it; a model reads no names.
+        if self.exempts(&seen.message.sender) || seen.message.is_name {
             return false;
         }
         let reach = Reach::new(self, seen);
@@ -64,7 +64,8 @@ impl Policy {
         let so_far = reach.verdict(State::default());
         let changes = |group: &Group| {
             let (mildest, worst) = reach.range(group, &touched);
-            mildest < so_far || worst > so_far
+            let capped = |verdict| at_most(seen.message, verdict);
+            capped(mildest) < capped(so_far) || capped(worst) > capped(so_far)
         };
         groups.iter().any(changes) || (so_far < Drop && *curious)
     }
@@ -186,12 +187,16 @@ impl<'a> Reach<'a> {
         let shadow = policy.in_shadow(category);
         let found = scores::found(policy, state, category).map(|(_, severity)| severity);
         let fixed = self.fixed.iter().filter(|finding| finding.category == category);
-        let fixed = fixed.map(|finding| (finding.severity, finding.span.is_some()));
+        let fixed = fixed.map(|finding| match forced(&finding.rule) {
+            Some(forced) => (forced, false),
+            None => (policy.action(category, finding.severity), finding.span.is_some()),
+        });
         let terms = self.terms.iter().filter(|term| !shadow && term.category() == category);
         let terms = terms.map(|term| (term.severity(state, found), !term.span.is_empty()));
         let model = found.filter(|_| !shadow).map(|severity| (severity, false));
-        let all = fixed.chain(terms).chain(model);
-        let actions = all.map(|(severity, place)| (policy.action(category, severity), place));
+        let judged = terms.chain(model);
+        let judged = judged.map(|(severity, place)| (policy.action(category, severity), place));
+        let actions = fixed.chain(judged);
         let covered = actions.clone().any(|(action, place)| place && action >= Mask);
         actions.map(|(action, place)| placed(action, place || covered)).max().unwrap_or(Pass)
     }

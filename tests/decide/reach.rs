@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use tidegate::{
     config::Config,
     decide::Policy,
-    message::{Category, Head, Hit, Recent, Score, Scores, Verdict, ViewKind},
+    message::{Category, Head, Hit, Paid, Recent, Score, Scores, Verdict, ViewKind},
 };
 
 use super::setup::{Try, card, hit};
@@ -63,14 +63,18 @@ fn cases() -> impl Strategy<Value = Try> {
     );
     let one = (0..Category::ALL.len(), 1..=4u8, view, 0..3usize);
     let hits = prop::collection::vec(one, 0..4);
-    (text, hits, prop::sample::select(&[1u32, 1, 1, 11, 99][..])).prop_map(|(text, hits, pace)| {
+    let pace = prop::sample::select(&[1u32, 1, 1, 11, 99][..]);
+    let odd = (prop::bool::weighted(0.2), prop::bool::weighted(0.2));
+    (text, hits, pace, odd).prop_map(|(text, hits, pace, (paying, watched))| {
         let places: Vec<usize> = text.match_indices("blorp").map(|(at, _)| at).collect();
         let hits = hits.into_iter().map(|(category, level, view, place)| {
             let span = places.get(place).map_or(0..0, |at| *at..*at + 5);
             Hit { view, ..hit(Category::ALL[category], level, span) }
         });
-        let recent = Recent { messages: pace, repeats: 1, ..Recent::default() };
-        Try { hits: hits.collect(), text: text.to_owned(), recent, ..Try::default() }
+        let held_until_ms = watched.then_some(2_000);
+        let recent = Recent { messages: pace, repeats: 1, held_until_ms, ..Recent::default() };
+        let paid = if paying { Paid::new("5", "EUR") } else { None };
+        Try { hits: hits.collect(), text: text.to_owned(), recent, paid, ..Try::default() }
     })
 }
 
@@ -82,6 +86,7 @@ fn verdict(case: &Try, policy: &Policy, row: &[f32], weak: &[Head]) -> Verdict {
         recent: case.recent.clone(),
         sender: case.sender.clone(),
         text: case.text.clone(),
+        paid: case.paid.clone(),
         score,
     };
     case.judge(policy).0

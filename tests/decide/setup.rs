@@ -6,8 +6,8 @@ use tidegate::{
     config::Config,
     decide::{self, Policy, Seen},
     message::{
-        Canonical, Category, Finding, Head, Hit, Message, ModelCard, Recent, Role, Score, Scores,
-        Sender, Severity, Verdict, ViewKind,
+        Canonical, Category, Finding, Head, Hit, Message, ModelCard, Paid, Recent, Role, Score,
+        Scores, Sender, Severity, Verdict, ViewKind,
     },
 };
 
@@ -61,13 +61,15 @@ pub struct Try {
     pub recent: Recent,
     pub sender: Sender,
     pub text: String,
+    pub paid: Option<Paid>,
 }
 
 impl Default for Try {
     fn default() -> Self {
         let recent = Recent { messages: 1, repeats: 1, ..Recent::default() };
         let sender = Sender { id: "u1".into(), name: "Una".into(), roles: vec![] };
-        Try { hits: vec![], score: Score::Skipped, recent, sender, text: "x".repeat(400) }
+        let text = "x".repeat(400);
+        Try { hits: vec![], score: Score::Skipped, recent, sender, text, paid: None }
     }
 }
 
@@ -89,6 +91,11 @@ impl Try {
         self
     }
 
+    pub fn paying(mut self) -> Try {
+        self.paid = Paid::new("500", "bits");
+        self
+    }
+
     pub fn by(mut self, roles: &[Role]) -> Try {
         self.sender.roles = roles.to_vec();
         self
@@ -102,6 +109,8 @@ impl Try {
             id: None,
             text: self.text.clone(),
             at_ms: 1_000,
+            paid: self.paid.clone(),
+            ..Message::default()
         };
         let (text, hits, recent) = (Canonical::default(), &self.hits[..], &self.recent);
         let seen = Seen { message: &message, text: &text, hits, recent };

@@ -120,6 +120,7 @@ fn silent_until(house: &House) -> Option<u64> {
         id: None,
         text: "hello".into(),
         at_ms: now_ms(),
+        ..Message::default()
     };
     let recent = house.doors.pipeline.history.peek(&message, &Canonical::default(), 10_000);
     recent.timed_out_until_ms

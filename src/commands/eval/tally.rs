@@ -189,12 +189,14 @@ fn fits(head: Head, finding: &Finding) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::Standing;
 
     fn judged() -> Judged {
         let rules = "t".into();
         let (findings, mask, needed) = (Vec::new(), Vec::new(), true);
         let (verdict, score) = (Verdict::Pass, Score::Skipped);
-        let judgement = Judgement { verdict, findings, score, needed, mask, rules };
+        let standing = Standing::default();
+        let judgement = Judgement { verdict, findings, score, needed, mask, rules, standing };
         Judged { judgement, without: Verdict::Pass, score: Score::Skipped }
     }
 

@@ -1,0 +1,238 @@
+//! Sends names, payments and repeated offences through the whole gate.
+
+mod common;
+
+use std::net::SocketAddr;
+
+use common::{
+    Client, Folder, Room, config, connect,
+    console::{Moderator, PASSWORD},
+    gate, http, next_json,
+};
+use bytes::Bytes;
+use futures_util::SinkExt;
+use http_body_util::Full;
+use hyper::{Request, StatusCode, header};
+use serde_json::{Value, json};
+use tidegate::{
+    accounts::Role,
+    config::{Config, Consequence, LadderStep, Mode, PolicyConfig, ProtectedConfig},
+    listen::Running,
+};
+use tokio_tungstenite::tungstenite::Message;
+
+struct Stage {
+    room: Room,
+    running: Running,
+    _folder: Folder,
+}
+
+impl Stage {
+    async fn set(policy: PolicyConfig, change: impl FnOnce(&mut Config)) -> Stage {
+        let room = Room::open().await;
+        let folder = Folder::new("senders");
+        let mut config = config(&folder, room.address, |route| route.trust_paid = true);
+        config.policy = [("standard".to_owned(), policy)].into();
+        change(&mut config);
+        let running = gate(config).await;
+        let added = running.accounts.add("ana", Role::Moderator, PASSWORD, false).await;
+        added.expect("an account");
+        Stage { room, running, _folder: folder }
+    }
+
+    fn chat(&self) -> SocketAddr {
+        self.running.chat
+    }
+
+    async fn moderator(&self) -> Moderator {
+        Moderator::log_in(self.running.console, "ana").await
+    }
+}
+
+async fn send(client: &mut Client, frame: Value) {
+    client.send(Message::text(frame.to_string())).await.expect("an open connection");
+}
+
+async fn say(client: &mut Client, id: &str, text: &str) {
+    send(client, json!({ "type": "chat", "id": id, "channel": "lobby", "text": text })).await;
+}
+
+async fn verdict(client: &mut Client) -> (Value, Value) {
+    let notice = next_json(client).await;
+    (notice["id"].clone(), notice["verdict"].clone())
+}
+
+fn told(id: &str, verdict: &str) -> (Value, Value) {
+    (json!(id), json!(verdict))
+}
+
+fn ladder() -> PolicyConfig {
+    let step = |at, then, for_ms| LadderStep { at, then, for_ms };
+    let ladder = vec![
+        step(2.0, Consequence::Warn, None),
+        step(6.0, Consequence::Hold, Some(600_000)),
+        step(9.0, Consequence::TimeOut, Some(600_000)),
+    ];
+    PolicyConfig { ladder: Some(ladder), ..PolicyConfig::default() }
+}
+
+#[tokio::test]
+async fn offences_lead_up_the_ladder_and_a_pardon_down_again() {
+    let mut stage = Stage::set(ladder(), |_| {}).await;
+    let mut client = connect(stage.chat(), "/ws?user=una").await;
+    say(&mut client, "1", "grumbix").await;
+    // Severity 4 is three strikes: past the warning.
+    assert_eq!(verdict(&mut client).await, told("1", "drop"));
+    assert_eq!(verdict(&mut client).await, told("1", "warned"));
+    say(&mut client, "2", "hello").await;
+    assert_eq!(next_json(&mut client).await["text"], "hello", "a warning stops nothing");
+    for id in ["3", "4"] {
+        say(&mut client, id, "you grumbix").await;
+        assert_eq!(verdict(&mut client).await, told(id, "drop"));
+    }
+    // Nearly nine by now, so that everything is held.
+    say(&mut client, "5", "hello again").await;
+    assert_eq!(verdict(&mut client).await, told("5", "hold"));
+    let moderator = stage.moderator().await;
+    let rows = moderator.queue().await;
+    assert_eq!(rows[0]["findings"][0]["rule"], "strikes");
+    assert!(rows[0]["strikes"].as_f64().is_some_and(|n| (8.5..9.0).contains(&n)), "{rows:?}");
+    assert_eq!(rows[0]["first"], false);
+    say(&mut client, "6", "a grumbix").await;
+    assert_eq!(verdict(&mut client).await, told("6", "drop"));
+    say(&mut client, "7", "hello?").await;
+    assert_eq!(verdict(&mut client).await, told("7", "timed_out"));
+
+    let whose = json!({ "route": "/", "channel": "lobby", "sender": "una" });
+    let (status, _) = moderator.post("/api/senders/pardon", &whose).await;
+    assert_eq!(status, StatusCode::OK);
+    say(&mut client, "8", "thank you").await;
+    assert_eq!(next_json(&mut client).await["text"], "thank you");
+    let request = Request::get("/metrics").header(header::HOST, "localhost");
+    let request = request.body(Full::new(Bytes::new())).expect("a request");
+    let (_, _, metrics) = http(stage.running.admin, request).await;
+    let metrics = String::from_utf8_lossy(&metrics);
+    for (then, times) in [("warn", 1), ("hold", 2), ("time_out", 1)] {
+        let line = format!("tidegate_ladder_total{{then=\"{then}\"}} {times}");
+        assert!(metrics.lines().any(|found| found == line), "{line}: {metrics}");
+    }
+    for text in ["hello", "thank you"] {
+        let heard: Value = serde_json::from_str(&stage.room.hears().await).expect("JSON");
+        assert_eq!(heard["text"], text, "nothing else reached the room");
+    }
+    stage.running.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_paid_for_is_held_first_in_line_and_reported_when_removed() {
+    let mut stage = Stage::set(PolicyConfig::default(), |config| {
+        config.hold.held_max = 1;
+        config.hold.held_paid_max = 1;
+        config.hold.undo_ms = 0;
+    })
+    .await;
+    let mut client = connect(stage.chat(), "/ws?user=una").await;
+    let paid = |id: &str, text: &str| {
+        json!({ "type": "chat", "id": id, "channel": "lobby", "text": text,
+                "paid": "5", "currency": "EUR" })
+    };
+    say(&mut client, "1", "i will snarfle").await;
+    assert_eq!(verdict(&mut client).await, told("1", "hold"));
+    say(&mut client, "2", "i will snarfle").await;
+    assert_eq!(verdict(&mut client).await, told("2", "drop"), "the queue is full");
+    send(&mut client, paid("3", "=you grumbix")).await;
+    assert_eq!(verdict(&mut client).await, told("3", "hold"), "never dropped by a machine");
+    send(&mut client, paid("4", "i will snarfle, too")).await;
+    assert_eq!(verdict(&mut client).await, told("4", "drop"), "its own lane is full as well");
+    send(&mut client, paid("5", "oh blorp")).await;
+    assert_eq!(next_json(&mut client).await["text"], "oh *****", "a mask passes");
+
+    let moderator = stage.moderator().await;
+    let rows = moderator.queue().await;
+    let shown: Vec<_> = rows.iter().map(|row| (&row["message_id"], &row["paid"])).collect();
+    assert_eq!(shown, [(&json!("3"), &json!("5 EUR")), (&json!("1"), &Value::Null)]);
+    let left = |row: &Value| row["expires_ms"].as_u64().zip(row["held_ms"].as_u64());
+    assert_eq!(left(&rows[0]).map(|(end, start)| end - start), Some(60_000));
+    let removed = rows[0]["id"].as_str().expect("an id");
+    assert_eq!(moderator.act(removed, "remove").await.0, StatusCode::OK);
+    assert_eq!(verdict(&mut client).await, told("3", "denied"));
+    let (status, answer) = moderator.read("/api/refunds").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let answer: Value = serde_json::from_str(&answer).expect("JSON");
+    let owed = answer["refunds"].as_array().expect("a list").iter();
+    let owed: Vec<_> = owed.map(|r| (&r["message_id"], &r["amount"], &r["cause"])).collect();
+    let euros = json!("5 EUR");
+    assert_eq!(owed, [
+        (&json!("3"), &euros, &json!("denied")),
+        (&json!("4"), &euros, &json!("expired")),
+    ]);
+    assert!(!answer.to_string().contains("grumbix"), "no text");
+    let (_, csv) = moderator.read("/api/refunds.csv").await;
+    let lines: Vec<_> = csv.lines().collect();
+    assert_eq!(lines.len(), 3, "{csv}");
+    assert!(lines[1].ends_with(r#""una","una","3","5 EUR","denied","ana""#), "{csv}");
+    let heard: Value = serde_json::from_str(&stage.room.hears().await).expect("JSON");
+    assert_eq!(heard["id"], "5", "nothing else reached the room");
+    stage.running.stop().await;
+}
+
+#[tokio::test]
+async fn names_are_judged_with_what_is_said_under_them() {
+    let names = [("Marlowe".to_owned(), String::new())].into();
+    let protected = Some(ProtectedConfig { names, ..ProtectedConfig::default() });
+    let policy = PolicyConfig { protected, ..PolicyConfig::default() };
+    let mut stage = Stage::set(policy, |_| {}).await;
+    for (user, expected) in [
+        ("Marlowe", "pass"),
+        ("Mar1owe", "hold"),
+        ("SuperGrumbix99", "drop"),
+        ("blorpy", "pass"),
+        ("marlowe_fan", "pass"),
+    ] {
+        let mut client = connect(stage.chat(), &format!("/ws?user={user}")).await;
+        say(&mut client, user, "good evening").await;
+        let answer = next_json(&mut client).await;
+        let found = if answer["type"] == "chat" { json!("pass") } else { answer["verdict"].clone() };
+        assert_eq!((user, found), (user, json!(expected)));
+        if expected == "pass" {
+            let heard: Value = serde_json::from_str(&stage.room.hears().await).expect("JSON");
+            assert_eq!(heard["id"], user);
+        }
+    }
+    let rows = stage.moderator().await.queue().await;
+    assert_eq!(rows[0]["findings"][0]["why"], "the sender's name is drawn like \"Marlowe\"");
+    stage.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_does_not_take_a_bad_name_and_a_screen_does_not_show_one() {
+    let mut stage =
+        Stage::set(PolicyConfig::default(), |config| config.route[0].protocol = "owncast".into())
+            .await;
+    let mut client = connect(stage.chat(), "/ws").await;
+    let rename = |name: &str| json!({ "type": "NAME_CHANGE", "newName": name });
+    send(&mut client, rename("a grumbix")).await;
+    let notice = next_json(&mut client).await;
+    assert_eq!(notice["body"], "That name cannot be used here. Rule: hate.");
+    send(&mut client, rename("otter")).await;
+    assert_eq!(stage.room.hears().await, rename("otter").to_string(), "nothing else got through");
+    stage.running.stop().await;
+
+    let stage = Stage::set(PolicyConfig::default(), |config| {
+        let route = &mut config.route[0];
+        (route.protocol, route.mode, route.trust_paid) =
+            ("owncast".into(), Mode::Egress, false);
+    })
+    .await;
+    let mut screen = connect(stage.chat(), "/ws").await;
+    let joined = |id: &str, name: &str| {
+        json!({ "type": "USER_JOINED", "user": { "id": id, "displayName": name } })
+    };
+    // What a client says, this room says to all.
+    send(&mut screen, joined("1", "I will snarfle")).await;
+    assert_eq!(next_json(&mut screen).await["user"]["displayName"], "**************");
+    send(&mut screen, joined("2", "grumbix")).await;
+    send(&mut screen, joined("3", "otter")).await;
+    assert_eq!(next_json(&mut screen).await, joined("3", "otter"), "the other line is gone");
+    stage.running.stop().await;
+}
