@@ -45,16 +45,36 @@ pub struct Record {
 #[serde(rename_all = "snake_case")]
 pub enum Event {
     Judged(Verdict),
-    Decided { state: String, by: String },
-    Undone { by: String },
-    TimedOut { until_ms: u64, by: String },
-    Settings { what: String, by: String },
+    Decided {
+        state: String,
+        by: String,
+    },
+    Undone {
+        by: String,
+    },
+    TimedOut {
+        until_ms: u64,
+        by: String,
+    },
+    Settings {
+        what: String,
+        by: String,
+    },
     /// A paid message was not shown: somebody may have to refund it.
-    Refund { amount: String, message_id: Option<String>, cause: String },
+    Refund {
+        amount: String,
+        message_id: Option<String>,
+        cause: String,
+    },
     /// Strikes came to something: `warn`, `hold`, `time_out` or `ban`, until then.
-    Ladder { then: String, until_ms: u64 },
+    Ladder {
+        then: String,
+        until_ms: u64,
+    },
     /// A moderator forgave a sender's strikes and time-outs.
-    Pardoned { by: String },
+    Pardoned {
+        by: String,
+    },
 }
 
 /// The log's one writer.

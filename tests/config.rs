@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use tidegate::config::{
-    CategoryConfig, Config, DEFAULT_FILE, IdentityConfig, IdentitySource, JsonConfig, OnExpiry,
-    OnLate, PolicyConfig, Problem, RouteConfig, ServiceConfig, Unjudged, WhileHeld, line_of,
+    CategoryConfig, Config, Consequence, DEFAULT_FILE, IdentityConfig, IdentitySource, JsonConfig,
+    LadderStep, OnExpiry, OnLate, PolicyConfig, Problem, RouteConfig, ServiceConfig, Unjudged,
+    WhileHeld, line_of,
 };
 use tidegate::message::{Head, Verdict};
 
@@ -56,6 +57,10 @@ fn default_file_names_every_key() {
         flood: Some(Default::default()),
         heads: Some([(Head::Toxic, 0.5)].into()),
         harmless: Some(0.1),
+        protected: Some(Default::default()),
+        strikes: Some(Default::default()),
+        ladder: Some(vec![LadderStep { at: 1.0, then: Consequence::Warn, for_ms: None }]),
+        paid: Some(Default::default()),
         threat: category(),
         hate: category(),
         harassment: category(),

@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use tidegate::{
     config::Config,
     history::History,
-    message::{Message, Sender, Verdict},
+    message::{Message, Verdict},
     metrics::Metrics,
     pipeline::Pipeline,
     rules::{Outcome, Reloader, Ruleset, reload_on_change},

@@ -298,7 +298,11 @@ fn policies(config: &Config, found: &mut Found) {
 /// What a policy says of senders.
 fn senders(policy: &PolicyConfig, key: &dyn Fn(&str) -> String, found: &mut Found) {
     for protected in policy.protected.iter() {
-        found.within(key("protected.names"), protected.names.len() as u64, 0..=PROTECTED_MAX as u64);
+        found.within(
+            key("protected.names"),
+            protected.names.len() as u64,
+            0..=PROTECTED_MAX as u64,
+        );
         let strange = |name: &&String| name.is_empty() || name.len() > NAME_BYTES_MAX;
         for name in protected.names.keys().filter(strange) {
             let cause = format!("{name:?} is empty or longer than {NAME_BYTES_MAX} bytes");
@@ -307,11 +311,9 @@ fn senders(policy: &PolicyConfig, key: &dyn Fn(&str) -> String, found: &mut Foun
     }
     for strikes in policy.strikes.iter() {
         found.within(key("strikes.half_life_ms"), strikes.half_life_ms, 1_000..=90 * DAY_MS);
-        for (name, points) in [
-            ("mask", strikes.mask),
-            ("removed", strikes.removed),
-            ("severest", strikes.severest),
-        ] {
+        for (name, points) in
+            [("mask", strikes.mask), ("removed", strikes.removed), ("severest", strikes.severest)]
+        {
             if !(0.0..=100.0).contains(&points) {
                 found.add(key(&format!("strikes.{name}")), "is not within 0 to 100");
             }

@@ -21,8 +21,8 @@ use crate::{
     message::now_ms,
 };
 
-/// Rows in one answer, the paid ones and then the oldest first: more than anybody reads before they are decided. The page
-/// asks again when it runs out.
+/// Rows in one answer, the paid ones and then the oldest first: more than anybody reads before they
+/// are decided. The page asks again when it runs out.
 const LISTED_MAX: usize = 200;
 /// Two weeks, as chat platforms have it.
 const TIME_OUT_S_MAX: u64 = 14 * 86_400;

@@ -11,6 +11,9 @@ pub(super) const STRIKES: &str = "strikes";
 /// Below it, nothing counts: a mild word is no offence to be remembered.
 const BLAMED_FROM: u8 = 2;
 
+/// Strikes wear off from the first moment: two times three are six all the same.
+const SLACK: f32 = 0.05;
+
 pub(super) struct Strikes;
 
 impl Rule for Strikes {
@@ -65,10 +68,10 @@ pub fn step(
     after: f32,
     now_ms: u64,
 ) -> Option<(Consequence, u64)> {
-    let reached = ladder.iter().filter(|step| step.at <= after);
+    let reached = ladder.iter().filter(|step| step.at <= after + SLACK);
     let step = reached.max_by_key(|step| step.then)?;
     let length_ms = match step.then {
-        Consequence::Warn if before >= step.at => return None,
+        Consequence::Warn if before + SLACK >= step.at => return None,
         Consequence::Warn => 0,
         Consequence::Hold | Consequence::TimeOut => step.for_ms.unwrap_or(0),
         Consequence::Ban => BAN_MS,

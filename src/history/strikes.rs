@@ -114,9 +114,7 @@ impl History {
     pub fn take_warning(&self, whose: Whose) -> bool {
         let key = self.key_whose(whose);
         match self.strikes.count(key, 0).warning {
-            true => {
-                self.strikes.change(key, |entry| std::mem::replace(&mut entry.warning, false))
-            }
+            true => self.strikes.change(key, |entry| std::mem::replace(&mut entry.warning, false)),
             false => false,
         }
     }

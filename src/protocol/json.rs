@@ -76,10 +76,7 @@ fn check_notice(template: &str) -> Result<(), String> {
     if template.is_empty() {
         return Ok(());
     }
-    let about = Message {
-        id: Some("\"\\\n".into()),
-        ..Message::default()
-    };
+    let about = Message { id: Some("\"\\\n".into()), ..Message::default() };
     let notice = Notice { kind: NoticeKind::Held, language: Language::En, rule: "rule".into() };
     let filled = template::fill(template, &about, &notice);
     match serde_json::from_str::<serde::de::IgnoredAny>(&filled) {

@@ -12,9 +12,7 @@ use crate::{
     decide::Policy,
     history::Whose,
     hold::{Hold, HoldError, HoldQueue, State, StoredFrame},
-    message::{
-        Category, Fate, Finding, Judgement, Message, Severity, Standing, Verdict, now_ms,
-    },
+    message::{Category, Fate, Finding, Judgement, Message, Severity, Standing, Verdict, now_ms},
     protocol::{Frame, Notice, NoticeKind, Unit},
 };
 
@@ -126,8 +124,7 @@ fn of_a_name(mode: Mode, verdict: Verdict) -> Verdict {
 
 /// The warning that the sender's strikes have come to, given once.
 fn warning(gate: &Gate, route: &Route, message: &Message) -> Option<Notice> {
-    let whose =
-        Whose { route: &route.name, channel: &message.channel, sender: &message.sender.id };
+    let whose = Whose { route: &route.name, channel: &message.channel, sender: &message.sender.id };
     let due = gate.pipeline.history.take_warning(whose);
     due.then(|| notice(route, NoticeKind::Warned, None))
 }

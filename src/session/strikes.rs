@@ -12,8 +12,8 @@ use crate::{
     audit::{Event, Record},
     config::Consequence,
     decide::{self, Policy},
-    hold::{Change, Hold, State},
     history::Whose,
+    hold::{Change, Hold, State},
     message::{Judgement, Message, Sender, Verdict, now_ms},
 };
 
@@ -36,14 +36,18 @@ pub fn note(gate: &Gate, policy: &Policy, id: &str, message: &Message, judgement
     if message.is_name || policy.exempts(&message.sender) {
         return;
     }
-    strike(gate, policy, &Offence {
-        id,
-        route: &message.route,
-        channel: &message.channel,
-        sender: &message.sender,
-        rules: &judgement.rules,
-        points: decide::points(policy, judgement.verdict, &judgement.findings),
-    });
+    strike(
+        gate,
+        policy,
+        &Offence {
+            id,
+            route: &message.route,
+            channel: &message.channel,
+            sender: &message.sender,
+            rules: &judgement.rules,
+            points: decide::points(policy, judgement.verdict, &judgement.findings),
+        },
+    );
 }
 
 fn strike(gate: &Gate, policy: &Policy, offence: &Offence) {
@@ -117,14 +121,18 @@ impl Removals {
                     self.0.pop_front();
                 }
                 self.0.push_back((hold.id.clone(), points, now_ms()));
-                strike(gate, policy, &Offence {
-                    id: &hold.id,
-                    route: &hold.route,
-                    channel: &hold.channel,
-                    sender: &hold.sender,
-                    rules: &hold.rules,
-                    points,
-                });
+                strike(
+                    gate,
+                    policy,
+                    &Offence {
+                        id: &hold.id,
+                        route: &hold.route,
+                        channel: &hold.channel,
+                        sender: &hold.sender,
+                        rules: &hold.rules,
+                        points,
+                    },
+                );
             }
             (State::Held, Some(at)) => {
                 let Some((_, points, given_ms)) = self.0.remove(at) else { return };
