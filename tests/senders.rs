@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use common::{
-    Client, Folder, Room, config, connect,
+    Client, Folder, PATIENCE, Room, config, connect,
     console::{Moderator, PASSWORD},
     gate, http, next_json,
 };
@@ -16,9 +16,10 @@ use hyper::{Request, StatusCode, header};
 use serde_json::{Value, json};
 use tidegate::{
     accounts::Role,
-    config::{Config, Consequence, LadderStep, Mode, PolicyConfig, ProtectedConfig},
+    config::{Config, Consequence, LadderStep, Mode, PolicyConfig, ProtectedConfig, WhileHeld},
     listen::Running,
 };
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
 struct Stage {
@@ -42,6 +43,17 @@ impl Stage {
 
     fn chat(&self) -> SocketAddr {
         self.running.chat
+    }
+
+    /// How often the ladder led there.
+    async fn ladder(&self, then: &str) -> u32 {
+        let request = Request::get("/metrics").header(header::HOST, "localhost");
+        let request = request.body(Full::new(Bytes::new())).expect("a request");
+        let (_, _, metrics) = http(self.running.admin, request).await;
+        let metrics = String::from_utf8_lossy(&metrics).into_owned();
+        let name = format!("tidegate_ladder_total{{then=\"{then}\"}} ");
+        let count = metrics.lines().find_map(|line| line.strip_prefix(&name));
+        count.map_or(0, |count| count.parse().expect("a number"))
     }
 
     async fn moderator(&self) -> Moderator {
@@ -108,18 +120,73 @@ async fn offences_lead_up_the_ladder_and_a_pardon_down_again() {
     assert_eq!(status, StatusCode::OK);
     say(&mut client, "8", "thank you").await;
     assert_eq!(next_json(&mut client).await["text"], "thank you");
-    let request = Request::get("/metrics").header(header::HOST, "localhost");
-    let request = request.body(Full::new(Bytes::new())).expect("a request");
-    let (_, _, metrics) = http(stage.running.admin, request).await;
-    let metrics = String::from_utf8_lossy(&metrics);
     for (then, times) in [("warn", 1), ("hold", 2), ("time_out", 1)] {
-        let line = format!("tidegate_ladder_total{{then=\"{then}\"}} {times}");
-        assert!(metrics.lines().any(|found| found == line), "{line}: {metrics}");
+        assert_eq!(stage.ladder(then).await, times, "{then}");
     }
     for text in ["hello", "thank you"] {
         let heard: Value = serde_json::from_str(&stage.room.hears().await).expect("JSON");
         assert_eq!(heard["text"], text, "nothing else reached the room");
     }
+    stage.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_removal_is_a_strike_and_its_undo_takes_it_back() {
+    let warn = LadderStep { at: 1.0, then: Consequence::Warn, for_ms: None };
+    let policy = PolicyConfig { ladder: Some(vec![warn]), ..PolicyConfig::default() };
+    let stage = Stage::set(policy, |_| {}).await;
+    let mut client = connect(stage.chat(), "/ws?user=una").await;
+    say(&mut client, "1", "i will snarfle").await;
+    assert_eq!(verdict(&mut client).await, told("1", "hold"));
+    let moderator = stage.moderator().await;
+    let id = moderator.queue().await[0]["id"].as_str().expect("an id").to_owned();
+    assert_eq!(stage.ladder("warn").await, 0, "held is not removed");
+    // Had the undo left the strike, the second removal would be one beyond the warning.
+    for (act, warned) in [("remove", 1), ("undo", 1), ("remove", 2)] {
+        assert_eq!(moderator.act(&id, act).await.0, StatusCode::OK, "{act}");
+        let counted = async { while stage.ladder("warn").await < warned {} };
+        timeout(PATIENCE, counted).await.expect(act);
+    }
+    say(&mut client, "2", "hello").await;
+    let answers = [next_json(&mut client).await, next_json(&mut client).await];
+    assert!(answers.iter().any(|answer| answer["verdict"] == "warned"), "{answers:?}");
+    stage.running.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_paid_for_waits_where_nothing_else_may_and_is_reported_beyond_that() {
+    let policy = PolicyConfig { while_held: Some(WhileHeld::Wait), ..PolicyConfig::default() };
+    let stage = Stage::set(policy, |config| config.limits.waiting_max = 1).await;
+    let mut client = connect(stage.chat(), "/ws?user=una").await;
+    say(&mut client, "1", "i will snarfle").await;
+    assert_eq!(verdict(&mut client).await, told("1", "hold"));
+    let paid = |id: &str| json!({ "type": "chat", "id": id, "channel": "lobby", "text": "hi", "paid": "5 EUR" });
+    say(&mut client, "2", "hello").await;
+    say(&mut client, "3", "hello?").await;
+    assert_eq!(verdict(&mut client).await, told("3", "drop"), "one may wait");
+    send(&mut client, paid("4")).await;
+    send(&mut client, paid("5")).await;
+    assert_eq!(verdict(&mut client).await, told("5", "drop"), "and one that was paid for");
+    let moderator = stage.moderator().await;
+    let reported = async {
+        loop {
+            let (_, answer) = moderator.read("/api/refunds").await;
+            let answer: Value = serde_json::from_str(&answer).expect("JSON");
+            if let Some(refund) = answer["refunds"].get(0) {
+                return (refund["message_id"].clone(), refund["found"].clone());
+            }
+        }
+    };
+    let reported = timeout(PATIENCE, reported).await.expect("a report");
+    assert_eq!(reported, (json!("5"), json!(["while_held: spam"])));
+    let id = moderator.queue().await[0]["id"].as_str().expect("an id").to_owned();
+    moderator.act(&id, "release").await;
+    let mut seen = Vec::new();
+    while seen.len() < 3 {
+        let frame = next_json(&mut client).await;
+        seen.extend((frame["type"] == "chat").then(|| frame["id"].clone()));
+    }
+    assert_eq!(seen, ["1", "2", "4"], "in order");
     stage.running.stop().await;
 }
 

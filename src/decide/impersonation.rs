@@ -73,7 +73,7 @@ impl Rule for Impersonation {
 /// what its bearer says.
 pub(super) fn whole(seen: &Seen) -> Option<Range<usize>> {
     let message = seen.message;
-    (message.is_name && !message.text.is_empty()).then(|| 0..message.text.len())
+    (message.is_name && !message.text.is_empty()).then_some(0..message.text.len())
 }
 
 /// The names that a policy protects, folded once.
