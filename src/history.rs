@@ -9,7 +9,7 @@ use std::{
 
 use crate::message::{Canonical, Message, Recent};
 
-mod generations;
+mod bounded;
 mod names;
 mod strikes;
 

@@ -160,7 +160,11 @@ async fn what_was_paid_for_waits_where_nothing_else_may_and_is_reported_beyond_t
     let mut client = connect(stage.chat(), "/ws?user=una").await;
     say(&mut client, "1", "i will snarfle").await;
     assert_eq!(verdict(&mut client).await, told("1", "hold"));
-    let paid = |id: &str| json!({ "type": "chat", "id": id, "channel": "lobby", "text": "hi", "paid": "5 EUR" });
+    let paid = |id: &str| {
+        let mut frame = json!({ "type": "chat", "id": id, "channel": "lobby", "text": "hi" });
+        frame["paid"] = json!("5 EUR");
+        frame
+    };
     say(&mut client, "2", "hello").await;
     say(&mut client, "3", "hello?").await;
     assert_eq!(verdict(&mut client).await, told("3", "drop"), "one may wait");

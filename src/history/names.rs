@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use super::{History, generations::Generations, lock};
+use super::{History, bounded::Bounded, lock};
 use crate::message::{Message, Named, Role, SharedName};
 
 /// Names remembered as judged; each is a few dozen bytes, and one more is judged anew.
@@ -32,8 +32,8 @@ pub struct Names {
 }
 
 struct Shard {
-    judged: Generations<SharedName>,
-    staff: Generations<Team>,
+    judged: Bounded<SharedName>,
+    staff: Bounded<Team>,
 }
 
 /// A channel's staff, and how often that changed: what was judged against another is forgotten.
@@ -46,8 +46,8 @@ struct Team {
 impl Default for Names {
     fn default() -> Names {
         let shard = || Shard {
-            judged: Generations::new(NAMES_MAX / SHARDS),
-            staff: Generations::new(CHANNELS_MAX / SHARDS),
+            judged: Bounded::new(NAMES_MAX / SHARDS),
+            staff: Bounded::new(CHANNELS_MAX / SHARDS),
         };
         Names { shards: (0..SHARDS).map(|_| Mutex::new(shard())).collect() }
     }

@@ -2,14 +2,14 @@
 
 use std::sync::Mutex;
 
-use super::{History, Key, generations::Generations, lock};
+use super::{History, Key, bounded::Bounded, lock};
 
 /// Fewer are as good as none: they are not shown and not kept.
 const STRIKES_MIN: f32 = 0.05;
 
 /// The strikes of every sender who has some.
 pub struct Strikes {
-    kept: Mutex<Generations<Entry>>,
+    kept: Mutex<Bounded<Entry>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,7 +39,7 @@ pub struct Count {
 
 impl Strikes {
     pub fn new(senders_max: usize) -> Strikes {
-        Strikes { kept: Mutex::new(Generations::new(senders_max)) }
+        Strikes { kept: Mutex::new(Bounded::new(senders_max)) }
     }
 
     pub(super) fn count(&self, key: Key, now_ms: u64) -> Count {

@@ -4,17 +4,17 @@ use std::{collections::HashMap, mem};
 
 /// A map of two generations: what is put goes to the young one; when that is full it becomes the
 /// old one, and the old one is forgotten.
-pub struct Generations<V> {
+pub struct Bounded<V> {
     young: HashMap<u128, V>,
     old: HashMap<u128, V>,
     generation_max: usize,
 }
 
-impl<V> Generations<V> {
+impl<V> Bounded<V> {
     /// Keeps at most `max` entries, at least 2.
-    pub fn new(max: usize) -> Generations<V> {
+    pub fn new(max: usize) -> Bounded<V> {
         let (young, old) = (HashMap::new(), HashMap::new());
-        Generations { young, old, generation_max: (max / 2).max(1) }
+        Bounded { young, old, generation_max: (max / 2).max(1) }
     }
 
     pub fn find(&self, key: u128) -> Option<&V> {
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn the_last_used_stay_and_the_bound_holds() {
-        let mut kept = Generations::new(10);
+        let mut kept = Bounded::new(10);
         kept.put(0, 0);
         for n in 1..1_000 {
             kept.put(n, n);
