@@ -203,6 +203,7 @@ fn judge(
             id: None,
             text: text.to_owned(),
             at_ms: 0,
+            ..Message::default()
         };
         runtime.block_on(pipeline.judge(&message)).verdict != Verdict::Pass
     };

@@ -204,6 +204,7 @@ fn deciding(c: &mut Criterion) {
             id: None,
             text: text.to_owned(),
             at_ms: 0,
+            ..Message::default()
         };
         let seen = Seen { message: &message, text: &canonical, hits: &hits, recent: &recent };
         assert_eq!(policy.needs_score(&seen), needed, "{text}: {hits:?}");

@@ -48,7 +48,8 @@ export function replace(holds, all) {
 export function added(hold) {
   const listed = open(rows.get(hold.id));
   // Behind others that are not listed, or one too many for a page: only counted.
-  const room = fresh() < ROWS_MAX && total <= fresh();
+  // What was paid for has a short promise and is always listed.
+  const room = hold.paid || (fresh() < ROWS_MAX && total <= fresh());
   if (!listed) total += 1;
   if (listed || rows.has(hold.id) || room) put(hold, true);
   count(total);
@@ -99,9 +100,12 @@ export function redraw() {
   count(total);
 }
 
-// Before the first that is younger: ids sort by time.
+// What was paid for comes first, then what is oldest: ids sort by time.
+const rank = (made) => `${made.hold.paid ? 0 : 1}${made.id}`;
+
+// Before the first that comes after it.
 function place(made) {
-  const later = ordered().find((other) => other.id > made.id);
+  const later = ordered().find((other) => rank(other) > rank(made));
   list.insertBefore(made.element, later?.element ?? null);
 }
 

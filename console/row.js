@@ -35,6 +35,21 @@ function head({ hold }) {
   const who = hold.sender.name || hold.sender.id;
   const line = el('div', { className: 'row-head' });
   line.append(who ? el('strong', {}, foreign(who)) : el('em', {}, say('no_name')));
+  if (hold.paid) line.prepend(el('span', { className: 'tag paid' }, foreign(hold.paid)));
+  for (const role of hold.sender.roles ?? []) {
+    const name = `role_${role}`;
+    line.append(el('span', { className: 'tag', textContent: known(name) ? say(name) : role }));
+  }
+  if (hold.first) {
+    line.append(
+      el('span', { className: 'tag', textContent: say('first'), title: say('first_means') }),
+    );
+  }
+  // Half a strike is no strike to a person.
+  const strikes = Math.round(hold.strikes ?? 0);
+  if (strikes > 0) {
+    line.append(el('span', { className: 'tag', textContent: say('strikes', { n: strikes }) }));
+  }
   if (hold.channel) {
     const [before, after] = say('in_channel').split('{channel}');
     line.append(el('span', { className: 'muted' }, before, foreign(hold.channel), after));

@@ -17,7 +17,7 @@ pub fn fate(judgement: &Judgement) -> Fate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Grounds, Score};
+    use crate::message::{Grounds, Score, Standing};
 
     #[test]
     fn every_verdict_has_its_fate() {
@@ -39,6 +39,7 @@ mod tests {
                 mask,
                 rules,
                 grounds: Grounds::default(),
+                standing: Standing::default(),
             };
             assert_eq!(fate(&judgement), expected, "{verdict:?}");
         }

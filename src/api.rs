@@ -173,6 +173,7 @@ impl Api {
             id: None,
             text: asked.text,
             at_ms: now_ms(),
+            ..Message::default()
         };
         let (pipeline, explain) = (&self.doors.pipeline, asked.explain.language());
         Line::Judged(answer::judge(pipeline, &message, asked.id, explain).await)

@@ -68,6 +68,21 @@ pub enum Event {
         what: String,
         by: String,
     },
+    /// A paid message was not shown: somebody may have to refund it.
+    Refund {
+        amount: String,
+        message_id: Option<String>,
+        cause: String,
+    },
+    /// Strikes came to something: `warn`, `hold`, `time_out` or `ban`, until then.
+    Ladder {
+        then: String,
+        until_ms: u64,
+    },
+    /// A moderator forgave a sender's strikes and time-outs.
+    Pardoned {
+        by: String,
+    },
 }
 
 /// The log's one writer.

@@ -9,6 +9,7 @@ use crate::message::Language;
 mod check;
 mod policy;
 mod read;
+mod senders;
 
 pub use policy::{
     CategoryConfig, CrowdConfig, Enforce, FloodConfig, FloorCategory, FloorConfig, LinksConfig,
@@ -16,6 +17,7 @@ pub use policy::{
     WhileHeld,
 };
 pub use read::{Problem, line_of, read_bounded};
+pub use senders::{Consequence, LadderStep, PaidConfig, ProtectedConfig, StrikesConfig};
 
 /// What a policy can be built on.
 pub const PRESETS: [&str; 4] = ["off", "relaxed", "standard", "strict"];
@@ -161,6 +163,8 @@ pub struct HoldConfig {
     /// Held messages in all; one more is treated as `when_full` of its policy says.
     pub held_max: usize,
     pub held_per_sender_max: usize,
+    /// Paid messages that may be held beyond `held_max`; the sender's bound is not theirs.
+    pub held_paid_max: usize,
     /// How long removing or timing out can be undone.
     pub undo_ms: u64,
     /// How long a release waits for its sender to come back before it ends orphaned.
@@ -172,6 +176,7 @@ impl Default for HoldConfig {
         HoldConfig {
             held_max: 10_000,
             held_per_sender_max: 20,
+            held_paid_max: 1_000,
             undo_ms: 5_000,
             reconnect_ms: 60_000,
         }
@@ -340,6 +345,9 @@ pub struct RouteConfig {
     pub service: Option<ServiceConfig>,
     /// JSON pointers, for `protocol = "json"`.
     pub json: Option<JsonConfig>,
+    /// Inline: clients cannot say that they paid unless they did (a server before this one sees
+    /// to it). In egress the server's word is taken either way.
+    pub trust_paid: bool,
 }
 
 impl Default for RouteConfig {
@@ -361,6 +369,7 @@ impl Default for RouteConfig {
             identity: None,
             service: None,
             json: None,
+            trust_paid: false,
         }
     }
 }
@@ -451,12 +460,20 @@ pub struct JsonConfig {
     pub kinds: Vec<String>,
     /// The text; required.
     pub text: String,
+    /// Where the text stands in a message that has none there (a paid message's comment).
+    pub text_or: String,
     pub user: String,
     pub name: String,
     pub channel: String,
     pub id: String,
     /// Read from the server alone (`egress`): what clients say they are is not believed.
     pub roles: String,
+    /// What was paid for the message, a number or as it is shown, and in what.
+    pub paid: String,
+    pub currency: String,
+    /// Values at `kind` that tell of a sender's name, and where the new name stands.
+    pub name_kinds: Vec<String>,
+    pub new_name: String,
     /// A string that holds JSON of its own, in which the pointers above then apply. One of them
     /// that starts with `^` (`^/event`) stays outside: it starts from the frame, or from the line.
     pub inner: String,

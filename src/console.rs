@@ -19,6 +19,7 @@ mod login;
 mod page;
 mod permit;
 mod queue;
+mod refunds;
 mod shown;
 mod stream;
 
@@ -62,6 +63,9 @@ pub fn router(doors: Doors) -> Router {
         .route("/api/nukes", post(crowds::nuke))
         .route("/api/nukes/preview", post(crowds::preview))
         .route("/api/nukes/{id}/lift", post(crowds::lift))
+        .route("/api/refunds", get(refunds::refunds))
+        .route("/api/refunds.csv", get(refunds::refunds_csv))
+        .route("/api/senders/pardon", post(refunds::pardon))
         .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "not_found", "nothing is here") })
         .layer(middleware::from_fn_with_state(console.clone(), guard::check))
         .with_state(console)

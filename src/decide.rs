@@ -14,14 +14,17 @@ mod flood;
 mod floor;
 mod fold;
 mod heard;
+mod impersonation;
 mod links;
 mod policy;
 mod presets;
 mod quoted;
 mod reach;
 mod scores;
+mod sender;
 mod shape;
 mod shares;
+mod strikes;
 mod terms;
 mod time_out;
 
@@ -29,8 +32,11 @@ pub use doxxing::{Personal, SecretError, SecretKey, Secrets, armed_line};
 pub use floor::without_effect;
 use floor::{Table, asks};
 pub use heard::Heard;
+pub use impersonation::{Claim, Protected};
 pub use links::would_spend_permit;
 pub use policy::{CategoryPolicy, Policy};
+pub use sender::{apart, worst_of};
+pub use strikes::{points, step};
 
 /// Everything the stages before found out about one message.
 pub struct Seen<'a> {
@@ -48,6 +54,14 @@ pub trait Rule: Send + Sync {
     fn hears(&self) -> bool {
         false
     }
+    /// Whether it judges names; where nothing is said but a name, the others are not asked.
+    fn names(&self) -> bool {
+        false
+    }
+    /// Whether what it finds is the sender's fault, and counts towards strikes.
+    fn blames(&self) -> bool {
+        true
+    }
 
     fn find(&self, policy: &Policy, seen: &Seen, heard: &Heard, found: &mut Vec<Finding>);
 }
@@ -55,6 +69,9 @@ pub trait Rule: Send + Sync {
 /// Every detector, in the order in which findings are listed.
 pub const RULES: &[&dyn Rule] = &[
     &time_out::TimeOut,
+    &strikes::Strikes,
+    &sender::Name,
+    &impersonation::Impersonation,
     &terms::Terms,
     &flood::Flood,
     &links::LinkRule,
@@ -74,7 +91,7 @@ pub const RULES: &[&dyn Rule] = &[
 pub fn findings(policy: &Policy, seen: &Seen, score: &Score) -> Vec<Finding> {
     let heard = Heard::new(policy, score);
     let mut found = Vec::new();
-    for rule in RULES {
+    for rule in RULES.iter().filter(|rule| !seen.message.is_name || rule.names()) {
         run(*rule, policy, seen, &heard, &mut found);
     }
     found
@@ -123,6 +140,15 @@ pub fn alarms(policy: &Policy, findings: &[Finding]) -> bool {
                 .contains(&rule)
     };
     findings.iter().filter(about_words).any(|finding| policy.asks(finding) >= Verdict::Hold)
+}
+
+/// No machine drops what somebody paid for, whatever the policy or the floor says: a person looks
+/// at it.
+fn at_most(message: &Message, verdict: Verdict) -> Verdict {
+    match message.paid {
+        Some(_) => verdict.min(Verdict::Hold),
+        None => verdict,
+    }
 }
 
 /// A mask needs a place. The whole message is meant without one, and a message of stars says

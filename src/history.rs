@@ -41,6 +41,13 @@ mod chains;
 
 use permits::Permits;
 
+mod bounded;
+mod names;
+mod strikes;
+
+pub use names::Staff;
+pub use strikes::{Struck, Whose};
+
 /// Messages kept of one sender: as many as a policy's pace may allow (100) and some, so that
 /// "beyond" can be told from "far beyond" for any but the largest bounds.
 const MESSAGES_MAX: usize = 128;
@@ -71,6 +78,8 @@ pub struct History {
     nukes: Nukes,
     time_outs: TimeOuts,
     permits: Permits,
+    names: names::Names,
+    strikes: strikes::Strikes,
     /// Words split over messages. One lock for all channels: it is held for a few instructions.
     chains: Mutex<chains::Chains>,
 }
@@ -120,6 +129,8 @@ impl History {
             nukes: Nukes::default(),
             time_outs: TimeOuts::new(senders_max),
             permits: Permits::new(senders_max),
+            names: names::Names::default(),
+            strikes: strikes::Strikes::new(senders_max),
             chains: Mutex::default(),
         }
     }
@@ -163,8 +174,18 @@ impl History {
         let names = (&message.route, message.channel.as_str());
         let (crowd, burst) = self.crowds.note(&says, names, &sign, watch.shield);
         self.shields.weigh(channel, names, burst, now, watch.shield);
-        let timed_out_until_ms = self.time_outs.until(key, now);
-        Recent { first, newcomer, crowd, shield, nuked, timed_out_until_ms, room, ..recent }
+        self.add_record(&mut recent, key, now);
+        let first = first || message.first;
+        Recent { first, newcomer, crowd, shield, nuked, room, ..recent }
+    }
+
+    /// What moderators and the ladder made of the sender so far.
+    fn add_record(&self, recent: &mut Recent, key: Key, now: u64) {
+        recent.timed_out_until_ms = self.time_outs.until(key, now);
+        let count = self.strikes.count(key, now);
+        recent.strikes = count.points;
+        recent.held_until_ms = count.held_until_ms;
+        recent.warning = count.warning;
     }
 
     /// What `note` would say, leaving no trace.
@@ -190,8 +211,8 @@ impl History {
         drop(shard);
         let room = lock(&self.chains).tail(channel.into(), key, now);
         let crowd = self.crowds.peek(&says(channel, key, newcomer, now, watch), &sign);
-        let timed_out_until_ms = self.time_outs.until(key, now);
-        Recent { newcomer, crowd, shield, nuked, timed_out_until_ms, room, ..recent }
+        self.add_record(&mut recent, key, now);
+        Recent { newcomer, crowd, shield, nuked, room, ..recent }
     }
 
     /// Notes that a message was found hostile: many newcomers of that kind raise the shield.

@@ -9,7 +9,7 @@ use tokio::sync::{broadcast, mpsc};
 use crate::{
     audit::Audit,
     config::{HoldConfig, Mode, OnExpiry, RetentionConfig},
-    message::{Finding, Language, Sender},
+    message::{Finding, Language, Paid, Sender, Standing},
     metrics::Metrics,
     protocol::Frame,
     store::{Store, StoreError},
@@ -19,10 +19,12 @@ mod book;
 mod clock;
 mod delivery;
 mod ledger;
+mod refunds;
 mod retention;
 mod states;
 
 use ledger::{Ledger, Outcome};
+pub use refunds::Refund;
 use states::Step;
 
 /// One held message: the only truth about it.
@@ -58,6 +60,12 @@ pub struct Hold {
     pub on_expiry: OnExpiry,
     pub state: State,
     pub decided: Option<Decided>,
+    /// What was paid for it; then it has a place of its own, and is reported if it is not shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid: Option<Paid>,
+    /// What was known of its sender when it was held.
+    #[serde(default)]
+    pub standing: Standing,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -293,9 +301,11 @@ impl HoldQueue {
         self.ledger.written(id, ok).await;
     }
 
-    /// The undecided, oldest first.
+    /// The undecided: the paid ones, then the others, of each the oldest first.
     pub fn list(&self) -> Vec<Arc<Hold>> {
-        self.ledger.book().undecided().cloned().collect()
+        let mut list: Vec<_> = self.ledger.book().undecided().cloned().collect();
+        list.sort_by_key(|hold| hold.paid.is_none());
+        list
     }
 
     /// Up to `limit` of those that ended lately, newest first.

@@ -204,6 +204,7 @@ async fn assemble(
         once: Once::new(ONCE_MAX),
         draining,
     });
+    tokio::spawn(session::follow(Arc::downgrade(&gate)));
     let accounts = Accounts::open(store.clone(), &config.console);
     let ready = Ready::default();
     let doors = Doors { config, store, holds, audit, pipeline, accounts, metrics, ready, control };

@@ -8,16 +8,18 @@ mod crowd;
 pub mod explain;
 mod grounds;
 mod score;
+mod sender;
 mod tongue;
 
 pub use crowd::{Crowd, Nuked};
 pub use explain::Depth;
 pub use grounds::{Grounds, Share, Word};
 pub use score::{Head, ModelCard, Score, Scored, Scores};
+pub use sender::{Alike, Named, Paid, SharedName, Standing};
 pub use tongue::{Tongue, Tongues, unknown_tongue};
 
 /// One chat message as a protocol decoded it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Message {
     /// The name of the route it came by; selects the policy.
     pub route: Arc<str>,
@@ -29,6 +31,19 @@ pub struct Message {
     pub text: String,
     /// When it was said, in Unix milliseconds.
     pub at_ms: u64,
+    /// What was paid for it, where the protocol says so and can be believed.
+    pub paid: Option<Paid>,
+    /// The platform says that it is the sender's first message here.
+    pub first: bool,
+    /// Nothing is said: `text` is the name that the sender wants to go by.
+    pub is_name: bool,
+}
+
+impl Message {
+    /// The name that the sender goes by, or wants to.
+    pub fn name(&self) -> &str {
+        if self.is_name { &self.text } else { &self.sender.name }
+    }
 }
 
 /// Who said it, as far as the protocol tells.
@@ -241,6 +256,14 @@ pub struct Recent {
     /// How long the sender has to wait under slow mode; 0 where they may speak.
     pub slow_ms: u64,
     pub nuked: Option<Nuked>,
+    /// What was found in the sender's name.
+    pub name: SharedName,
+    /// Strikes that have not worn off.
+    pub strikes: f32,
+    /// Everything of this sender is held until then, in Unix milliseconds.
+    pub held_until_ms: Option<u64>,
+    /// A warning is due: see [`Standing`].
+    pub warning: bool,
 }
 
 /// A listed term found in a text.
@@ -310,6 +333,8 @@ pub struct Judgement {
     pub rules: Arc<str>,
     /// What had the last word.
     pub grounds: Grounds,
+    /// What was known of the sender just before.
+    pub standing: Standing,
 }
 
 /// What is to become of one unit.

@@ -24,6 +24,10 @@ pub struct Metrics {
     discarded: Family<Labels, Counter>,
     /// By `state`: how held messages ended.
     holds_ended: Family<Labels, Counter>,
+    /// By `cause`: paid messages that were not shown.
+    paid_unshown: Family<Labels, Counter>,
+    /// By `then`: what strikes came to.
+    ladder: Family<Labels, Counter>,
     /// By `reason`.
     connections_refused: Family<Labels, Counter>,
     /// By `result`: `known`, `cached`, `late`, `not_needed`.
@@ -73,6 +77,8 @@ impl Metrics {
             findings: Family::default(),
             discarded: Family::default(),
             holds_ended: Family::default(),
+            paid_unshown: Family::default(),
+            ladder: Family::default(),
             connections_refused: Family::default(),
             scores: Family::default(),
             model_loads: Family::default(),
@@ -103,6 +109,8 @@ impl Metrics {
         r.register("findings", "Reasons found, acting or in shadow", self.findings.clone());
         r.register("discarded", "Things thrown away at a bound", self.discarded.clone());
         r.register("holds_ended", "Held messages by their end", self.holds_ended.clone());
+        r.register("paid_unshown", "Paid messages that were not shown", self.paid_unshown.clone());
+        r.register("ladder", "What senders' strikes came to", self.ladder.clone());
         let refused = self.connections_refused.clone();
         r.register("connections_refused", "Connections not proxied", refused);
         r.register("scores", "What the model stage answered", self.scores.clone());
@@ -155,6 +163,14 @@ impl Metrics {
 
     pub fn hold_ended(&self, state: &'static str) {
         self.holds_ended.get_or_create(&vec![("state", state.to_owned())]).inc();
+    }
+
+    pub fn paid_unshown(&self, cause: &'static str) {
+        self.paid_unshown.get_or_create(&vec![("cause", cause.to_owned())]).inc();
+    }
+
+    pub fn ladder(&self, then: &'static str) {
+        self.ladder.get_or_create(&vec![("then", then.to_owned())]).inc();
     }
 
     pub fn refuse(&self, reason: &'static str) {

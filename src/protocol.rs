@@ -107,6 +107,10 @@ pub enum NoticeKind {
     Denied,
     Expired,
     TimedOut,
+    /// The name that the sender wanted, not a message.
+    NameRefused,
+    /// Strikes have come to a warning.
+    Warned,
 }
 
 /// What a connection knows from its handshake, before the first frame.

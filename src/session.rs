@@ -40,6 +40,7 @@ mod release;
 mod route;
 mod service;
 mod settle;
+mod strikes;
 mod upstream;
 mod wire;
 
@@ -53,6 +54,7 @@ use parting::{CLOSING, drained};
 pub use route::{Peer, Route};
 pub use service::service;
 use settle::{Settled, settle};
+pub use strikes::follow;
 pub use wire::Wire;
 
 /// Everything that sessions share.
@@ -250,7 +252,7 @@ impl Session {
         let behind = !self.waiting.is_empty() || self.must_wait(&units);
         match (self.settling.is_some(), behind) {
             (false, false) => self.judge(frame, units, false),
-            (false, true) if self.waiting.len() >= self.gate.config.limits.waiting_max => {
+            (false, true) if self.waiting.len() >= self.waiting_max(&units) => {
                 self.turn_away(&units)
             }
             _ => {
@@ -269,10 +271,21 @@ impl Session {
         }
     }
 
+    /// What somebody paid for may wait where nothing else may any more.
+    fn waiting_max(&self, units: &[Unit]) -> usize {
+        let most = self.gate.config.limits.waiting_max;
+        let paid = units.iter().any(|unit| unit.message.paid.is_some());
+        if paid { 2 * most } else { most }
+    }
+
     /// Drops what comes when too much waits behind a held message, and says so.
     fn turn_away(&mut self, units: &[Unit]) -> Option<End> {
         for unit in units {
             self.gate.metrics.discard("waiting_full");
+            if unit.message.paid.is_some() {
+                let by = self.by(Vec::new());
+                settle::turned_away(&self.gate, &self.route, &by, &unit.message);
+            }
             let notice = Notice {
                 kind: NoticeKind::Dropped,
                 language: self.route.config.language,
@@ -304,11 +317,7 @@ impl Session {
         };
         let channels = self.held.iter().filter(holds_on).cloned().collect();
         let alone = (0..units.len()).map(|index| self.alone(&frame, &units, index)).collect();
-        let by = settle::By {
-            live: self.berth.live,
-            identity: self.identity.clone(),
-            held_channels: channels,
-        };
+        let by = self.by(channels);
         let mut settling: BoxFuture<'static, Settled> =
             Box::pin(settle(self.gate.clone(), self.route.clone(), by, frame, units, alone));
         // Nearly every message is judged without waiting for anything.
@@ -318,6 +327,10 @@ impl Session {
         }
         self.settling = Some(settling);
         None
+    }
+
+    fn by(&self, held_channels: Vec<String>) -> settle::By {
+        settle::By { live: self.berth.live, identity: self.identity.clone(), held_channels }
     }
 
     /// The frame that would carry this unit and nothing else.
@@ -347,10 +360,10 @@ impl Session {
             if outcome.held {
                 self.held.push(unit.message.channel.clone());
             }
-            if let Some(notice) = outcome.notice
-                && let Some(end) = self.tell(&unit.message, &notice)
-            {
-                return Some(end);
+            for notice in outcome.notices {
+                if let Some(end) = self.tell(&unit.message, &notice) {
+                    return Some(end);
+                }
             }
         }
         self.go_on()

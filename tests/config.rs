@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 use tidegate::config::{
-    CategoryConfig, Config, DEFAULT_FILE, Enforce, FloorCategory, FloorConfig, IdentityConfig,
-    IdentitySource, JsonConfig, LinksConfig, OnExpiry, OnLate, PolicyConfig, Problem, RouteConfig,
-    ServiceConfig, ShapeConfig, Unjudged, WhenConfig, WhileHeld, line_of,
+    CategoryConfig, Config, Consequence, DEFAULT_FILE, Enforce, FloorCategory, FloorConfig,
+    IdentityConfig, IdentitySource, JsonConfig, LadderStep, LinksConfig, OnExpiry, OnLate,
+    PolicyConfig, Problem, RouteConfig, ServiceConfig, ShapeConfig, Unjudged, WhenConfig,
+    WhileHeld, line_of,
 };
 use tidegate::decide::Policy;
 use tidegate::message::{Category, Head, Verdict};
@@ -79,6 +80,10 @@ fn whole_policy() -> PolicyConfig {
             mode: Enforce::Always,
             category: Some(Category::Spam),
         }]),
+        protected: Some(Default::default()),
+        strikes: Some(Default::default()),
+        ladder: Some(vec![LadderStep { at: 1.0, then: Consequence::Warn, for_ms: None }]),
+        paid: Some(Default::default()),
         threat: category(),
         hate: category(),
         harassment: category(),

@@ -4,8 +4,12 @@
 
 #[path = "decide/model.rs"]
 mod model;
+#[path = "decide/names.rs"]
+mod names;
 #[path = "decide/reach.rs"]
 mod reach;
+#[path = "decide/senders.rs"]
+mod senders;
 #[path = "decide/setup.rs"]
 mod setup;
 

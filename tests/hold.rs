@@ -8,6 +8,8 @@ mod durable;
 mod kill;
 #[path = "hold/life.rs"]
 mod life;
+#[path = "hold/paid.rs"]
+mod paid;
 
 use futures_util::future::join_all;
 use tidegate::{

@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use tidegate::{
     config::Config,
     history::History,
-    message::{Category, Message, Sender, Severity, Verdict},
+    message::{Category, Message, Severity, Verdict},
     metrics::Metrics,
     pipeline::Pipeline,
     rules::{Outcome, Reloader, Ruleset, reload_on_change},
@@ -58,9 +58,8 @@ impl Drop for Setup {
 async fn verdict(rules: &Arc<ArcSwap<Ruleset>>, route: &str, text: &str) -> Verdict {
     let history = Arc::new(History::new(100));
     let pipeline = Pipeline { rules: rules.clone(), history, scorer: Scorer::none() };
-    let (channel, id, sender) = (String::new(), None, Sender::default());
     let text = text.to_owned();
-    let message = Message { route: route.into(), channel, sender, id, text, at_ms: 1 };
+    let message = Message { route: route.into(), text, at_ms: 1, ..Message::default() };
     pipeline.judge(&message).await.verdict
 }
 

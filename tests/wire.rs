@@ -42,6 +42,8 @@ struct Case {
     #[serde(default)]
     binary: bool,
     hex: Option<String>,
+    #[serde(default)]
+    trust_paid: bool,
     /// Exactly one of these.
     not_chat: Option<bool>,
     unreadable: Option<String>,
@@ -54,6 +56,8 @@ struct Case {
     /// What the sender of the first unit gets when it is dropped and when it is held.
     dropped: Option<Vec<String>>,
     held: Option<Vec<String>>,
+    /// What the sender of the first unit gets when that name is refused.
+    refused: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -73,6 +77,11 @@ struct Expected {
     /// The bytes that spell the text, where they are not the text.
     spelling: Option<String>,
     whole: Option<String>,
+    paid: Option<String>,
+    #[serde(default)]
+    first: bool,
+    #[serde(default)]
+    is_name: bool,
 }
 
 impl Case {
@@ -111,6 +120,7 @@ impl Case {
             mode: self.mode,
             json: self.json.clone(),
             on_binary: self.on_binary,
+            trust_paid: self.trust_paid,
             ..RouteConfig::default()
         }
     }
@@ -136,9 +146,11 @@ impl Case {
             self.check_unit(&frame, unit, expected);
         }
         self.check_rebuilt(&*protocol, &frame, &units);
-        for (kind, expected) in
-            [(NoticeKind::Dropped, &self.dropped), (NoticeKind::Held, &self.held)]
-        {
+        for (kind, expected) in [
+            (NoticeKind::Dropped, &self.dropped),
+            (NoticeKind::Held, &self.held),
+            (NoticeKind::NameRefused, &self.refused),
+        ] {
             let notice = Notice { kind, language: Language::En, rule: "hate".into() };
             let told = protocol.notice(&units[0].message, &notice);
             let told: Vec<_> = told.iter().map(shown).collect();
@@ -168,6 +180,10 @@ impl Case {
         };
         assert_eq!(message.sender.name, called, "{name}: name");
         assert_eq!(message.sender.roles, expected.roles, "{name}: roles");
+        let paid = message.paid.as_ref().map(|paid| paid.amount.as_str());
+        assert_eq!(paid, expected.paid.as_deref(), "{name}: paid");
+        let found = (message.first, message.is_name);
+        assert_eq!(found, (expected.first, expected.is_name), "{name}: first, is_name");
         let spelling = expected.spelling.as_ref().unwrap_or(&expected.text);
         assert_eq!(bytes(&unit.text), *spelling, "{name}: spelling");
         if let Some(whole) = &expected.whole {

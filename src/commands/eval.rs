@@ -149,6 +149,7 @@ impl Gates {
             id: None,
             text: row.text.clone(),
             at_ms: 0,
+            ..Message::default()
         };
         let judgement = self.with.judge(&message).await;
         let alone = Pipeline { scorer: Scorer::none(), ..self.with.clone() };

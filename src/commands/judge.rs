@@ -174,6 +174,7 @@ impl Judge {
             id: None,
             text: line.text,
             at_ms: self.clock_ms,
+            ..Message::default()
         };
         let start = Instant::now();
         let mut judgement = self.runtime.block_on(self.pipeline.judge(&message));

@@ -9,7 +9,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hyper::http::{HeaderName, HeaderValue, Uri};
 
 use super::{
-    Config, FloorConfig, Mode, PRESETS, PolicyConfig, RouteConfig, ServiceConfig, WhenConfig,
+    Config, FloorConfig, LadderStep, Mode, PRESETS, PolicyConfig, RouteConfig, ServiceConfig,
+    WhenConfig,
 };
 use crate::message::{Category, Verdict};
 
@@ -24,6 +25,9 @@ const HOSTS_MAX: usize = 10_000;
 const REGIONS_MAX: u64 = 12;
 const ALLOWED_MAX: u64 = 1_000;
 const SECRETS_MAX: u64 = 1_000;
+/// Every name is compared with each of these.
+const PROTECTED_MAX: usize = 1_000;
+const STEPS_MAX: usize = 16;
 
 /// The protocols that read no `[route.json]`.
 const PLAIN_PROTOCOLS: [&str; 2] = ["text", "irc"];
@@ -85,7 +89,7 @@ fn bounds(config: &Config, found: &mut Found) {
     let (listen, limits, hold) = (&config.listen, &config.limits, &config.hold);
     let (score, console, keep) = (&config.score, &config.console, &config.retention);
     let threads_max = 64;
-    let table: [(&str, u64, RangeInclusive<u64>); 39] = [
+    let table: [(&str, u64, RangeInclusive<u64>); 40] = [
         ("listen.connections_max", listen.connections_max as u64, 1..=1_000_000),
         ("listen.connections_per_ip_max", listen.connections_per_ip_max as u64, 1..=1_000_000),
         ("listen.accept_per_second", listen.accept_per_second.into(), 1..=1_000_000),
@@ -105,6 +109,7 @@ fn bounds(config: &Config, found: &mut Found) {
         ("limits.waiting_max", limits.waiting_max as u64, 1..=10_000),
         ("hold.held_max", hold.held_max as u64, 1..=10_000_000),
         ("hold.held_per_sender_max", hold.held_per_sender_max as u64, 1..=10_000),
+        ("hold.held_paid_max", hold.held_paid_max as u64, 0..=1_000_000),
         ("hold.undo_ms", hold.undo_ms, 0..=10 * MINUTE_MS),
         ("hold.reconnect_ms", hold.reconnect_ms, 0..=DAY_MS),
         ("retention.text_days", keep.text_days.into(), 0..=3650),
@@ -227,10 +232,17 @@ fn one_route(route: &RouteConfig, key: &dyn Fn(&str) -> String, found: &mut Foun
         (Some(service), Mode::Inline) => service_of(service, key, found),
         (None, _) => {}
     }
+    if route.trust_paid && route.mode == Mode::Egress {
+        found.add(key("trust_paid"), "has no use in egress: the server is believed there anyway");
+    }
     let Some(json) = &route.json else { return };
     if PLAIN_PROTOCOLS.contains(&route.protocol.as_str()) {
         let cause = format!("has no use with protocol {:?}", route.protocol);
         found.add(key("json"), cause);
+    }
+    if route.mode == Mode::Inline && !route.trust_paid && !json.paid.is_empty() {
+        let cause = "inline, clients write their own frames; `trust_paid = true` believes them";
+        found.add(key("json.paid"), cause);
     }
     if route.mode == Mode::Inline && !json.roles.is_empty() {
         let cause = "inline, the client writes its own frames: roles there prove nothing";
@@ -326,7 +338,60 @@ fn is_hash(line: &str) -> bool {
     URL_SAFE_NO_PAD.decode(line).is_ok_and(|bytes| bytes.len() == 22)
 }
 
+/// What a policy says of senders.
+fn senders(policy: &PolicyConfig, key: &dyn Fn(&str) -> String, found: &mut Found) {
+    for protected in policy.protected.iter() {
+        found.within(
+            key("protected.names"),
+            protected.names.len() as u64,
+            0..=PROTECTED_MAX as u64,
+        );
+        let strange = |name: &&String| name.is_empty() || name.len() > NAME_BYTES_MAX;
+        for name in protected.names.keys().filter(strange) {
+            let cause = format!("{name:?} is empty or longer than {NAME_BYTES_MAX} bytes");
+            found.add(key("protected.names"), cause);
+        }
+    }
+    for strikes in policy.strikes.iter() {
+        found.within(key("strikes.half_life_ms"), strikes.half_life_ms, 1_000..=90 * DAY_MS);
+        for (name, points) in
+            [("mask", strikes.mask), ("removed", strikes.removed), ("severest", strikes.severest)]
+        {
+            if !(0.0..=100.0).contains(&points) {
+                found.add(key(&format!("strikes.{name}")), "is not within 0 to 100");
+            }
+        }
+    }
+    if let Some(paid) = &policy.paid {
+        found.within(key("paid.hold_ms"), paid.hold_ms, 1_000..=7 * DAY_MS);
+    }
+    let ladder = policy.ladder.as_deref().unwrap_or_default();
+    found.within(key("ladder"), ladder.len() as u64, 0..=STEPS_MAX as u64);
+    for (index, step) in ladder.iter().enumerate() {
+        let key = |part: &str| key(&format!("ladder[{index}].{part}"));
+        if !(0.1..=1000.0).contains(&step.at) {
+            found.add(key("at"), "is not within 0.1 to 1000");
+        }
+        if index > 0 && step.at <= ladder[index - 1].at {
+            found.add(key("at"), "must be above that of the step before");
+        }
+        length_of(step, &key, found);
+    }
+}
+
+fn length_of(step: &LadderStep, key: &dyn Fn(&str) -> String, found: &mut Found) {
+    match (step.for_ms, step.then.has_length()) {
+        (Some(for_ms), true) => found.within(key("for_ms"), for_ms, 1_000..=90 * DAY_MS),
+        (None, true) => found.add(key("for_ms"), "is missing: how long does it last?"),
+        (Some(_), false) => {
+            found.add(key("for_ms"), format!("has no use with {:?}", step.then.name()));
+        }
+        (None, false) => {}
+    }
+}
+
 fn one_policy(policy: &PolicyConfig, key: &dyn Fn(&str) -> String, found: &mut Found) {
+    senders(policy, key, found);
     if let Some(hold_ms) = policy.hold_ms {
         found.within(key("hold_ms"), hold_ms, 1_000..=7 * DAY_MS);
     }

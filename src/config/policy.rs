@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Unjudged;
+use super::{LadderStep, PaidConfig, ProtectedConfig, StrikesConfig, Unjudged};
 use crate::message::{Category, Head, Role, Tongues, Verdict};
 
 mod floor;
@@ -50,6 +50,13 @@ pub struct PolicyConfig {
     pub rules: Option<BTreeMap<String, Enforce>>,
     /// What the tables cannot say, in order.
     pub when: Option<Vec<WhenConfig>>,
+    /// Whose names nobody else may go by.
+    pub protected: Option<ProtectedConfig>,
+    pub strikes: Option<StrikesConfig>,
+    /// What strikes lead to, from the fewest on.
+    pub ladder: Option<Vec<LadderStep>>,
+    /// Messages that somebody paid for.
+    pub paid: Option<PaidConfig>,
 
     pub threat: Option<CategoryConfig>,
     pub hate: Option<CategoryConfig>,

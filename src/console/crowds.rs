@@ -358,10 +358,8 @@ impl Console {
         let message = Message {
             route: route.into(),
             channel: channel.to_owned(),
-            sender: Sender::default(),
-            id: None,
             text: text.to_owned(),
-            at_ms: 0,
+            ..Message::default()
         };
         self.doors.pipeline.history.pattern(&message, &normalize(text))
     }

@@ -21,8 +21,8 @@ use crate::{
     message::now_ms,
 };
 
-/// Rows in one answer, oldest first: more than anybody reads before they are decided. The page
-/// asks again when it runs out.
+/// Rows in one answer, the paid ones and then the oldest first: more than anybody reads before they
+/// are decided. The page asks again when it runs out.
 const LISTED_MAX: usize = 200;
 /// Two weeks, as chat platforms have it.
 const TIME_OUT_S_MAX: u64 = 14 * 86_400;
@@ -68,7 +68,7 @@ pub async fn act(
 }
 
 impl Console {
-    /// The oldest rows, how many there are in all, and the last decisions.
+    /// The first rows, how many there are in all, and the last decisions.
     pub fn snapshot(&self) -> Value {
         let holds = &self.doors.holds;
         let list = holds.list();

@@ -35,6 +35,11 @@ pub struct Shown<'a> {
     way: Option<Way>,
     /// A sender without an id cannot be told from others.
     can_time_out: bool,
+    /// What was paid for it, as it is shown.
+    paid: Option<&'a str>,
+    /// Nothing was heard of the sender here lately.
+    first: bool,
+    strikes: f32,
 }
 
 #[derive(Serialize)]
@@ -73,6 +78,9 @@ pub fn shown<'a>(holds: &HoldQueue, hold: &'a Hold) -> Shown<'a> {
         decided: hold.decided.as_ref(),
         way: (hold.state == State::Held).then(|| holds.way(hold)),
         can_time_out: !hold.sender.id.is_empty(),
+        paid: hold.paid.as_ref().map(|paid| paid.amount.as_str()),
+        first: hold.standing.first,
+        strikes: hold.standing.strikes,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{
-    Heard, Policy, Ruling, Seen,
+    Heard, Policy, Ruling, Seen, at_most,
     conditions::{Condition, SoFar},
     floor::{Table, asks},
     masked, merged, placed, scores, shares, time_out,
@@ -17,6 +17,12 @@ use crate::{
 const SAID: Severity = Severity::new(1).expect("1 is a severity");
 
 pub(super) fn fold(policy: &Policy, seen: &Seen, findings: Vec<Finding>, score: &Score) -> Ruling {
+    let mut ruling = folded(policy, seen, findings, score);
+    ruling.verdict = at_most(seen.message, ruling.verdict);
+    ruling
+}
+
+fn folded(policy: &Policy, seen: &Seen, findings: Vec<Finding>, score: &Score) -> Ruling {
     let heard = Heard::new(policy, score);
     let exempt = policy.exempts(&seen.message.sender);
     let grounds = Grounds {
@@ -72,8 +78,9 @@ impl<'a> Fold<'a> {
     fn word(&self, finding: &Finding) -> Word {
         let (category, severity) = (finding.category, finding.severity);
         let raised = self.policy.raised[category as usize][usize::from(severity.level()) - 1];
+        let own = self.policy.own_word(finding).is_some();
         match finding.rule.as_str() {
-            scores::LATE => Word::Rule(finding.rule.clone()),
+            rule if own || rule == scores::LATE => Word::Rule(finding.rule.clone()),
             _ if raised || self.grounds.exempt => Word::Floor(category, severity),
             _ => Word::Table(category, severity),
         }

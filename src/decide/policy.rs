@@ -11,17 +11,21 @@ use super::{
     crowd,
     doxxing::Personal,
     floor::{Floor, Table, asks},
+    impersonation::Protected,
     links::Links,
     presets::{OFF, PRESETS, Preset},
     reach::Answers,
     shares::Shares,
+    strikes,
 };
 use crate::{
     config::{
-        Config, CrowdConfig, FloodConfig, OnExpiry, OnLate, PersonalConfig, PolicyConfig,
-        ShapeConfig, ShieldConfig, Unjudged, WhileHeld,
+        Config, CrowdConfig, FloodConfig, LadderStep, OnExpiry, OnLate, PersonalConfig,
+        PolicyConfig, ShapeConfig, ShieldConfig, StrikesConfig, Unjudged, WhileHeld,
     },
-    message::{Category, Finding, Head, ModelCard, Role, Sender, Severity, Tongues, Verdict},
+    message::{
+        Category, Finding, Head, Message, ModelCard, Role, Sender, Severity, Tongues, Verdict,
+    },
 };
 
 /// Five minutes: what moderators of live chats are used to.
@@ -61,6 +65,12 @@ pub struct Policy {
     pub heads: BTreeMap<Head, f32>,
     /// Below it in every hostile head, the model finds a message harmless; 0: it never does.
     pub harmless: f32,
+    /// Whose names nobody else may go by.
+    pub protected: Protected,
+    pub strikes: StrikesConfig,
+    pub ladder: Vec<LadderStep>,
+    /// How long a paid message waits for a moderator.
+    pub paid_hold_ms: u64,
     pub categories: BTreeMap<Category, CategoryPolicy>,
     /// Rules and word lists that are not enforced for everybody.
     pub shares: Shares,
@@ -136,6 +146,11 @@ impl Policy {
         found
     }
 
+    /// How long a message waits for a moderator.
+    pub fn hold_ms(&self, message: &Message) -> u64 {
+        if message.paid.is_some() { self.paid_hold_ms } else { self.hold_ms }
+    }
+
     /// What becomes of a held message with these findings when nobody decides: `Release` only
     /// where every acting category says so, and the floor where it acts.
     pub fn on_expiry(&self, findings: &[Finding]) -> OnExpiry {
@@ -163,10 +178,19 @@ impl Policy {
     /// The verdict that a finding asks for, whatever its place in the text: by category and
     /// severity, but for the rules that have a word of their own, which the floor still binds.
     pub fn asks(&self, finding: &Finding) -> Verdict {
+        let floor = asks(&self.floor.action, finding.category, finding.severity);
+        match self.own_word(finding) {
+            Some(own) => own.max(floor),
+            None => self.action(finding.category, finding.severity),
+        }
+    }
+
+    /// What a rule asks for whatever the table says of its category.
+    pub(super) fn own_word(&self, finding: &Finding) -> Option<Verdict> {
         let enough = |level: u8| finding.severity.level() >= level;
-        let own = match finding.rule.as_str() {
+        Some(match finding.rule.as_str() {
             crowd::SLOW => Verdict::Drop,
-            crowd::SHIELD => Verdict::Hold,
+            crowd::SHIELD | strikes::STRIKES => Verdict::Hold,
             // A raid may be a friendly one: a person looks, and decides for all of it at once.
             crowd::CROWD if self.crowd.action == Verdict::Hold && enough(3) => Verdict::Drop,
             crowd::CROWD => self.crowd.action,
@@ -175,9 +199,8 @@ impl Policy {
             // Nobody can list what a picture shows, and a flood of them is the flood rule's: it is
             // for a person to look at, which is not what becomes of other spam.
             ART => self.art,
-            _ => return self.action(finding.category, finding.severity),
-        };
-        own.max(asks(&self.floor.action, finding.category, finding.severity))
+            _ => return None,
+        })
     }
 
     /// The score from which a head counts as found; `None` where the model has no say in it.
@@ -283,6 +306,10 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig, floor: &Floor) -> Polic
         conditions: conditions.collect(),
         floor: floor.clone(),
         raised,
+        protected: Protected::new(&own.protected.clone().unwrap_or_default(), preset.name != OFF),
+        strikes: own.strikes.clone().unwrap_or_default(),
+        ladder: own.ladder.clone().unwrap_or_else(|| preset.ladder()),
+        paid_hold_ms: own.paid.clone().unwrap_or_default().hold_ms,
         answers: Answers::default(),
     };
     policy.answers = Answers::of(&policy);

@@ -9,10 +9,11 @@
 //! - Swearing at severity 1 and 2 is masked rather than held, or moderators would see little else.
 //! - Spam is dropped, never held: a flood that is held drowns the queue, which is what it is for.
 //!   What a crowd repeats is held all the same, up to a bound: a raid may be a friendly one.
+//! - A machine that silences people by itself must be asked for: only `strict` has a ladder.
 //! - Doxxing and extremism are held at any severity: once seen, neither can be taken back.
 
 use crate::{
-    config::{CrowdConfig, OnLate, ShieldConfig, Unjudged},
+    config::{Consequence, CrowdConfig, LadderStep, OnLate, ShieldConfig, Unjudged},
     message::{
         Category, Role,
         Verdict::{self, Drop, Hold, Mask, Pass},
@@ -78,6 +79,14 @@ pub(super) const PRESETS: [Preset; 4] = [
     },
 ];
 
+/// What `strict` does with strikes: told at the second, watched from the fourth on, and ten minutes
+/// of silence from the sixth.
+const LADDER: [LadderStep; 3] = [
+    LadderStep { at: 2.0, then: Consequence::Warn, for_ms: None },
+    LadderStep { at: 4.0, then: Consequence::Hold, for_ms: Some(1_800_000) },
+    LadderStep { at: 6.0, then: Consequence::TimeOut, for_ms: Some(600_000) },
+];
+
 impl Preset {
     pub fn crowd(&self) -> CrowdConfig {
         let action = if self.column.is_some() { Hold } else { Pass };
@@ -86,6 +95,10 @@ impl Preset {
 
     pub fn shield(&self) -> ShieldConfig {
         ShieldConfig { auto: self.column.is_some(), ..ShieldConfig::default() }
+    }
+
+    pub fn ladder(&self) -> Vec<LadderStep> {
+        if self.name == "strict" { LADDER.to_vec() } else { Vec::new() }
     }
 
     pub fn action(&self, category: Category) -> [Verdict; 4] {

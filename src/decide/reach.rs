@@ -7,7 +7,7 @@
 //! and its mildest is the mildest choice in each.
 
 use super::{
-    Heard, Policy, RULES, Seen,
+    Heard, Policy, RULES, Seen, at_most,
     floor::{Table, asks},
     heard::{Heads, State},
     placed, run, scores, shares,
@@ -58,7 +58,8 @@ struct Answer {
 
 impl Answer {
     fn of(policy: &Policy, table: &Table, muted: bool) -> Answer {
-        let nothing = Reach { policy, table, muted, terms: Vec::new(), fixed: Vec::new() };
+        let (terms, fixed, most) = (Vec::new(), Vec::new(), Drop);
+        let nothing = Reach { policy, table, muted, most, terms, fixed };
         let mut groups = groups(policy);
         for group in &mut groups {
             group.bare = Category::ALL.map(|category| nothing.choices(category, group));
@@ -75,6 +76,10 @@ impl Policy {
     /// Where a condition hangs on the score, it may be asked for in vain: what an expression makes
     /// of all scores is not gone through.
     pub fn needs_score(&self, seen: &Seen) -> bool {
+        if seen.message.is_name {
+            // A model reads no names.
+            return false;
+        }
         if self.exempts(&seen.message.sender) {
             // Such a message passes whatever is found in it, but for the floor.
             let bound = self.answers.for_all.something;
@@ -195,6 +200,8 @@ struct Reach<'a> {
     table: &'a Table,
     /// The model's findings are only recorded.
     muted: bool,
+    /// No verdict is more severe: see [`at_most`].
+    most: Verdict,
     terms: Vec<Term<'a>>,
     /// What acts, and no score changes.
     fixed: Vec<Finding>,
@@ -208,7 +215,8 @@ impl<'a> Reach<'a> {
             run(*rule, policy, seen, &heard, &mut fixed);
         }
         fixed.retain(|finding| !finding.shadow);
-        Reach { policy, table, muted, terms: terms::terms(policy, seen), fixed }
+        let most = at_most(seen.message, Drop);
+        Reach { policy, table, muted, most, terms: terms::terms(policy, seen), fixed }
     }
 
     /// What a moderator decided needs no score.
@@ -247,10 +255,11 @@ impl<'a> Reach<'a> {
             return false;
         }
         let touched = Category::ALL.map(|category| self.touches(category));
-        let so_far = self.verdict(State::default()).max(least);
+        let bound = |verdict: Verdict| verdict.max(least).min(self.most);
+        let so_far = bound(self.verdict(State::default()));
         answer.groups.iter().any(|group| {
             let (mildest, worst) = self.range(group, &touched);
-            mildest.max(least) < so_far || worst.max(least) > so_far
+            bound(mildest) < so_far || bound(worst) > so_far
         })
     }
 

@@ -100,6 +100,10 @@ impl Rule for Late {
         true
     }
 
+    fn blames(&self) -> bool {
+        false
+    }
+
     fn find(&self, policy: &Policy, _seen: &Seen, heard: &Heard, found: &mut Vec<Finding>) {
         if *heard.score != Score::Late || policy.on_late != OnLate::Hold {
             return;

@@ -5,11 +5,18 @@ use crate::message::{Category, Finding, Severity};
 
 pub(super) const TIME_OUT: &str = "time_out";
 
+/// A time-out this long is a ban: nobody lives to see its end.
+pub(super) const BAN_MS: u64 = 100 * 365 * 24 * 3_600_000;
+
 pub(super) struct TimeOut;
 
 impl Rule for TimeOut {
     fn name(&self) -> &'static str {
         TIME_OUT
+    }
+
+    fn blames(&self) -> bool {
+        false
     }
 
     fn find(&self, _policy: &Policy, seen: &Seen, _heard: &Heard, found: &mut Vec<Finding>) {
@@ -25,7 +32,10 @@ impl Rule for TimeOut {
             category: Category::Spam,
             severity: Severity::new(4).expect("4 is a severity"),
             span: None,
-            why: format!("timed out for {} s more", (until - now).div_ceil(1000)),
+            why: match until - now > BAN_MS / 2 {
+                true => "banned".to_owned(),
+                false => format!("timed out for {} s more", (until - now).div_ceil(1000)),
+            },
             shadow: false,
             scored: None,
         });

@@ -238,15 +238,13 @@ mod tests {
     use super::*;
     use crate::{
         letters,
-        message::{Sender, View, ViewKind},
+        message::{View, ViewKind},
     };
 
     fn sign(text: &str) -> Sign {
         static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-        let (sender, id) = (Sender::default(), None);
-        let text = text.to_owned();
-        let message =
-            Message { route: "/".into(), channel: String::new(), sender, id, text, at_ms: 0 };
+        let (route, text) = ("/".into(), text.to_owned());
+        let message = Message { route, text, ..Message::default() };
         let (plain, origin) = letters::plain(&message.text);
         let view = View { kind: ViewKind::Plain, text: plain, origin };
         Sign::of(

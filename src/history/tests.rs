@@ -8,7 +8,15 @@ use crate::message::{Sender, View, ViewKind};
 fn message(sender: &str, text: &str, at_ms: u64) -> Message {
     let sender = Sender { id: sender.into(), ..Sender::default() };
     let (id, text) = (None, text.to_owned());
-    Message { route: "/".into(), channel: "#a".into(), sender, id, text, at_ms }
+    Message {
+        route: "/".into(),
+        channel: "#a".into(),
+        sender,
+        id,
+        text,
+        at_ms,
+        ..Message::default()
+    }
 }
 
 fn canonical(text: &str) -> Canonical {

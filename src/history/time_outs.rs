@@ -50,6 +50,11 @@ impl TimeOuts {
         }
     }
 
+    /// Ends all of a sender's time-outs.
+    pub fn forget(&self, key: Key) {
+        lock(&self.ends).remove(&key);
+    }
+
     pub fn until(&self, key: Key, now: u64) -> Option<u64> {
         let last = lock(&self.ends).get(&key).and_then(|ends| ends.iter().max().copied());
         last.filter(|until| *until > now)

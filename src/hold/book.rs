@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::{Hold, Live, Order, Service, State, Way, states::Row};
-use crate::config::Mode;
+use crate::config::{HoldConfig, Mode};
 
 /// Ended records that can still be asked about without the store.
 const ENDED_MAX: usize = 1_000;
@@ -76,9 +76,20 @@ fn counted(hold: &Hold) -> impl Iterator<Item = (String, String)> {
 
 impl Book {
     /// Takes room for a record that is about to be written; the bound that it met otherwise.
-    pub fn reserve(&mut self, hold: &Hold, max: usize, sender_max: usize) -> Result<(), usize> {
+    ///
+    /// A paid one has room of its own behind that of all others, and no bound by sender: nobody
+    /// fills a queue at that price.
+    pub fn reserve(&mut self, hold: &Hold, bounds: &HoldConfig) -> Result<(), usize> {
+        let (mut max, sender_max) = (bounds.held_max, bounds.held_per_sender_max);
+        if hold.paid.is_some() {
+            max += bounds.held_paid_max;
+        }
         if self.open.len() + self.reserved >= max {
             return Err(max);
+        }
+        if hold.paid.is_some() {
+            self.take_room(hold);
+            return Ok(());
         }
         // A bridge speaks for many senders on one connection, but not for the whole queue.
         let connection_max = sender_max.max(max / 10);
@@ -87,9 +98,13 @@ impl Book {
                 return Err(most);
             }
         }
+        self.take_room(hold);
+        Ok(())
+    }
+
+    fn take_room(&mut self, hold: &Hold) {
         self.one_more(hold);
         self.reserved += 1;
-        Ok(())
     }
 
     /// Gives room back, after the record was put here or was not written.

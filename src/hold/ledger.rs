@@ -135,8 +135,7 @@ impl Ledger {
 
     pub async fn add(self: &Arc<Self>, hold: Hold) -> Result<Arc<Hold>, HoldError> {
         let row = Row::new(hold);
-        let (all, theirs) = (self.config.held_max, self.config.held_per_sender_max);
-        self.book().reserve(&row.hold, all, theirs).map_err(HoldError::Full)?;
+        self.book().reserve(&row.hold, &self.config).map_err(HoldError::Full)?;
         let ledger = self.clone();
         // A task of its own, so that a caller that goes away leaves no half a hold.
         let added = tokio::spawn(async move {
@@ -169,6 +168,14 @@ impl Ledger {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// A record that has come to its end already.
+    pub async fn insert_ended(&self, row: Row) -> Result<(), StoreError> {
+        let (id, hold, bytes) = (row.hold.id.clone(), row.hold.clone(), write(&row)?);
+        self.commit(id, Expect::Absent, Some(bytes.clone())).await?;
+        self.mirror(row, bytes, u64::MAX, Change::Moved(hold));
+        Ok(())
     }
 
     pub async fn commit(
@@ -281,7 +288,11 @@ impl Ledger {
             self.metrics.hold_ended(hold.state.name());
             if hold.state != State::Released {
                 self.tell_end(&hold);
+                self.refund(&hold);
             }
+        }
+        if matches!(step, Step::Written(false)) {
+            self.refund(&hold);
         }
         let by = match step {
             Step::Expire => EXPIRY,

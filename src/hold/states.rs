@@ -58,6 +58,12 @@ impl Row {
         Row { rev: 0, ended_ms: None, erased: false, hold }
     }
 
+    /// One that was never held, because there was no room.
+    pub fn turned_away(hold: Hold, now_ms: u64) -> Row {
+        let hold = Arc::new(Hold { state: State::Expired, decided: None, ..hold });
+        Row { rev: 0, ended_ms: Some(now_ms), erased: false, hold }
+    }
+
     /// The record after `step` at `now_ms`; `None` where the step is not allowed now.
     pub fn after(&self, step: &Step, now_ms: u64) -> Option<Row> {
         let mut hold = Hold::clone(&self.hold);
@@ -160,7 +166,7 @@ mod tests {
     use crate::{
         config::Mode,
         hold::StoredFrame,
-        message::{Language, Sender},
+        message::{Language, Sender, Standing},
     };
 
     const UNDO_MS: u64 = 5_000;
@@ -187,6 +193,8 @@ mod tests {
             on_expiry,
             state: State::Held,
             decided: None,
+            paid: None,
+            standing: Standing::default(),
         })
     }
 

@@ -208,7 +208,7 @@ fn rule_word(rule: &str, language: Language) -> &str {
 }
 
 /// The categories and the rules that answer to no table: name, English, French.
-const WORDS: [(&str, &str, &str); 13] = [
+const WORDS: [(&str, &str, &str); 19] = [
     ("threat", "threat", "menace"),
     ("hate", "hate", "haine"),
     ("harassment", "harassment", "harcèlement"),
@@ -221,5 +221,11 @@ const WORDS: [(&str, &str, &str); 13] = [
     ("link", "links", "liens"),
     ("impersonation", "impersonation", "usurpation d’identité"),
     ("late", "not checked yet", "pas encore vérifié"),
+    ("crowd", "many are saying the same", "beaucoup disent la même chose"),
+    ("shield", "newcomers are checked right now", "les nouveaux sont vérifiés en ce moment"),
+    ("slow", "slow mode", "mode lent"),
+    ("nuke", "a moderator stopped messages like it", "la modération a bloqué ce type de message"),
+    ("strikes", "earlier messages were removed", "des messages précédents ont été retirés"),
+    ("art", "pictures made of characters", "images en caractères"),
     ("while_held", "an earlier message is waiting", "un message précédent est en attente"),
 ];

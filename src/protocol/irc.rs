@@ -94,22 +94,23 @@ impl Protocol for Irc {
         let text = notice.text();
         let label = about.id.as_deref().and_then(|id| id.strip_prefix(LABEL));
         let first =
-            matches!(notice.kind, NoticeKind::Dropped | NoticeKind::Held | NoticeKind::TimedOut);
+            matches!(notice.kind, NoticeKind::Dropped | NoticeKind::Held | NoticeKind::TimedOut)
+                || notice.kind == NoticeKind::NameRefused;
         let label = label.filter(|_| first);
         let mut tags = Vec::new();
         tags.extend(label.map(|label| format!("label={label}")));
+        let refused = notice.kind == NoticeKind::NameRefused;
         let line = match self.known.vendor && !self.known.server.is_empty() {
+            // As a server says it (RFC 2812), so that clients try another nick.
+            _ if refused => {
+                let (server, nick) = (self.known.server(), self.known.confirmed_nick());
+                format!(":{server} 432 {nick} {} :{text}", about.text)
+            }
             true => {
                 tags.extend(vendor::notice_id(notice.kind).map(|id| format!("msg-id={id}")));
                 format!(":{} NOTICE {} :{text}", self.known.server, about.channel)
             }
-            false => {
-                let nick = match self.known.nick.as_str() {
-                    "" => "*",
-                    nick => nick,
-                };
-                format!(":tidegate NOTICE {nick} :{text}")
-            }
+            false => format!(":tidegate NOTICE {} :{text}", self.known.nick()),
         };
         let mut line = match tags.is_empty() {
             true => line,
@@ -129,6 +130,8 @@ impl Protocol for Irc {
 struct Said<'a> {
     line: Line<'a>,
     speech: Speech,
+    /// It is the nick that the client wants.
+    is_name: bool,
 }
 
 impl Irc {
@@ -159,7 +162,11 @@ impl Irc {
         target: &Range<usize>,
         now_ms: u64,
     ) -> Message {
-        let channel = channel_name(&String::from_utf8_lossy(&bytes[target.clone()]));
+        let channel = match said.is_name {
+            true => String::new(),
+            false => channel_name(&String::from_utf8_lossy(&bytes[target.clone()])),
+        };
+        let server = from == Leg::Server;
         let id = match from {
             Leg::Client => said.line.tag("label").map(|label| format!("{LABEL}{label}")),
             Leg::Server => said.line.tag("id").or(said.line.tag("msgid")).map(str::to_owned),
@@ -174,6 +181,9 @@ impl Irc {
             id,
             text: String::from_utf8_lossy(&bytes[said.speech.text.clone()]).into_owned(),
             at_ms: now_ms,
+            paid: vendor::paid(&said.line).filter(|_| server),
+            first: server && vendor::is_first(&said.line),
+            is_name: said.is_name,
         }
     }
 
@@ -182,7 +192,16 @@ impl Irc {
         let mut all = Vec::new();
         let mut count = 0;
         for line in lines(bytes) {
-            let Some(speech) = line.speech()? else { continue };
+            let (speech, is_name) = match line.speech()? {
+                Some(speech) => (speech, false),
+                // What the server says of nicks is not judged: a client that misses it would take
+                // one person for two.
+                None if self.seat.mode == Mode::Inline && line.is("NICK") => match line.naming()? {
+                    Some(naming) => (naming, true),
+                    None => continue,
+                },
+                None => continue,
+            };
             let to_service = |target: &Range<usize>| {
                 PRIVATE
                     .iter()
@@ -190,14 +209,14 @@ impl Irc {
             };
             let passed = match self.seat.mode {
                 // True of no target at all, too.
-                Mode::Inline => speech.targets.iter().all(to_service),
+                Mode::Inline => !is_name && speech.targets.iter().all(to_service),
                 Mode::Egress => {
                     speech.targets.is_empty() || (line.is("NOTICE") && is_server(line.prefix()))
                 }
             };
             if !passed {
                 count += speech.targets.len();
-                all.push(Said { line, speech });
+                all.push(Said { line, speech, is_name });
             }
             if count > MESSAGES_MAX {
                 return Err("too many messages in one frame");

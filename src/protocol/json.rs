@@ -44,6 +44,10 @@ pub fn compile(route: &RouteConfig) -> Result<Arc<dyn Dialect>, String> {
     if route.mode == Mode::Inline {
         // Whoever writes the frame does not get to say that they are a moderator.
         config.roles.clear();
+        // Nor that they paid, unless the operator knows better.
+        if !route.trust_paid {
+            config.paid.clear();
+        }
     }
     check_notice(&config.notice)?;
     Ok(Arc::new(JsonDialect {
@@ -72,14 +76,7 @@ fn check_notice(template: &str) -> Result<(), String> {
     if template.is_empty() {
         return Ok(());
     }
-    let about = Message {
-        route: "".into(),
-        channel: String::new(),
-        sender: Sender::default(),
-        id: Some("\"\\\n".into()),
-        text: String::new(),
-        at_ms: 0,
-    };
+    let about = Message { id: Some("\"\\\n".into()), ..Message::default() };
     let notice = Notice { kind: NoticeKind::Held, language: Language::En, rule: "rule".into() };
     let filled = template::fill(template, &about, &notice);
     match serde_json::from_str::<serde::de::IgnoredAny>(&filled) {
@@ -195,6 +192,9 @@ impl Json {
             id: found.id.clone(),
             text: found.text.clone(),
             at_ms: now_ms,
+            paid: found.paid.clone(),
+            is_name: found.is_name,
+            ..Message::default()
         };
         Unit { message, whole, text: line.in_frame(found.spelling.clone()) }
     }

@@ -16,6 +16,8 @@ impl NoticeKind {
             NoticeKind::Denied => "denied",
             NoticeKind::Expired => "expired",
             NoticeKind::TimedOut => "timed_out",
+            NoticeKind::NameRefused => "name_refused",
+            NoticeKind::Warned => "warned",
         }
     }
 }
@@ -51,6 +53,14 @@ impl Notice {
             (NoticeKind::Expired, Fr) => {
                 "Votre message n’a pas été examiné à temps et n’a pas été envoyé."
             }
+            (NoticeKind::NameRefused, En) => "That name cannot be used here.",
+            (NoticeKind::NameRefused, Fr) => "Ce nom ne peut pas être utilisé ici.",
+            (NoticeKind::Warned, En) => {
+                "This is a warning: if you go on like this, you will not be able to write here."
+            }
+            (NoticeKind::Warned, Fr) => {
+                "Ceci est un avertissement. Si cela continue, vous ne pourrez plus écrire ici."
+            }
         }
     }
 }
@@ -59,13 +69,15 @@ impl Notice {
 mod tests {
     use super::*;
 
-    const KINDS: [NoticeKind; 6] = [
+    const KINDS: [NoticeKind; 8] = [
         NoticeKind::Dropped,
         NoticeKind::Held,
         NoticeKind::Released,
         NoticeKind::Denied,
         NoticeKind::Expired,
         NoticeKind::TimedOut,
+        NoticeKind::NameRefused,
+        NoticeKind::Warned,
     ];
 
     #[test]

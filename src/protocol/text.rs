@@ -53,6 +53,7 @@ impl Protocol for Text {
             id: None,
             text: text.to_owned(),
             at_ms: now_ms,
+            ..Message::default()
         };
         Reading::Chat(vec![Unit { message, whole: 0..text.len(), text: 0..text.len() }])
     }

@@ -75,7 +75,7 @@ fn key(message: &Message) -> u128 {
         message.route.hash(&mut hash);
         message.channel.hash(&mut hash);
         // With its text: an id is often the sender's own choice, and an edit keeps it.
-        (&message.id, &message.sender.id, &message.text).hash(&mut hash);
+        (&message.id, &message.sender.id, &message.text, message.is_name).hash(&mut hash);
         hash.finish()
     };
     u128::from(half(0)) << 64 | u128::from(half(1))
@@ -93,7 +93,7 @@ mod tests {
             sender: Sender { id: "ana".into(), ..Sender::default() },
             id: id.map(str::to_owned),
             text: text.into(),
-            at_ms: 0,
+            ..Message::default()
         }
     }
 

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{Gate, Route};
+use super::{Gate, Route, strikes};
 use crate::{
     act,
     audit::{Event, Record},
     config::{Mode, Unjudged},
     decide::Policy,
-    hold::{Hold, HoldError, State, StoredFrame},
-    message::{Category, Fate, Finding, Judgement, Message, Severity, Verdict, Word, now_ms},
+    history::Whose,
+    hold::{Hold, HoldError, HoldQueue, State, StoredFrame},
+    message::{
+        Category, Fate, Finding, Judgement, Message, Severity, Standing, Verdict, Word, now_ms,
+    },
     protocol::{Frame, Notice, NoticeKind, Unit},
 };
 
@@ -26,8 +29,15 @@ pub struct By {
 /// What became of one unit.
 pub struct Outcome {
     pub fate: Fate,
-    pub notice: Option<Notice>,
+    /// What the sender is told: what became of the message, and a warning where one is due.
+    pub notices: Vec<Notice>,
     pub held: bool,
+}
+
+impl Outcome {
+    fn new(fate: Fate, notice: Option<Notice>) -> Outcome {
+        Outcome { fate, notices: notice.into_iter().collect(), held: false }
+    }
 }
 
 /// A frame whose units all have their fates.
@@ -55,7 +65,7 @@ pub async fn settle(
             Mode::Egress => {
                 let first = async { settle_one(&gate, &route, &by, message, alone).await.fate };
                 let fate = gate.once.settle(message, first).await;
-                Outcome { fate, notice: None, held: false }
+                Outcome::new(fate, None)
             }
         });
     }
@@ -72,32 +82,61 @@ async fn settle_one(
     let began = Instant::now();
     let mut judgement = gate.pipeline.judge(message).await;
     gate.metrics.judge_seconds.observe(began.elapsed().as_secs_f64());
-    if by.held_channels.contains(&message.channel) && judgement.verdict < Verdict::Hold {
+    let behind = by.held_channels.contains(&message.channel) && !message.is_name;
+    if behind && judgement.verdict < Verdict::Hold {
         judgement.verdict = Verdict::Hold;
         judgement.findings.push(behind_a_held_one());
         judgement.grounds.word = Word::Rule(WHILE_HELD.to_owned());
     }
+    if message.is_name {
+        judgement.verdict = of_a_name(route.config.mode, judgement.verdict);
+    }
     count(gate, route, &judgement);
     let rules = gate.pipeline.rules.load();
     let policy = rules.policy(&route.name, &message.channel);
-    match judgement.verdict {
-        Verdict::Pass => Outcome { fate: Fate::Keep, notice: None, held: false },
+    let mut may_be_warned = judgement.standing.warning;
+    let mut outcome = match judgement.verdict {
+        Verdict::Pass => Outcome::new(Fate::Keep, None),
         Verdict::Hold => hold(gate, route, policy, by, message, judgement, alone).await,
         Verdict::Mask | Verdict::Drop => {
             let id = gate.holds.fresh_id();
+            strikes::note(gate, policy, &id, message, &judgement);
+            may_be_warned = true;
             gate.audit.record(record(id, route, message, &judgement), Some(&message.text));
-            let notice = dropped_kind(&judgement).and_then(|kind| {
+            let notice = dropped_kind(message, &judgement).and_then(|kind| {
                 policy.notices.then(|| notice(route, kind, judgement.grounds.rule()))
             });
-            Outcome { fate: act::fate(&judgement), notice, held: false }
+            Outcome::new(act::fate(&judgement), notice)
         }
+    };
+    if may_be_warned && policy.notices && route.config.mode == Mode::Inline {
+        outcome.notices.extend(warning(gate, route, message));
+    }
+    outcome
+}
+
+/// What can become of a name. Nobody waits for one to be released, and a client's name cannot be
+/// masked without being another name: inline it is taken or not. On a screen it becomes stars.
+fn of_a_name(mode: Mode, verdict: Verdict) -> Verdict {
+    match (mode, verdict) {
+        (Mode::Inline, Verdict::Mask | Verdict::Hold) => Verdict::Drop,
+        (Mode::Egress, Verdict::Hold) => Verdict::Mask,
+        (_, verdict) => verdict,
     }
 }
 
+/// The warning that the sender's strikes have come to, given once.
+fn warning(gate: &Gate, route: &Route, message: &Message) -> Option<Notice> {
+    let whose = Whose { route: &route.name, channel: &message.channel, sender: &message.sender.id };
+    let due = gate.pipeline.history.take_warning(whose);
+    due.then(|| notice(route, NoticeKind::Warned, ""))
+}
+
 /// What the sender of a message that does not pass is told; a mask speaks for itself.
-fn dropped_kind(judgement: &Judgement) -> Option<NoticeKind> {
+fn dropped_kind(message: &Message, judgement: &Judgement) -> Option<NoticeKind> {
     let timed_out = judgement.grounds.rule() == "time_out";
     match (judgement.verdict, timed_out) {
+        (Verdict::Drop, _) if message.is_name => Some(NoticeKind::NameRefused),
         (Verdict::Drop, true) => Some(NoticeKind::TimedOut),
         (Verdict::Drop, false) => Some(NoticeKind::Dropped),
         _ => None,
@@ -114,37 +153,24 @@ async fn hold(
     judgement: Judgement,
     alone: Frame,
 ) -> Outcome {
-    let held_ms = gate.holds.now_ms();
     let rule = judgement.grounds.rule().to_owned();
     let told = |kind| policy.notices.then(|| notice(route, kind, &rule));
-    let id = gate.holds.fresh_id();
-    let record = record(id.clone(), route, message, &judgement);
     let hold = Hold {
-        id,
-        route: route.name.to_string(),
-        mode: route.config.mode,
-        channel: message.channel.clone(),
-        sender: message.sender.clone(),
-        message_id: message.id.clone(),
-        identity: by.identity.clone(),
-        live: by.live,
-        language: route.config.language,
-        text: message.text.clone(),
-        on_expiry: policy.on_expiry(&judgement.findings),
-        findings: judgement.findings,
         frame: StoredFrame::of(&alone),
-        rules: judgement.rules.to_string(),
         decided_by: judgement.grounds.to_string(),
         rule: rule.clone(),
-        held_ms,
-        expires_ms: held_ms + policy.hold_ms,
-        state: State::Held,
-        decided: None,
+        standing: judgement.standing,
+        ..unframed(gate, route, policy, by, message, judgement.findings.clone())
     };
+    let hold = Hold { rules: judgement.rules.to_string(), ..hold };
+    let record = record(hold.id.clone(), route, message, &judgement);
+    // Nobody may lose it silently: what cannot be held is kept for whoever refunds.
+    let paid = message.paid.is_some().then(|| hold.clone());
     match gate.holds.hold(hold).await {
         Ok(_) => {
             gate.audit.record(record, None);
-            Outcome { fate: Fate::Remove, notice: told(NoticeKind::Held), held: true }
+            let held = Outcome::new(Fate::Remove, told(NoticeKind::Held));
+            Outcome { held: true, ..held }
         }
         Err(cause) => {
             let reason = match cause {
@@ -154,10 +180,12 @@ async fn hold(
             gate.metrics.discard(reason);
             tracing::warn!(route = %route.name, %cause, "a message could not be held");
             match policy.when_full {
-                Unjudged::Pass => Outcome { fate: Fate::Keep, notice: None, held: false },
+                Unjudged::Pass => Outcome::new(Fate::Keep, None),
                 Unjudged::Drop => {
-                    let notice = told(NoticeKind::Dropped);
-                    Outcome { fate: Fate::Remove, notice, held: false }
+                    if let Some(paid) = paid {
+                        report(gate.holds.clone(), paid).await;
+                    }
+                    Outcome::new(Fate::Remove, told(NoticeKind::Dropped))
                 }
             }
         }
@@ -165,6 +193,59 @@ async fn hold(
 }
 
 const WHILE_HELD: &str = "while_held";
+
+/// A message as it is held, but for the frame that releases it and what judged it.
+fn unframed(
+    gate: &Gate,
+    route: &Route,
+    policy: &Policy,
+    by: &By,
+    message: &Message,
+    findings: Vec<Finding>,
+) -> Hold {
+    let held_ms = gate.holds.now_ms();
+    Hold {
+        id: gate.holds.fresh_id(),
+        route: route.name.to_string(),
+        mode: route.config.mode,
+        channel: message.channel.clone(),
+        sender: message.sender.clone(),
+        message_id: message.id.clone(),
+        identity: by.identity.clone(),
+        live: by.live,
+        language: route.config.language,
+        text: message.text.clone(),
+        on_expiry: policy.on_expiry(&findings),
+        findings,
+        frame: StoredFrame { binary: false, bytes: Vec::new() },
+        rules: String::new(),
+        decided_by: String::new(),
+        rule: String::new(),
+        held_ms,
+        expires_ms: held_ms + policy.hold_ms(message),
+        state: State::Held,
+        decided: None,
+        paid: message.paid.clone(),
+        standing: Standing::default(),
+    }
+}
+
+/// Reports a paid message that is dropped because too much waits behind a held one.
+pub fn turned_away(gate: &Gate, route: &Route, by: &By, message: &Message) {
+    let rules = gate.pipeline.rules.load();
+    let policy = rules.policy(&route.name, &message.channel);
+    let hold = unframed(gate, route, policy, by, message, vec![behind_a_held_one()]);
+    let (rules, rule) = (rules.version.to_string(), WHILE_HELD.to_owned());
+    let hold = Hold { rules, rule, ..hold };
+    tokio::spawn(report(gate.holds.clone(), hold));
+}
+
+async fn report(holds: HoldQueue, hold: Hold) {
+    let (id, route) = (hold.id.clone(), hold.route.clone());
+    if let Err(cause) = holds.turn_away(hold).await {
+        tracing::error!(%cause, id, route, "a paid message was lost and is only in the audit log");
+    }
+}
 
 fn behind_a_held_one() -> Finding {
     Finding {
@@ -219,8 +300,8 @@ pub fn notice_of(gate: &Gate, hold: &Hold, kind: NoticeKind) -> (Message, Option
         channel: hold.channel.clone(),
         sender: hold.sender.clone(),
         id: hold.message_id.clone(),
-        text: String::new(),
         at_ms: hold.held_ms,
+        ..Message::default()
     };
     let policy = rules.policy(&hold.route, &hold.channel);
     (message, policy.notices.then_some(notice))

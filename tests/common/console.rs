@@ -57,6 +57,17 @@ impl Moderator {
         chosen
     }
 
+    pub async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        self.ask("POST", path, Some(body)).await
+    }
+
+    /// The body of an answer, whatever it is.
+    pub async fn read(&self, path: &str) -> (StatusCode, String) {
+        let request = Moderator::request(self.console, "GET", path, &self.cookie, None);
+        let (status, _, body) = http(self.console, request).await;
+        (status, String::from_utf8_lossy(&body).into_owned())
+    }
+
     async fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
         let request = Moderator::request(self.console, method, path, &self.cookie, body);
         let (status, _, body) = http(self.console, request).await;

@@ -50,7 +50,8 @@ impl Room {
     pub fn message(&self, sender: &str, text: &str) -> Message {
         let sender = Sender { id: sender.into(), name: sender.into(), roles: Vec::new() };
         let (channel, text) = (self.channel.to_owned(), text.to_owned());
-        Message { route: "main".into(), channel, sender, id: None, text, at_ms: self.now }
+        let at_ms = self.now;
+        Message { route: "main".into(), channel, sender, text, at_ms, ..Message::default() }
     }
 
     /// Somebody says something, so many milliseconds after what was said before.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use tidegate::{
     config::Config,
     decide::Policy,
-    message::{Category, Head, Hit, Recent, Role, Score, Scores, Verdict, ViewKind},
+    message::{Category, Head, Hit, Paid, Recent, Role, Score, Scores, Verdict, ViewKind},
 };
 
 use super::setup::{Try, card, hit};
@@ -87,14 +87,18 @@ fn cases() -> impl Strategy<Value = Try> {
     let one = (0..Category::ALL.len(), 1..=4u8, view, 0..3usize);
     let hits = prop::collection::vec(one, 0..4);
     let pace = prop::sample::select(&[1u32, 1, 1, 11, 99][..]);
-    (text, hits, pace, prop::bool::weighted(0.1)).prop_map(|(text, hits, pace, exempt)| {
+    let odd = (prop::bool::weighted(0.1), prop::bool::weighted(0.2), prop::bool::weighted(0.2));
+    (text, hits, pace, odd).prop_map(|(text, hits, pace, (exempt, paying, watched))| {
         let places: Vec<usize> = text.match_indices("blorp").map(|(at, _)| at).collect();
         let hits = hits.into_iter().map(|(category, level, view, place)| {
             let span = places.get(place).map_or(0..0, |at| *at..*at + 5);
             Hit { view, ..hit(Category::ALL[category], level, span) }
         });
-        let recent = Recent { messages: pace, repeats: 1, ..Recent::default() };
-        let case = Try { hits: hits.collect(), text: text.to_owned(), recent, ..Try::default() };
+        let held_until_ms = watched.then_some(2_000);
+        let recent = Recent { messages: pace, repeats: 1, held_until_ms, ..Recent::default() };
+        let paid = if paying { Paid::new("5", "EUR") } else { None };
+        let (hits, text) = (hits.collect(), text.to_owned());
+        let case = Try { hits, text, recent, paid, ..Try::default() };
         if exempt { case.by(&[Role::Broadcaster]) } else { case }
     })
 }
@@ -107,6 +111,7 @@ fn verdict(case: &Try, policy: &Policy, row: &[f32], weak: &[Head]) -> Verdict {
         recent: case.recent.clone(),
         sender: case.sender.clone(),
         text: case.text.clone(),
+        paid: case.paid.clone(),
         score,
     };
     case.judge(policy).0

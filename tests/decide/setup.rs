@@ -6,8 +6,8 @@ use tidegate::{
     config::Config,
     decide::{self, Policy, Seen},
     message::{
-        Canonical, Category, Finding, Head, Hit, Message, ModelCard, Recent, Role, Score, Scores,
-        Sender, Severity, Verdict, ViewKind,
+        Canonical, Category, Finding, Head, Hit, Message, ModelCard, Paid, Recent, Role, Score,
+        Scores, Sender, Severity, Verdict, ViewKind,
     },
 };
 
@@ -61,6 +61,7 @@ pub struct Try {
     pub recent: Recent,
     pub sender: Sender,
     pub text: String,
+    pub paid: Option<Paid>,
 }
 
 impl Default for Try {
@@ -69,7 +70,7 @@ impl Default for Try {
         let sender = Sender { id: "u1".into(), name: "Una".into(), roles: vec![] };
         // Long enough for every span, and no two words alike.
         let text = (0..100).map(|n| format!("w{n} ")).collect();
-        Try { hits: vec![], score: Score::Skipped, recent, sender, text }
+        Try { hits: vec![], score: Score::Skipped, recent, sender, text, paid: None }
     }
 }
 
@@ -91,6 +92,11 @@ impl Try {
         self
     }
 
+    pub fn paying(mut self) -> Try {
+        self.paid = Paid::new("500", "bits");
+        self
+    }
+
     pub fn by(mut self, roles: &[Role]) -> Try {
         self.sender.roles = roles.to_vec();
         self
@@ -104,6 +110,8 @@ impl Try {
             id: None,
             text: self.text.clone(),
             at_ms: 1_000,
+            paid: self.paid.clone(),
+            ..Message::default()
         };
         let (text, hits, recent) = (Canonical::default(), &self.hits[..], &self.recent);
         let seen = Seen { message: &message, text: &text, hits, recent };

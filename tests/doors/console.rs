@@ -236,8 +236,8 @@ fn said_by(sender: &str) -> Message {
         route: "main".into(),
         channel: "lobby".into(),
         sender: Sender { id: sender.into(), ..Sender::default() },
-        id: None,
         text: "hello".into(),
         at_ms: now_ms(),
+        ..Message::default()
     }
 }

@@ -21,7 +21,8 @@ async fn post(house: &House, cookie: &str, path: &str, body: Value) -> Answer {
 async fn said(house: &House, channel: &str, sender: &str, text: &str) -> Verdict {
     let sender = Sender { id: sender.into(), ..Sender::default() };
     let (route, channel, text) = ("".into(), channel.to_owned(), text.to_owned());
-    let message = Message { route, channel, sender, id: None, text, at_ms: now_ms() };
+    let message =
+        Message { route, channel, sender, id: None, text, at_ms: now_ms(), ..Message::default() };
     house.doors.pipeline.judge(&message).await.verdict
 }
 

@@ -22,7 +22,7 @@ use tidegate::{
     doors::{Control, Doors, Ready},
     history::History,
     hold::{Hold, HoldQueue, State, StoredFrame},
-    message::{Category, Finding, Language, Sender, Severity, now_ms},
+    message::{Category, Finding, Language, Sender, Severity, Standing, now_ms},
     metrics::Metrics,
     pipeline::Pipeline,
     rules::Ruleset,
@@ -241,6 +241,8 @@ impl House {
             on_expiry: OnExpiry::Drop,
             state: State::Held,
             decided: None,
+            paid: None,
+            standing: Standing::default(),
         };
         self.doors.holds.hold(hold).await.expect("there is room")
     }

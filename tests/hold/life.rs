@@ -15,7 +15,7 @@ use tidegate::{
     audit::{Audit, Event, Record},
     config::{HoldConfig, Mode, OnExpiry, RetentionConfig},
     hold::{Berth, Hold, HoldQueue, Live, Order, Service, State, StoredFrame},
-    message::{Language, Sender, Verdict},
+    message::{Language, Sender, Standing, Verdict},
     metrics::Metrics,
     store::{self, Entries, Store, StoreError, Table, Write},
 };
@@ -93,7 +93,13 @@ pub struct Life {
 }
 
 pub fn config() -> HoldConfig {
-    HoldConfig { held_max: 100, held_per_sender_max: 20, undo_ms: 60_000, reconnect_ms: 60_000 }
+    HoldConfig {
+        held_max: 100,
+        held_per_sender_max: 20,
+        held_paid_max: 5,
+        undo_ms: 60_000,
+        reconnect_ms: 60_000,
+    }
 }
 
 pub async fn live(dir: &Dir, config: HoldConfig) -> Life {
@@ -130,6 +136,8 @@ impl Life {
             on_expiry: OnExpiry::Drop,
             state: State::Held,
             decided: None,
+            paid: None,
+            standing: Standing::default(),
         }
     }
 

@@ -191,14 +191,15 @@ fn fits(head: Head, finding: &Finding) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Grounds;
+    use crate::message::{Grounds, Standing};
 
     fn judged() -> Judged {
         let rules = "t".into();
         let (findings, mask, needed) = (Vec::new(), Vec::new(), true);
         let (verdict, score) = (Verdict::Pass, Score::Skipped);
-        let grounds = Grounds::default();
-        let judgement = Judgement { verdict, findings, score, needed, mask, rules, grounds };
+        let (grounds, standing) = (Grounds::default(), Standing::default());
+        let judgement =
+            Judgement { verdict, findings, score, needed, mask, rules, grounds, standing };
         Judged { judgement, without: Verdict::Pass, score: Score::Skipped }
     }
 

@@ -112,6 +112,21 @@ impl Known {
         }
     }
 
+    /// The client's nick as a line to it names it.
+    pub fn nick(&self) -> &str {
+        if self.nick.is_empty() { "*" } else { &self.nick }
+    }
+
+    /// The nick that the server has confirmed.
+    pub fn confirmed_nick(&self) -> &str {
+        if self.confirmed { self.nick() } else { "*" }
+    }
+
+    /// The server's name, or Tidegate's own where it is not known.
+    pub fn server(&self) -> &str {
+        if self.server.is_empty() { "tidegate" } else { &self.server }
+    }
+
     fn is_me(&self, nick: &str) -> bool {
         !nick.is_empty() && nick.eq_ignore_ascii_case(&self.nick)
     }

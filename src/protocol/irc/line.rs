@@ -141,6 +141,20 @@ impl<'a> Line<'a> {
         Ok(Some(Speech { targets: list, text: self.shown(text.clone()) }))
     }
 
+    /// The nick that a NICK line asks for, as if it were said to nobody else.
+    ///
+    /// # Errors
+    /// Where servers would differ in what they make of it.
+    pub fn naming(&self) -> Result<Option<Speech>, Reason> {
+        let [nick, ..] = self.params.as_slice() else { return Ok(None) };
+        match std::str::from_utf8(&self.frame[nick.clone()]) {
+            Ok("") => Ok(None),
+            Ok(text) if text.contains(' ') => Err("a nick with a blank"),
+            Ok(_) => Ok(Some(Speech { targets: vec![nick.clone()], text: nick.clone() })),
+            Err(_) => Err("a nick that is not UTF-8"),
+        }
+    }
+
     /// Bytes that count against the limit of a line: all but the tags, CRLF included.
     pub fn limited_bytes(&self) -> usize {
         let tagged = if self.tags.is_empty() { self.at.start } else { self.tags.end };

@@ -1,6 +1,7 @@
 //! Knows where Twitch departs from other IRC servers.
 
-use super::NoticeKind;
+use super::{Line, NoticeKind};
+use crate::message::Paid;
 
 /// Twitch allows 500 characters of any length; this holds them and what stands around them.
 pub const LINE_MAX: usize = 2560;
@@ -16,6 +17,19 @@ pub fn notice_id(kind: NoticeKind) -> Option<&'static str> {
         NoticeKind::Dropped | NoticeKind::Denied => Some("msg_rejected_mandatory"),
         NoticeKind::Held => Some("msg_rejected"),
         NoticeKind::TimedOut => Some("msg_timedout"),
-        NoticeKind::Released | NoticeKind::Expired => None,
+        NoticeKind::Released
+        | NoticeKind::Expired
+        | NoticeKind::NameRefused
+        | NoticeKind::Warned => None,
     }
+}
+
+/// What was paid with a message that came from the server.
+pub fn paid(line: &Line) -> Option<Paid> {
+    Paid::new(line.tag("bits")?, "bits")
+}
+
+/// Whether the server marks a message as its sender's first in the channel.
+pub fn is_first(line: &Line) -> bool {
+    line.tag("first-msg") == Some("1")
 }

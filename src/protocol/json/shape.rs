@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::pointer::{Node, Pointer, Scalar, place};
 use crate::{
     config::JsonConfig,
-    message::{Role, Sender},
+    message::{Paid, Role, Sender},
     protocol::{
         seat::NAME_BYTES_MAX,
         spelling::{Reason, Spelled},
@@ -21,6 +21,11 @@ pub struct Shape {
     kind: Option<Pointer>,
     kinds: Vec<String>,
     text: Pointer,
+    text_or: Option<Pointer>,
+    name_kinds: Vec<String>,
+    new_name: Option<Pointer>,
+    paid: Option<Pointer>,
+    currency: Option<Pointer>,
     user: Option<Pointer>,
     name: Option<Pointer>,
     channel: Option<Pointer>,
@@ -52,6 +57,16 @@ pub struct Found {
     pub channel: Option<String>,
     pub id: Option<String>,
     pub text: String,
+    pub paid: Option<Paid>,
+    /// `text` is a sender's name.
+    pub is_name: bool,
+}
+
+/// What a value with a known kind is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Chat,
+    Name,
 }
 
 impl Line {
@@ -85,11 +100,21 @@ impl Shape {
                         at it that are chat"
                 .into());
         }
+        if config.name_kinds.is_empty() != config.new_name.is_empty()
+            || (!config.name_kinds.is_empty() && config.kind.is_empty())
+        {
+            return Err("json.name_kinds and json.new_name go together, with json.kind".into());
+        }
         Ok(Shape {
             messages: inside("messages", &config.messages)?,
             kind: anywhere("kind", &config.kind)?,
             kinds: config.kinds.clone(),
             text,
+            text_or: inside("text_or", &config.text_or)?,
+            name_kinds: config.name_kinds.clone(),
+            new_name: inside("new_name", &config.new_name)?,
+            paid: anywhere("paid", &config.paid)?,
+            currency: anywhere("currency", &config.currency)?,
             user: anywhere("user", &config.user)?,
             name: anywhere("name", &config.name)?,
             channel: anywhere("channel", &config.channel)?,
@@ -132,7 +157,7 @@ impl Shape {
             Some(inner) => spelled.within(inner),
             None => spelled,
         };
-        Ok(if self.html { spelled.shown() } else { spelled })
+        Ok(if self.html && !found.is_name { spelled.shown() } else { spelled })
     }
 
     fn read_line(&self, frame: &str, at: Range<usize>) -> Result<Line, Reason> {
@@ -140,7 +165,7 @@ impl Shape {
         let mut line = Line { at, inner: None, items: None, found: Vec::new() };
         // A kind outside is asked first: what is not chat may have anything inside.
         let outside = self.kind.as_ref().filter(|kind| kind.outer);
-        if outside.is_some() && !self.is_kind(&outer, &outer)? {
+        if outside.is_some() && self.kind_of(&outer, &outer)?.is_none() {
             return Ok(line);
         }
         let Some(pointer) = &self.inner else {
@@ -193,10 +218,9 @@ impl Shape {
 
     /// The message that `node` is, if it is chat.
     fn message(&self, outer: &Node, node: &Node, text: &str) -> Result<Option<Found>, Reason> {
-        if !self.is_kind(outer, node)? {
-            return Ok(None);
-        }
-        let Some(raw) = node.find(&self.text)? else { return Ok(None) };
+        let Some(kind) = self.kind_of(outer, node)? else { return Ok(None) };
+        let Some(raw) = self.words(node, kind)? else { return Ok(None) };
+        let is_name = kind == Kind::Name;
         match raw.as_bytes().first() {
             Some(b'"') => {}
             Some(b'n') => return Ok(None),
@@ -205,7 +229,7 @@ impl Shape {
         }
         let string = place(text, raw);
         let spelling = string.start + 1..string.end - 1;
-        let spelled = match self.html {
+        let spelled = match self.html && !is_name {
             true => Spelled::json(&text[spelling.clone()], 0)?.shown().text,
             false => crate::protocol::spelling::unescape(&text[spelling.clone()])?.into_owned(),
         };
@@ -223,17 +247,45 @@ impl Shape {
             },
             id: value(&self.id)?,
             text: spelled,
+            paid: match is_name {
+                true => None,
+                false => self.paid_in(value(&self.paid)?, value(&self.currency)?),
+            },
+            is_name,
         }))
     }
 
-    fn is_kind(&self, outer: &Node, node: &Node) -> Result<bool, Reason> {
-        let Some(pointer) = &self.kind else { return Ok(true) };
+    /// The JSON value that says something, if there is one.
+    fn words<'a>(&self, node: &Node<'a>, kind: Kind) -> Result<Option<&'a str>, Reason> {
+        if kind == Kind::Name {
+            return self.new_name.as_ref().map_or(Ok(None), |pointer| node.find(pointer));
+        }
+        let found = node.find(&self.text)?.filter(|raw| *raw != "null");
+        match (found, &self.text_or) {
+            (None, Some(other)) => node.find(other),
+            // Were both shown, one of them would pass unread.
+            (Some(_), Some(other)) if node.find(other)?.is_some_and(|raw| raw != "null") => {
+                Err("two texts in one message")
+            }
+            (found, _) => Ok(found),
+        }
+    }
+
+    fn paid_in(&self, amount: Option<String>, currency: Option<String>) -> Option<Paid> {
+        Paid::new(&amount?, currency.as_deref().unwrap_or_default())
+    }
+
+    /// What this is, if it is anything that is judged.
+    fn kind_of(&self, outer: &Node, node: &Node) -> Result<Option<Kind>, Reason> {
+        let Some(pointer) = &self.kind else { return Ok(Some(Kind::Chat)) };
         let raw = if pointer.outer { outer.find(pointer)? } else { node.find(pointer)? };
+        let among = |kinds: &[String], kind: &str| kinds.iter().any(|known| known == kind);
         Ok(match Scalar::of(raw)? {
-            Scalar::Text(kind) => self.kinds.iter().any(|known| *known == kind),
+            Scalar::Text(kind) if among(&self.kinds, &kind) => Some(Kind::Chat),
+            Scalar::Text(kind) if among(&self.name_kinds, &kind) => Some(Kind::Name),
             // JavaScript's == takes `["chat"]` for `"chat"`.
             Scalar::Nested => return Err("a kind that is an object or an array"),
-            Scalar::Absent => false,
+            Scalar::Text(_) | Scalar::Absent => None,
         })
     }
 

@@ -84,6 +84,7 @@ mod tests {
             id: Some("\"{rule}\\".into()),
             text: String::new(),
             at_ms: 0,
+            ..Message::default()
         };
         let notice =
             Notice { kind: NoticeKind::Held, language: Language::En, rule: "flood".into() };

@@ -1,0 +1,132 @@
+//! Lists what was paid for and never shown, for whoever must refund it.
+
+use serde::Serialize;
+
+use super::{
+    Hold, HoldQueue, State, StoredFrame,
+    ledger::{Ledger, PAGE, read},
+    states::Row,
+};
+use crate::{
+    audit::{Event, Record},
+    message::Sender,
+    store::{StoreError, Table},
+};
+
+/// One payment whose message did not reach the room, without the message's text.
+#[derive(Clone, Debug, Serialize)]
+pub struct Refund {
+    pub id: String,
+    pub ended_ms: u64,
+    pub held_ms: u64,
+    pub route: String,
+    pub channel: String,
+    pub sender: Sender,
+    pub message_id: Option<String>,
+    pub amount: String,
+    pub cause: &'static str,
+    /// Who decided, where somebody did.
+    pub by: Option<String>,
+    /// What was found in it: rule and category of each.
+    pub found: Vec<String>,
+}
+
+impl Refund {
+    /// `None` for what nobody paid for, for what is not decided yet, and for what was shown.
+    fn of(row: &Row) -> Option<Refund> {
+        let hold = &*row.hold;
+        let (paid, ended_ms) = (hold.paid.as_ref()?, row.ended_ms?);
+        let acting = hold.findings.iter().filter(|finding| !finding.shadow);
+        Some(Refund {
+            id: hold.id.clone(),
+            ended_ms,
+            held_ms: hold.held_ms,
+            route: hold.route.clone(),
+            channel: hold.channel.clone(),
+            sender: hold.sender.clone(),
+            message_id: hold.message_id.clone(),
+            amount: paid.amount.clone(),
+            cause: cause(hold)?,
+            by: hold.decided.as_ref().map(|decided| decided.by.clone()),
+            found: acting.map(|f| format!("{}: {}", f.rule, f.category)).collect(),
+        })
+    }
+}
+
+/// Why an ended message was not shown, or may not have been.
+fn cause(hold: &Hold) -> Option<&'static str> {
+    let written = hold.decided.as_ref().and_then(|decided| decided.written);
+    match (hold.state, written) {
+        (State::Released, Some(true)) => None,
+        (State::Released, Some(false)) => Some("not_written"),
+        // A crash between the decision and the write: somebody has to look.
+        (State::Released, None) => Some("unknown"),
+        (state, _) => Some(state.name()),
+    }
+}
+
+impl HoldQueue {
+    /// Up to `max` payments that ended unshown at `since_ms` or later, in the order in which their
+    /// messages came, and whether there are more. They are kept as long as records are.
+    pub async fn refunds(
+        &self,
+        since_ms: u64,
+        max: usize,
+    ) -> Result<(Vec<Refund>, bool), StoreError> {
+        let (mut after, mut refunds) = (String::new(), Vec::new());
+        loop {
+            let page = self.ledger.store.scan(Table::Holds, &after, PAGE).await?;
+            let Some((last, _)) = page.last() else { return Ok((refunds, false)) };
+            after = last.clone();
+            for (id, bytes) in &page {
+                let refund = Refund::of(&read(id, bytes)?);
+                refunds.extend(refund.filter(|refund| refund.ended_ms >= since_ms));
+                if refunds.len() > max {
+                    refunds.truncate(max);
+                    return Ok((refunds, true));
+                }
+            }
+        }
+    }
+
+    /// Writes down a paid message that there was no room for: it ends unheld, and is reported.
+    ///
+    /// # Errors
+    /// The store did not take it. It is counted and in the audit log's queue all the same.
+    pub async fn turn_away(&self, hold: Hold) -> Result<(), StoreError> {
+        self.ledger.turn_away(hold).await
+    }
+}
+
+impl Ledger {
+    async fn turn_away(&self, hold: Hold) -> Result<(), StoreError> {
+        // Nobody can release it, so nothing of its frame is kept.
+        let frame = StoredFrame { binary: false, bytes: Vec::new() };
+        let row = Row::turned_away(Hold { frame, ..hold }, self.clock.now_ms());
+        self.refund(&row.hold);
+        self.insert_ended(row).await
+    }
+
+    /// Reports a paid message that ended unshown; does nothing for any other.
+    pub(super) fn refund(&self, hold: &Hold) {
+        let (Some(paid), Some(cause)) = (&hold.paid, cause(hold)) else { return };
+        self.metrics.paid_unshown(cause);
+        let record = Record {
+            id: hold.id.clone(),
+            at_ms: self.clock.now_ms(),
+            route: hold.route.clone(),
+            channel: hold.channel.clone(),
+            sender: hold.sender.clone(),
+            event: Event::Refund {
+                amount: paid.amount.clone(),
+                message_id: hold.message_id.clone(),
+                cause: cause.to_owned(),
+            },
+            findings: hold.findings.clone(),
+            rules: hold.rules.clone(),
+            text_sha256: String::new(),
+            decided_by: String::new(),
+        };
+        self.audit.record(record, None);
+    }
+}
