@@ -381,3 +381,38 @@ proptest! {
         }
     }
 }
+
+/// A whole frame of what each part looks at, which is many times what a moderator would read.
+#[test]
+fn hostile_frames_are_few_findings() {
+    let policy = policy("");
+    for part in [
+        "%ff",
+        "%62%ff",
+        "62 ",
+        "06 ",
+        "... ",
+        "-. ",
+        "a.se/",
+        "a.me/",
+        "a@b.",
+        "x://",
+        "(.)",
+        " dot ",
+        "@a ",
+        "[emote:1:",
+        "YmxvcnA",
+        "0x",
+        "&#98;",
+        "\\u0062",
+        "/",
+        "a.b ",
+        "⣿",
+        "a b ",
+        "U+0062 ",
+    ] {
+        let text = part.repeat(65_536 / part.len());
+        let found = found(&policy, &text, &Recent::default());
+        assert!(found.len() <= 16, "{part}: {} findings", found.len());
+    }
+}

@@ -17,6 +17,9 @@ static EVERYWHERE: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
 /// From here on a guess does not count: who spells it like an emote means the word.
 const GUESSED_MAX: Severity = Severity::new(2).expect("2 is a severity");
 
+/// The longest name of an emote, in the longest form in which a platform writes it.
+const NAME_CHARS_MAX: usize = 120;
+
 /// How sure it is that a token is an emote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Sure {
@@ -89,9 +92,16 @@ fn token_around(text: &str, span: &Range<usize>) -> Option<Range<usize>> {
     if inside.contains(char::is_whitespace) {
         return None;
     }
-    let start = text[..span.start].rfind(char::is_whitespace);
-    let start = start.map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
-    let end = text[span.end..].find(char::is_whitespace).map_or(text.len(), |at| span.end + at);
+    let before = text[..span.start].char_indices().rev().take(NAME_CHARS_MAX + 1);
+    let before = before.take_while(|(_, c)| !c.is_whitespace()).map(|(at, _)| at);
+    let start = before.last().unwrap_or(span.start);
+    let after = text[span.end..].char_indices().take(NAME_CHARS_MAX + 1);
+    let after = after.take_while(|(_, c)| !c.is_whitespace());
+    let end = after.map(|(at, c)| span.end + at + c.len_utf8()).last().unwrap_or(span.end);
+    // Nothing longer is a name, and a long token is not to be walked for each term in it.
+    if end - start > NAME_CHARS_MAX {
+        return None;
+    }
     Some(start..end)
 }
 

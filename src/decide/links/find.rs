@@ -19,6 +19,9 @@ use tokens::{Token, What};
 const LINKS_MAX: usize = 8;
 /// No host that anybody types has more labels; more dots than this are looked at in pieces.
 const LABELS_MAX: usize = 8;
+/// A path is read so far; the rest of a longer one says nothing more of where it leads, and every
+/// name in it would be read to its end again.
+const PATH_TOKENS_MAX: usize = 256;
 /// RFC 1035.
 const LABEL_BYTES_MAX: usize = 63;
 
@@ -198,11 +201,12 @@ impl Finder<'_> {
             let start = self.tokens[first].span.start;
             let before = self.plain.text[..start].trim_end_matches([' ', '(', ')', '[', ']']);
             let word = before.rsplit([' ', '(', '[']).next().unwrap_or_default();
-            matches!(word, "at" | "arobase" | "chez" | "@") && chain.joints.contains(&Joint::Word)
+            matches!(word, "at" | "arobase" | "chez" | "@")
         };
         let after = self.what(chain.end) == Some(What::Other('@'));
         let before = first > 0 && self.what(first - 1) == Some(What::Other('@'));
-        after || before || spoken()
+        // Only what is spelt out has spaces, so that looking back ends soon.
+        after || before || (chain.joints.contains(&Joint::Word) && spoken())
     }
 
     /// Four numbers with dots between, or one long one, where they are dialled.
@@ -395,7 +399,8 @@ impl Finder<'_> {
             from += 1;
         }
         let stops = |what: What| matches!(what, What::Space | What::Other('"' | '<' | '>' | '|'));
-        while self.what(from).is_some_and(|what| !stops(what)) {
+        let far = start + PATH_TOKENS_MAX;
+        while from < far && self.what(from).is_some_and(|what| !stops(what)) {
             from += 1;
         }
         // What closes a sentence is not part of the address.

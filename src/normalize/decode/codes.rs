@@ -36,16 +36,11 @@ pub(super) fn pieces(text: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
-        let found = row(text, &tokens[at..])
-            .or_else(|| single(text, &tokens[at]).map(|piece| (piece, 1)))
-            .filter(|(piece, _)| piece.is_text());
-        match found {
-            Some((piece, used)) => {
-                pieces.push(piece);
-                at += used;
-            }
-            None => at += 1,
-        }
+        let (row, used) = row(text, &tokens[at..]);
+        let piece = row.or_else(|| single(text, &tokens[at]));
+        pieces.extend(piece.filter(Piece::is_text));
+        // A row that says nothing is not looked at again from its second token on.
+        at += used.max(1);
     }
     pieces
 }
@@ -122,38 +117,47 @@ fn base64(token: &str, start: usize) -> Option<Piece> {
     (ascii * 4 >= bytes.len() * 3 && piece.extend(&bytes, from)).then_some(piece)
 }
 
-/// Tokens in a row with one character each.
-fn row(text: &str, tokens: &[Range<usize>]) -> Option<(Piece, usize)> {
-    let first = &text[tokens.first()?.clone()];
+/// Tokens in a row with one character each, and how many.
+fn row(text: &str, tokens: &[Range<usize>]) -> (Option<Piece>, usize) {
+    let Some(first) = tokens.first().map(|token| &text[token.clone()]) else { return (None, 0) };
     if is_morse(first) {
         return morse(text, tokens);
     }
-    let number = |token: &str| {
-        let hex = token.strip_prefix("0x").or_else(|| token.strip_prefix("\\x")).unwrap_or(token);
-        match (token.len(), hex.len()) {
-            (BITS, _) if token.bytes().all(|b| matches!(b, b'0' | b'1')) => {
-                u8::from_str_radix(token, 2).ok()
-            }
-            (_, 2) if hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
-                u8::from_str_radix(hex, 16).ok()
-            }
-            _ => None,
-        }
-    };
     let places = tokens.iter().map(|token| {
         let said = text[token.clone()].trim_end_matches([',', ';']);
         (number(said), said.len(), token.start..token.start + said.len())
     });
     let width = first.trim_end_matches([',', ';']).len();
     let alike = places.take_while(|(byte, len, _)| byte.is_some() && *len == width);
-    let (bytes, spans): (Vec<u8>, Vec<Range<usize>>) =
-        alike.filter_map(|(byte, _, span)| Some((byte?, span))).unzip();
+    let all: Vec<(u8, Range<usize>)> =
+        alike.filter_map(|(byte, _, span)| Some((byte?, span))).collect();
     // A telephone number has pairs of digits too: without a letter, they are none.
     let has_letter = first.starts_with("0x") || width == BITS || {
-        spans.iter().any(|span| text[span.clone()].bytes().any(|b| b.is_ascii_alphabetic()))
+        let lettered =
+            |span: &Range<usize>| text[span.clone()].bytes().any(|b| b.is_ascii_alphabetic());
+        all.iter().any(|(_, span)| lettered(span))
     };
-    let mut piece = Piece::new(spans.first()?.start..spans.last()?.end);
-    (has_letter && piece.extend(&bytes, |at| spans[at].clone())).then_some((piece, spans.len()))
+    let (Some((_, start)), Some((_, end))) = (all.first(), all.last()) else { return (None, 0) };
+    let mut piece = Piece::new(start.start..end.end);
+    for (byte, span) in &all {
+        piece.push(*byte as char, span.clone());
+    }
+    // One alone may be a word of another code.
+    let used = if all.len() > 1 { all.len() } else { 0 };
+    (has_letter.then_some(piece).filter(|_| used > 0), used)
+}
+
+/// A printable character of ASCII as a number: `62`, `0x62`, `01100010`.
+fn number(token: &str) -> Option<u8> {
+    let hex = token.strip_prefix("0x").or_else(|| token.strip_prefix("\\x")).unwrap_or(token);
+    let byte = match (token.len(), hex.len()) {
+        (BITS, _) if token.bytes().all(|b| matches!(b, b'0' | b'1')) => {
+            u8::from_str_radix(token, 2).ok()
+        }
+        (_, 2) if hex.bytes().all(|b| b.is_ascii_hexdigit()) => u8::from_str_radix(hex, 16).ok(),
+        _ => None,
+    };
+    byte.filter(|byte| (b' '..=b'~').contains(byte))
 }
 
 fn is_sign(c: char) -> bool {
@@ -168,9 +172,10 @@ fn is_morse(token: &str) -> bool {
 }
 
 /// Letters apart by spaces, words by a stroke or a wider space.
-fn morse(text: &str, tokens: &[Range<usize>]) -> Option<(Piece, usize)> {
-    let mut piece = Piece::new(tokens.first()?.start..tokens.first()?.end);
-    let (mut used, mut kinds) = (0, 0);
+fn morse(text: &str, tokens: &[Range<usize>]) -> (Option<Piece>, usize) {
+    let start = tokens.first().map_or(0, |token| token.start);
+    let mut piece = Piece::new(start..start);
+    let (mut used, mut kinds) = (0, 0_u32);
     let mut before: Option<&Range<usize>> = None;
     for token in tokens {
         let said = &text[token.clone()];
@@ -191,7 +196,7 @@ fn morse(text: &str, tokens: &[Range<usize>]) -> Option<(Piece, usize)> {
         used += 1;
     }
     // Rows of dots are made of few letters.
-    (i32::count_ones(kinds) >= 3).then_some((piece, used))
+    (Some(piece).filter(|_| u32::count_ones(kinds) >= 3), used)
 }
 
 fn letter(signs: &str) -> Option<char> {

@@ -24,17 +24,18 @@ pub(super) fn pieces(text: &str) -> Vec<Piece> {
     let (mut letters, mut others) = (0, 0);
     let mut at = 0;
     while at < bytes.len() {
-        let Some((piece, next)) = run(text, at) else {
+        let piece = run(text, at);
+        if piece.text.is_empty() {
             at += 1;
             continue;
-        };
+        }
         let touches = text[..piece.span.start].ends_with(char::is_alphabetic)
             || text[piece.span.end..].starts_with(char::is_alphabetic);
         letters += piece.text.bytes().filter(u8::is_ascii_alphabetic).count();
         letters += usize::from(touches && letters > 0);
         others += piece.text.chars().filter(|c| !c.is_ascii() && c.is_alphabetic()).count();
+        at = piece.span.end;
         pieces.push(piece);
-        at = next;
     }
     match letters > 1 || others >= LETTERS_MIN {
         true => pieces,
@@ -42,8 +43,8 @@ pub(super) fn pieces(text: &str) -> Vec<Piece> {
     }
 }
 
-/// The escapes from `at` on that follow each other, and where they end.
-fn run(text: &str, start: usize) -> Option<(Piece, usize)> {
+/// The escapes from `start` on that follow each other.
+fn run(text: &str, start: usize) -> Piece {
     let mut piece = Piece::new(start..start);
     let mut pending: Vec<(u8, Range<usize>)> = Vec::new();
     let mut at = start;
@@ -51,33 +52,35 @@ fn run(text: &str, start: usize) -> Option<(Piece, usize)> {
         match escape {
             Escape::Byte(byte) => pending.push((byte, at..end)),
             Escape::Char(c) => {
-                if !flush(&mut piece, &mut pending) {
-                    break;
-                }
+                flush(&mut piece, &mut pending);
                 piece.push(c, at..end);
             }
         }
-        at = end;
-        piece.span.end = at;
+        piece.span.end = end;
         // `U+0062 U+006C`: the space between belongs to the notation.
-        let spaced = text[..end].len() >= 6 && text[start..].starts_with(['U', 'u']);
-        if spaced && text[end..].starts_with(" U+") {
-            at += 1;
-        }
+        let spaced = text[at..].starts_with(['U', 'u']) && text[end..].starts_with(" U+");
+        at = end + usize::from(spaced);
     }
-    let whole = flush(&mut piece, &mut pending);
-    let shown = !piece.text.chars().any(char::is_control);
-    (whole && shown && !piece.text.is_empty()).then(|| {
-        let end = piece.span.end;
-        (piece, end)
-    })
+    flush(&mut piece, &mut pending);
+    piece
 }
 
-/// Bytes that were waiting to become characters.
-fn flush(piece: &mut Piece, pending: &mut Vec<(u8, Range<usize>)>) -> bool {
+/// Bytes that were waiting to become characters. One that is none must not hide the others.
+fn flush(piece: &mut Piece, pending: &mut Vec<(u8, Range<usize>)>) {
     let waiting = std::mem::take(pending);
     let bytes: Vec<u8> = waiting.iter().map(|(byte, _)| *byte).collect();
-    piece.extend(&bytes, |at| waiting[at].1.clone())
+    let mut at = 0;
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            let last = at + c.len_utf8() - 1;
+            piece.push(c, waiting[at].1.start..waiting[last].1.end);
+            at = last + 1;
+        }
+        if !chunk.invalid().is_empty() {
+            piece.push(char::REPLACEMENT_CHARACTER, waiting[at].1.clone());
+            at += chunk.invalid().len();
+        }
+    }
 }
 
 fn escape(text: &str, at: usize) -> Option<(Escape, usize)> {
