@@ -201,10 +201,9 @@ fn deciding(c: &mut Criterion) {
             route: "/".into(),
             channel: String::new(),
             sender: Sender::default(),
-            id: None,
             text: text.to_owned(),
             at_ms: 0,
-            ..Message::default()
+            ..Message::default()..Message::default()
         };
         let seen = Seen { message: &message, text: &canonical, hits: &hits, recent: &recent };
         assert_eq!(policy.needs_score(&seen), needed, "{text}: {hits:?}");
