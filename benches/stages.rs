@@ -7,8 +7,7 @@ use tidegate::{
     config::Config,
     decide::{self, Policy, Seen},
     message::{
-        Canonical, Category, Head, Message, ModelCard, Recent, Score, Scores, Sender, Severity,
-        Verdict,
+        Canonical, Category, Head, Message, ModelCard, Recent, Score, Scores, Severity, Verdict,
     },
     normalize::normalize,
     scan::{
@@ -197,14 +196,7 @@ fn deciding(c: &mut Criterion) {
     ] {
         let canonical = normalize(text);
         let hits = scanner.scan(&canonical, &[]);
-        let message = Message {
-            route: "/".into(),
-            channel: String::new(),
-            sender: Sender::default(),
-            text: text.to_owned(),
-            at_ms: 0,
-            ..Message::default()..Message::default()
-        };
+        let message = Message { route: "/".into(), text: text.to_owned(), ..Message::default() };
         let seen = Seen { message: &message, text: &canonical, hits: &hits, recent: &recent };
         assert_eq!(policy.needs_score(&seen), needed, "{text}: {hits:?}");
         let ruling = decide::judge(policy, &seen, &score);
@@ -242,10 +234,8 @@ fn conditions(c: &mut Criterion) {
         let message = Message {
             route: "/".into(),
             channel: "room".into(),
-            sender: Sender::default(),
-            id: None,
             text: text.to_owned(),
-            at_ms: 0,
+            ..Message::default()
         };
         let seen = Seen { message: &message, text: &canonical, hits: &[], recent: &recent };
         group.bench_function(format!("{name}/needs_score"), |b| {

@@ -39,6 +39,7 @@ fn said(text: &str) -> Message {
         id: None,
         text: text.to_owned(),
         at_ms: 1_000,
+        ..Message::default()
     }
 }
 

@@ -31,6 +31,7 @@ fn judge(policy: &Policy, text: &str) -> Vec<Finding> {
         id: None,
         text: text.to_owned(),
         at_ms: 1_000,
+        ..Message::default()
     };
     let (text, recent) = (normalize(&message.text), Recent { messages: 1, ..Recent::default() });
     let seen = Seen { message: &message, text: &text, hits: &[], recent: &recent };

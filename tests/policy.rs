@@ -36,6 +36,7 @@ pub fn message(case: &Try) -> Message {
         id: None,
         text: case.text.clone(),
         at_ms: 1_000,
+        ..Message::default()
     }
 }
 

@@ -23,6 +23,7 @@ fn judged(case: &Try, policy: &Policy) -> Judgement {
         mask: ruling.mask,
         rules: "abc123".into(),
         grounds: ruling.grounds,
+        standing: tidegate::message::Standing::default(),
     }
 }
 
