@@ -212,7 +212,7 @@ impl Folded {
 fn title(name: &str) -> Option<Alike> {
     let words = apart(name).unwrap_or_else(|| name.to_owned());
     let (words, _) = letters::plain(&words);
-    let read: String = words.chars().map(|c| lookalike(c).unwrap_or(c)).collect();
+    let read: String = words.chars().map(seen_as).collect();
     let title = read.split(|c: char| !c.is_alphanumeric()).find(|word| TITLES.contains(word))?;
     Some(Alike { of: title.to_owned(), how: "claims to be", severity: NEAR })
 }
@@ -225,7 +225,7 @@ fn letters_of(name: &str) -> String {
         '$' => 's',
         '@' => 'a',
         '|' | '!' => 'l',
-        c => lookalike(c).unwrap_or(c),
+        c => seen_as(c),
     });
     let read: String = read.collect();
     let words = read.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
@@ -240,6 +240,11 @@ fn letters_of(name: &str) -> String {
         kept = inner;
     }
     kept.concat()
+}
+
+/// The letter that a character looks like. ASCII looks like itself, and most names are ASCII.
+fn seen_as(c: char) -> char {
+    if c.is_ascii() { c } else { lookalike(c).unwrap_or(c) }
 }
 
 /// Letters as they are seen: digits as the letters they stand for, i and l as one upright, however
