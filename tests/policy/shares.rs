@@ -90,7 +90,7 @@ fn buckets_are_what_they_were() {
         [Share { rule, percent: 25, bucket }] if rule == "flood" => *bucket,
         other => panic!("{other:?}"),
     };
-    assert_eq!(["una", "ben", "", "u1"].map(bucket), [36, 36, 12, 30]);
+    assert_eq!(["una", "ben", "", "u1"].map(bucket), [36, 36, 81, 30]);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn without_a_sender_the_text_decides() {
 #[test]
 fn unknown_rules_are_refused_by_name() {
     for (rules, key, cause) in [
-        ("flod = 1", "policy.p.rules.flod", "there is no rule \"flod\" (there are term, flood,"),
+        ("flod = 1", "policy.p.rules.flod", "there is no rule \"flod\" (there are strikes, name,"),
         ("time_out = \"shadow\"", "policy.p.rules.time_out", "a moderator's decision"),
     ] {
         let found = problems(&format!("[policy.p.rules]\n{rules}\n"));
