@@ -85,7 +85,8 @@ fn every_technique_is_seen_through() {
             let recall = 100.0 * f64::from(found) / f64::from(asked);
             line += &format!("{recall:>9.1}%");
             if recall < technique.recall_min {
-                let some: Vec<_> = missed.iter().take(40).map(|(a, b)| format!("{a} [{b}]")).collect();
+                let some: Vec<_> =
+                    missed.iter().take(40).map(|(a, b)| format!("{a} [{b}]")).collect();
                 low.push(format!("{} {lang} {recall:.1}:\n{}", technique.name, some.join("\n")));
             }
         }

@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use super::{Entry, joined::SEVERITY_MIN, pieces::Piece, spell, stretch::Letters};
+use super::{Entry, joined::SEVERITY_MIN, pieces::Piece, spell, stretch, stretch::Letters};
 use crate::message::{View, ViewKind};
 
 /// Enough for every disguised word of a message; more is a wall of text, and read all the same
@@ -73,7 +73,10 @@ impl Slot {
 }
 
 impl Guesses {
-    pub fn build<'a>(entries: &[Entry], patterns: impl Iterator<Item = &'a (String, u32)>) -> Guesses {
+    pub fn build<'a>(
+        entries: &[Entry],
+        patterns: impl Iterator<Item = &'a (String, u32)>,
+    ) -> Guesses {
         let mut all = Guesses { words: Vec::new(), exact: HashMap::new(), index: Vec::new() };
         for (pattern, entry) in patterns {
             let Some((_, severity)) = entries[*entry as usize].what else { continue };
@@ -158,6 +161,8 @@ impl Guesses {
             let alone = *level >= SEVERITY_MIN
                 && word.len() >= letters_min
                 && text.len() >= TERM_LETTERS_MIN
+                // A letter doubled or not is more often another word: a country, a name.
+                && stretch::collapsed(word) != stretch::collapsed(text)
                 && spell::sound(word).as_bytes().first() == spell::sound(text).as_bytes().first();
             let fits = options.len() < OPTIONS_MAX && good(word, text);
             if fits && options.iter().all(|option| *option.word != **text) {
@@ -166,8 +171,12 @@ impl Guesses {
         };
         let sorted = spell::sorted(word);
         self.each(Slip::Swapped, &sorted, |at| add(at, TERM_LETTERS_MIN, spell::is_swapped));
-        self.each(Slip::Sound, &spell::sound(word), |at| add(at, TERM_LETTERS_MIN, spell::sounds_like));
-        self.each(Slip::Vowels, &spell::bones(word), |at| add(at, TERM_LETTERS_MIN, spell::lost_vowels));
+        self.each(Slip::Sound, &spell::sound(word), |at| {
+            add(at, TERM_LETTERS_MIN, spell::sounds_like)
+        });
+        self.each(Slip::Vowels, &spell::bones(word), |at| {
+            add(at, TERM_LETTERS_MIN, spell::lost_vowels)
+        });
         self.each(Slip::Dropped, word, |at| add(at, SLIP_LETTERS_MIN, spell::lost_one));
         spell::without_one(word, |shorter| {
             if let Some(at) = self.exact.get(shorter) {

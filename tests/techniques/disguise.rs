@@ -91,8 +91,13 @@ fn is_splittable(term: &Listed) -> bool {
 
 const CARRIERS_EN: &[(&str, &str)] =
     &[("oh ", " ok"), ("", ""), ("well, ", " lol"), ("chat ", " again"), ("honestly ", "")];
-const CARRIERS_FR: &[(&str, &str)] =
-    &[("bon ", " voila"), ("", ""), ("alors, ", " mdr"), ("chat ", " encore"), ("franchement ", "")];
+const CARRIERS_FR: &[(&str, &str)] = &[
+    ("bon ", " voila"),
+    ("", ""),
+    ("alors, ", " mdr"),
+    ("chat ", " encore"),
+    ("franchement ", ""),
+];
 
 fn said(disguised: &str, lang: &str, chance: &mut Chance) -> Option<Said> {
     let carriers = if lang == "fr" { CARRIERS_FR } else { CARRIERS_EN };
@@ -212,7 +217,8 @@ fn apart(term: &Listed, lang: &str, chance: &mut Chance) -> Option<Said> {
     let letters: Vec<char> = text.chars().collect();
     for (at, c) in letters.iter().enumerate() {
         disguised.push(*c);
-        let inside = c.is_alphanumeric() && letters.get(at + 1).is_some_and(|n| n.is_alphanumeric());
+        let inside =
+            c.is_alphanumeric() && letters.get(at + 1).is_some_and(|n| n.is_alphanumeric());
         match how {
             _ if *c == ' ' => disguised.push_str("  "),
             0 if inside => disguised.push_str(kind),
