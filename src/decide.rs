@@ -133,12 +133,17 @@ pub fn verdict(policy: &Policy, seen: &Seen, findings: &[Finding], score: &Score
 /// Whether what was found in a newcomer's message speaks of a raid: something was held or dropped
 /// for what it says, not for when or by whom it was said.
 pub fn alarms(policy: &Policy, findings: &[Finding]) -> bool {
-    let about_words = |finding: &&Finding| {
-        let rule = finding.rule.as_str();
-        !finding.shadow
-            && ![time_out::TIME_OUT, crowd::SHIELD, crowd::SLOW, crowd::NUKE, scores::LATE]
-                .contains(&rule)
-    };
+    const ELSEWHERE: [&str; 8] = [
+        time_out::TIME_OUT,
+        strikes::STRIKES,
+        sender::NAME,
+        impersonation::IMPERSONATION,
+        crowd::SHIELD,
+        crowd::SLOW,
+        crowd::NUKE,
+        scores::LATE,
+    ];
+    let about_words = |f: &&Finding| !f.shadow && !ELSEWHERE.contains(&f.rule.as_str());
     findings.iter().filter(about_words).any(|finding| policy.asks(finding) >= Verdict::Hold)
 }
 

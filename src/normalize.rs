@@ -1,6 +1,6 @@
 //! Undoes evasion and keeps the way back to the original bytes.
 //!
-//! A text has up to five readings. Each is built only where it says something that the one
+//! A text has up to six readings. Each is built only where it says something that the one
 //! before it does not, so that an ordinary line costs one pass.
 
 use crate::{
@@ -16,7 +16,7 @@ mod squeeze;
 /// The readings of a text, most literal first; there is always a plain one.
 pub fn normalize(text: &str) -> Canonical {
     let (plain, origin) = letters::plain(text);
-    let mut views = Vec::with_capacity(5);
+    let mut views = Vec::with_capacity(6);
     views.push(View { kind: ViewKind::Plain, text: plain, origin });
     views.extend(fold::folded(&views[0]));
     views.extend(squeeze::squeezed(&views[views.len() - 1]));

@@ -50,7 +50,7 @@ impl Pipeline {
             false => self.scorer.skip(),
         };
         let Ruling { verdict, findings, mask, grounds } = decide::judge(policy, &seen, &score);
-        if verdict >= Verdict::Hold && decide::alarms(policy, &findings) {
+        if !message.is_name && verdict >= Verdict::Hold && decide::alarms(policy, &findings) {
             self.history.found_hostile(message, &recent, &watch);
         }
         let Recent { first, strikes, warning, .. } = recent;

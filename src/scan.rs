@@ -236,13 +236,15 @@ impl Scanner {
     fn scan_guessed(&self, letters: &Letters, pieces: &Pieces, found: &mut Vec<Found>) {
         let base = letters.base;
         let slots = self.guesses.slots(letters, &pieces.all);
+        let places: Vec<_> = slots.iter().map(|slot| base.original(slot.span.clone())).collect();
         for (nth, view) in guess::readings(base, &slots).iter().enumerate() {
             let mut read = Vec::new();
             self.scan_literal(view, view, &mut read);
             read.retain(|found| {
-                let here = |slot: &&guess::Slot| base.original(slot.span.clone()) == found.span;
-                let slot = slots.iter().find(here).and_then(|slot| slot.option(nth));
-                slot.is_none_or(|choice| choice.alone)
+                let at = places.binary_search_by_key(&found.span.start, |place| place.start);
+                let slot = at.ok().filter(|at| places[*at] == found.span);
+                let choice = slot.and_then(|at| slots[at].option(nth));
+                choice.is_none_or(|choice| choice.alone)
             });
             found.append(&mut read);
         }

@@ -79,6 +79,10 @@ fn is_event(policy: &Policy, crowd: &Crowd, hits: &[Hit]) -> bool {
 pub(super) struct Newcomers;
 
 impl Rule for Newcomers {
+    fn blames(&self) -> bool {
+        false
+    }
+
     fn name(&self) -> &'static str {
         SHIELD
     }
@@ -95,6 +99,10 @@ impl Rule for Newcomers {
 pub(super) struct Slow;
 
 impl Rule for Slow {
+    fn blames(&self) -> bool {
+        false
+    }
+
     fn name(&self) -> &'static str {
         SLOW
     }
@@ -112,6 +120,10 @@ impl Rule for Slow {
 pub(super) struct Nuke;
 
 impl Rule for Nuke {
+    fn blames(&self) -> bool {
+        false
+    }
+
     fn name(&self) -> &'static str {
         NUKE
     }

@@ -127,7 +127,8 @@ impl Rule for Doxxing {
     fn find(&self, policy: &Policy, seen: &Seen, _heard: &Heard, found: &mut Vec<Finding>) {
         let armed = !policy.personal.secrets.is_empty();
         let mut all: Vec<(Range<usize>, Place)> = Vec::new();
-        for view in &seen.text.views {
+        // Turned letters are a guess, and make addresses of addresses.
+        for view in seen.text.views.iter().filter(|view| view.kind != ViewKind::Rotated) {
             let cued = may_be_found(&view.text);
             if !cued && !armed {
                 continue;

@@ -21,6 +21,8 @@ const HID: Severity = Severity::new(2).expect("2 is a severity");
 const SOFT_HYPHENS_MIN: usize = 2;
 /// No language puts so many marks on a Latin letter.
 const MARKS_MIN: usize = 4;
+/// Once is an ending.
+const TURNS_MIN: usize = 2;
 /// So many letters of one word in pictures are no flag and no pun.
 const PICTURES_MIN: usize = 3;
 
@@ -112,21 +114,23 @@ fn is_piled(word: &str) -> bool {
     })
 }
 
-/// Whether Latin letters and Greek or Cyrillic ones that look Latin make up one word.
+/// Whether Latin letters and Greek or Cyrillic ones that look Latin take turns in one word; a name
+/// in one script with an ending in another does so once: VKонтакте.
 fn is_mixed(word: &str) -> bool {
-    let (mut latin, mut alike) = (0, 0);
+    let (mut latin, mut turns) = (None, 0);
     for c in word.chars() {
         let small = c.to_lowercase().next().unwrap_or(c);
-        match c {
-            c if c.is_ascii_alphabetic() => latin += 1,
-            '\u{370}'..='\u{52f}' if lookalike(small).is_some() => alike += 1,
+        let now = match c {
+            c if c.is_ascii_alphabetic() => true,
+            '\u{370}'..='\u{52f}' if lookalike(small).is_some() => false,
             // A letter that looks like none: the word is of that script, with a foreign part.
             '\u{370}'..='\u{52f}' => return false,
-            _ => {}
-        }
+            _ => continue,
+        };
+        turns += usize::from(latin.is_some_and(|before| before != now));
+        latin = Some(now);
     }
-    // One Latin letter beside a Greek one is a unit: kΩ.
-    latin >= 2 && alike >= 1
+    turns >= TURNS_MIN
 }
 
 /// Whether boxed letters, or letters of flags that make no flag, spell a word.

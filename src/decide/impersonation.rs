@@ -39,11 +39,13 @@ const SAME: Severity = Severity::new(3).expect("3 is a severity");
 const NEAR: Severity = Severity::new(2).expect("2 is a severity");
 const FAR: Severity = Severity::new(1).expect("1 is a severity");
 
+pub(super) const IMPERSONATION: &str = "impersonation";
+
 pub(super) struct Impersonation;
 
 impl Rule for Impersonation {
     fn name(&self) -> &'static str {
-        "impersonation"
+        IMPERSONATION
     }
 
     fn names(&self) -> bool {

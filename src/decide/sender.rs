@@ -7,11 +7,13 @@ use crate::message::{Finding, Hit};
 /// wait for a moderator.
 const SEVERITY_MIN: u8 = 2;
 
+pub(super) const NAME: &str = "name";
+
 pub(super) struct Name;
 
 impl Rule for Name {
     fn name(&self) -> &'static str {
-        "name"
+        NAME
     }
 
     fn names(&self) -> bool {

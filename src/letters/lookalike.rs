@@ -36,10 +36,13 @@ const BLOCKS: [(u32, u32); 8] = [
     (0xab30, 0xabc0),
 ];
 
+/// What people read as a letter, whatever Unicode says.
+const READ_AS: &str = include_str!("../../wordlists/common/lookalike.list");
+
 static TABLE: LazyLock<Vec<(char, char)>> = LazyLock::new(|| {
     // What people read goes before what Unicode says.
     let mut table: BTreeMap<char, char> = BTreeMap::new();
-    for line in include_str!("lookalike.txt").lines().filter(|line| !line.starts_with('#')) {
+    for line in READ_AS.lines().filter(|line| !line.starts_with('#')) {
         let Some((letter, shapes)) = line.split_once(' ') else { continue };
         let folded = super::plain(shapes).0;
         for shape in folded.chars().filter(|c| !c.is_ascii() && !is_combining_mark(*c)) {

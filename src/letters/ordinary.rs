@@ -1,7 +1,7 @@
 //! Knows ordinary words and chat spelling, so that a guess never turns one into a slur.
 //!
 //! Whoever misspells a slur writes a word that nobody else writes. So a word is only ever guessed
-//! at where it stands in no list of ordinary words; `ordinary.txt` says where its words come from.
+//! at where it stands in no list of ordinary words, `wordlists/common/ordinary.list`.
 
 use std::{
     collections::HashMap,
@@ -22,10 +22,13 @@ const WORD_BYTES_MAX: usize = 24;
 
 type Table = HashMap<&'static str, Known, BuildHasherDefault<Fnv>>;
 
+const ORDINARY: &str = include_str!("../../wordlists/common/ordinary.list");
+const CHAT: &str = include_str!("../../wordlists/common/chat.list");
+
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let said = |text: &'static str| text.lines().filter(|line| !line.starts_with('#'));
-    let words = said(include_str!("ordinary.txt")).map(|word| (word, Known::Ordinary));
-    let short = said(include_str!("chat.txt")).filter_map(|line| line.split_once('='));
+    let words = said(ORDINARY).map(|word| (word, Known::Ordinary));
+    let short = said(CHAT).filter_map(|line| line.split_once('='));
     words.chain(short.map(|(word, long)| (word, Known::Short(long)))).collect()
 });
 
@@ -81,7 +84,7 @@ mod tests {
 
     #[test]
     fn the_tables_are_folded_and_sorted() {
-        for text in [include_str!("ordinary.txt"), include_str!("chat.txt")] {
+        for text in [ORDINARY, CHAT] {
             let words: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
             assert!(words.is_sorted());
             for word in words {

@@ -27,7 +27,8 @@ pub(super) fn folded(plain: &View) -> Vec<View> {
     let foreign = plain.text.chars().any(|c| !c.is_ascii() && is_foreign(c));
     let drawn = |pair: &[u8]| pair[0] == b'|' && b"238<({_".contains(&pair[1]);
     let apart = plain.text.as_bytes().windows(2).any(drawn) || mixed && plain.text.contains("ph");
-    let line = Line { foreign, mixed, apart: false };
+    let angle = plain.text.contains('>');
+    let line = Line { foreign, mixed, angle, apart: false };
     let mut views = vec![line.read(plain)];
     if apart && views[0].text != plain.text {
         views.push(Line { apart, ..line }.read(plain));
@@ -42,6 +43,8 @@ struct Line {
     foreign: bool,
     /// It is written with signs and digits for letters.
     mixed: bool,
+    /// Something closes what `<` opens.
+    angle: bool,
     /// A stroke and a digit are two letters, and so are p and h.
     apart: bool,
 }
@@ -92,7 +95,10 @@ struct Token<'a> {
     shapes: bool,
     digits: bool,
     symbols: bool,
+    /// `ph` is an f.
     ph: bool,
+    /// A bracket in it is not closed.
+    unclosed: bool,
     line: Line,
     /// `vv` is a w, but for `savvy`.
     doubled_v: bool,
@@ -106,6 +112,7 @@ impl Token<'_> {
         let letters = latin + text.chars().filter(|c| lookalike(*c).is_some()).count();
         let address = text.contains("://") || text.starts_with("www.");
         let signs = text.bytes().filter(|b| SIGNS.contains(b)).count();
+        let count = |signs: &[char]| text.matches(signs).count();
         let long = || text.trim_end().len() >= 5;
         Token {
             text,
@@ -120,6 +127,7 @@ impl Token<'_> {
                 && (mixed || digits <= letters + signs || (letters >= LETTERS_LEFT_MIN && long())),
             symbols: !address && (letters > 0 || (mixed && signs + digits > 1)),
             ph: mixed && !line.apart && text.contains("ph") && !is_ordinary(text.trim()),
+            unclosed: count(&['(', '[']) > count(&[')', ']']),
             line,
             doubled_v: text.contains("vv") && !is_ordinary(text.trim()),
         }
@@ -163,11 +171,9 @@ impl Token<'_> {
     fn symbol(&self, before: char, c: char, after: char) -> Option<char> {
         let opens =
             !before.is_alphanumeric() && (after.is_alphanumeric() || "|(/#@'[".contains(after));
-        let count = |sign: char| self.text.matches(sign).count();
         match c {
-            '<' if opens && !self.text.contains('>') => Some('c'),
-            '(' if opens && self.line.mixed && count('(') > count(')') => Some('c'),
-            '[' if opens && self.line.mixed && count('[') > count(']') => Some('c'),
+            '<' if opens && !self.line.angle => Some('c'),
+            '(' | '[' if opens && self.line.mixed && self.unclosed => Some('c'),
             '@' if self.line.mixed => Some('a'),
             '+' if self.line.mixed && opens => Some('t'),
             '<' if self.line.mixed && before.is_alphabetic() => Some('c'),

@@ -29,7 +29,7 @@ static RIGHT: LazyLock<HashSet<&str>> = LazyLock::new(|| AFTER.split_whitespace(
 pub(super) fn is_glue(left: &str, right: &str, term: usize, moved: bool) -> bool {
     let enough = match term {
         0..TERM_LETTERS_MIN => false,
-        TERM_LETTERS_MIN..PHRASE_LETTERS_MIN => moved || left.len() + right.len() >= LETTERS_MIN,
+        TERM_LETTERS_MIN..PHRASE_LETTERS_MIN => moved || left.len().max(right.len()) >= LETTERS_MIN,
         _ => true,
     };
     enough && is_made_of(left, &LEFT) && is_made_of(right, &RIGHT)

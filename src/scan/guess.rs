@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use super::{Entry, joined::SEVERITY_MIN, pieces::Piece, spell, stretch::Letters};
+use super::{Entry, joined::SEVERITY_MIN, pieces::Piece, spell, stretch, stretch::Letters};
 use crate::message::{View, ViewKind};
 
 /// Enough for every disguised word of a message; more is a wall of text, and read all the same
@@ -161,6 +161,8 @@ impl Guesses {
             let alone = *level >= SEVERITY_MIN
                 && word.len() >= letters_min
                 && text.len() >= TERM_LETTERS_MIN
+                // A letter doubled or not is more often another word: a country, a name.
+                && stretch::collapsed(word) != stretch::collapsed(text)
                 && spell::sound(word).as_bytes().first() == spell::sound(text).as_bytes().first();
             let fits = options.len() < OPTIONS_MAX && good(word, text);
             if fits && options.iter().all(|option| *option.word != **text) {

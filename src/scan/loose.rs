@@ -28,6 +28,8 @@ const SURE_LETTERS_MIN: usize = 12;
 const BROKEN_MIN: usize = 2;
 /// Shorter phrases run together into names.
 const JOINED_LETTERS_MIN: usize = 6;
+/// A link is told by what stands so near.
+const ADDRESS_BYTES_MAX: usize = 256;
 /// Milder words are not worth the risk of an accident.
 const SEVERITY_MIN: u8 = 2;
 
@@ -217,6 +219,7 @@ impl Loose<'_> {
             && self.gaps_are_short(written)
             && !start.checked_sub(1).is_some_and(|before| goes_on(before, start))
             && !goes_on(end, end)
+            && (end == self.pieces.len() || !self.gap(end).is_empty())
     }
 
     /// Signs alone, of the kind that breaks words, and none that goes on: `bl.orp`.
@@ -236,11 +239,16 @@ impl Loose<'_> {
             && !self.is_address(&written.span)
     }
 
+    /// Whether the term stands in a link. Longer ones are not looked at whole: a wall of text
+    /// without a space must not be read again for every match in it.
     fn is_address(&self, span: &Range<usize>) -> bool {
-        let text = self.letters.text();
-        let start = text[..span.start].rfind(' ').map_or(0, |at| at + 1);
-        let end = text[span.end..].find(' ').map_or(text.len(), |at| span.end + at);
-        text[start..end].contains("://") || text[start..end].starts_with("www.")
+        let bytes = self.letters.text().as_bytes();
+        let before = &bytes[span.start.saturating_sub(ADDRESS_BYTES_MAX)..span.start];
+        let after = &bytes[span.end..bytes.len().min(span.end + ADDRESS_BYTES_MAX)];
+        let start = before.iter().rposition(|b| *b == b' ').map_or(0, |at| at + 1);
+        let end = after.iter().position(|b| *b == b' ').unwrap_or(after.len());
+        let near = &bytes[span.start - (before.len() - start)..span.end + end];
+        near.windows(3).any(|signs| signs == b"://") || near.starts_with(b"www.")
     }
 
     /// A phrase without its spaces, in a piece that is no other word.

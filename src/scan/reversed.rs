@@ -36,12 +36,10 @@ pub(super) fn readings(base: &View, pieces: &[Piece], listed: &Guesses) -> Vec<V
 
 /// Whether what stands there, read forwards, is no sentence of ordinary words.
 pub(super) fn is_no_sentence(base: &View, pieces: &[Piece], span: &Range<usize>) -> bool {
-    let inside = |piece: &&Piece| {
-        let place = base.original(piece.span.clone());
-        place.start < span.end && place.end > span.start
-    };
+    let place = |piece: &Piece| base.original(piece.span.clone());
+    let first = pieces.partition_point(|piece| place(piece).end <= span.start);
     let (mut odd, mut words) = (0, 0);
-    for piece in pieces.iter().filter(inside) {
+    for piece in pieces[first..].iter().take_while(|piece| place(piece).start < span.end) {
         let letters = piece.span.len();
         match piece.odd {
             true => odd += letters,

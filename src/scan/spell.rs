@@ -92,11 +92,13 @@ pub(super) fn bones(word: &str) -> String {
     bones.map(|(_, b)| b as char).collect()
 }
 
-/// Whether a word is this one without some of its vowels.
+/// Whether a word is this one without some of its inner vowels.
 pub(super) fn lost_vowels(said: &str, word: &str) -> bool {
     let mut left = said.bytes().peekable();
     let all = word.bytes().all(|own| left.next_if_eq(&own).is_some() || is_vowel(own));
-    all && left.peek().is_none() && said.len() < word.len() && said.len() >= BONES_MIN
+    // A silent e may go too; another last vowel makes another word.
+    let ends = said.as_bytes().last() == word.as_bytes().last() || word.ends_with('e');
+    all && ends && left.peek().is_none() && said.len() < word.len() && said.len() >= BONES_MIN
 }
 
 /// The word without each of its letters in turn.
@@ -118,9 +120,10 @@ pub(super) fn lost_one(said: &str, word: &str) -> bool {
     same && word.len() >= WHOLE_LETTERS_MIN && said.as_bytes().first() == word.as_bytes().first()
 }
 
-/// Whether a word is this one with one letter more.
+/// Whether a word is this one with one letter more inside it; one behind it makes another word.
 pub(super) fn won_one(said: &str, word: &str) -> bool {
-    word.len() >= WHOLE_LETTERS_MIN && lost_one(word, said)
+    let ends = said.as_bytes().last() == word.as_bytes().last();
+    ends && word.len() >= WHOLE_LETTERS_MIN && lost_one(word, said)
 }
 
 /// The keys under which a word is looked for where some of its letters are masked.
