@@ -296,8 +296,8 @@ impl<'a> Reach<'a> {
         (mildest, worst)
     }
 
-    /// What a finding that no score changes asks for: the floor goes by category and severity alone,
-    /// a policy's own table leaves some rules their own word.
+    /// What a finding that no score changes asks for: the floor goes by category and severity, a
+    /// policy's own table leaves some rules their own word.
     fn asks(&self, finding: &Finding) -> Verdict {
         match std::ptr::eq(self.table, &self.policy.table) {
             true => self.policy.asks(finding),
