@@ -130,10 +130,12 @@ pub fn verdict(policy: &Policy, seen: &Seen, findings: &[Finding], score: &Score
     fold::fold(policy, seen, findings.to_vec(), score).verdict
 }
 
-/// Whether what was found in a newcomer's message speaks of a raid: something was held or dropped
-/// for what it says, not for when or by whom it was said.
+/// Whether what was found in a newcomer's message speaks of a raid: the channel's everyday policy
+/// would hold or drop it for what it says, not for when or by whom it was said. The stricter one of
+/// a raised shield would keep the shield up by itself.
 pub fn alarms(policy: &Policy, findings: &[Finding]) -> bool {
-    const ELSEWHERE: [&str; 8] = [
+    const ELSEWHERE: [&str; 9] = [
+        flood::FLOOD,
         time_out::TIME_OUT,
         strikes::STRIKES,
         sender::NAME,

@@ -35,12 +35,15 @@ impl Pipeline {
             true => self.history.peek(message, &text, &watch),
             false => self.history.note(message, &text, &watch),
         };
+        let everyday = policy;
         let policy = policy.acting(recent.shield);
         recent.name =
             self.history.name(message, &rules.version, |staff| named(&rules, message, staff));
-        recent.link_permitted = self.history.has_permit(message)
-            && decide::would_spend_permit(policy, message, &text)
-            && self.history.spend_permit(message);
+        let may_link = !message.is_name
+            && self.history.has_permit(message)
+            && decide::would_spend_permit(policy, message, &text);
+        let permit = may_link.then(|| self.history.spend_permit(message)).flatten();
+        recent.link_permitted = permit.is_some();
         let before = Before { tail: &recent.tail, room: &recent.room };
         let hits = rules.scanner.scan_after(&text, &before, policy.language);
         let seen = Seen { message, text: &text, hits: &hits, recent: &recent };
@@ -50,7 +53,10 @@ impl Pipeline {
             false => self.scorer.skip(),
         };
         let Ruling { verdict, findings, mask, grounds } = decide::judge(policy, &seen, &score);
-        if !message.is_name && verdict >= Verdict::Hold && decide::alarms(policy, &findings) {
+        if let Some(until_ms) = permit.filter(|_| verdict >= Verdict::Hold) {
+            self.history.return_permit(message, until_ms);
+        }
+        if !message.is_name && verdict >= Verdict::Hold && decide::alarms(everyday, &findings) {
             self.history.found_hostile(message, &recent, &watch);
         }
         let Recent { first, strikes, warning, .. } = recent;

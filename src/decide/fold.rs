@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::{
     Heard, Policy, Ruling, Seen, at_most,
     conditions::{Condition, SoFar},
+    crowd,
     floor::{Table, asks},
     masked, merged, placed, scores, shares, time_out,
 };
@@ -49,6 +50,11 @@ fn folded(policy: &Policy, seen: &Seen, findings: Vec<Finding>, score: &Score) -
     }
     let verdict = fold.worst(&|finding: &Finding| policy.asks(finding), OnLate::Hold);
     let mask = fold.mask(&policy.table);
+    // Conditions speak of what is said. A name is not said, and what a moderator nuked is decided.
+    let nuked = |f: &Finding| !f.shadow && f.rule == crowd::NUKE;
+    if seen.message.is_name || fold.findings.iter().any(nuked) {
+        return fold.ruling(verdict, mask);
+    }
     match fold.last_condition(seen, &heard, verdict) {
         Some(condition) => fold.by_condition(condition, mask),
         None => fold.ruling(verdict, mask),

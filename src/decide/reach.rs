@@ -109,6 +109,10 @@ impl Policy {
     /// What the conditions will come to, as far as that can be told without a score: the last that
     /// applies has the word.
     fn foretold(&self, seen: &Seen) -> Foretold {
+        // A nuke that acts is stronger than they are.
+        if seen.recent.nuked.is_some() && !self.conditions.is_empty() {
+            return Foretold::Unknown;
+        }
         for condition in self.conditions.iter().rev() {
             let mute = shares::is_mute(condition.mode, &condition.rule, seen);
             match condition.foretold(self, seen) {
