@@ -304,8 +304,8 @@ impl History {
         self.key_of(message).is_some_and(|key| self.permits.has(key, message.at_ms))
     }
 
-    /// Uses a permit up, and says until when it would have run; `None` where another message did just
-    /// before.
+    /// Uses a permit up, and says until when it would have run; `None` where another message did
+    /// just before.
     pub fn spend_permit(&self, message: &Message) -> Option<u64> {
         self.key_of(message).and_then(|key| self.permits.take(key, message.at_ms))
     }

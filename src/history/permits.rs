@@ -30,7 +30,7 @@ impl Permits {
         lock(&self.by_sender).get(&key).is_some_and(|until| *until > now_ms)
     }
 
-    /// Uses a permit up, and says until when it would have run; `None` where there is none any more.
+    /// Uses a permit up, and says until when it would have run; `None` where there is none.
     pub fn take(&self, key: Key, now_ms: u64) -> Option<u64> {
         lock(&self.by_sender).remove(&key).filter(|until| *until > now_ms)
     }
