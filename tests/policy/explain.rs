@@ -17,6 +17,8 @@ fn judged(case: &Try, policy: &Policy) -> Judgement {
     let ruling = ruling(case, policy);
     Judgement {
         verdict: ruling.verdict,
+        asked: ruling.asked,
+        releases: ruling.releases,
         findings: ruling.findings,
         score: case.score.clone(),
         needed: false,
