@@ -49,7 +49,8 @@ impl Pipeline {
             true => self.scorer.score(&message.text, undisguised(&text)).await,
             false => self.scorer.skip(),
         };
-        let Ruling { verdict, asked, releases, findings, mask, grounds } = decide::judge(policy, &seen, &score);
+        let Ruling { verdict, asked, releases, findings, mask, grounds } =
+            decide::judge(policy, &seen, &score);
         if !message.is_name && verdict >= Verdict::Hold && decide::alarms(policy, &findings) {
             self.history.found_hostile(message, &recent, &watch);
         }

@@ -72,8 +72,7 @@ impl<'a> Fold<'a> {
         let actions = actions.filter(|(action, _)| *action > Verdict::Pass);
         let actions: Vec<_> = actions.collect();
         self.releases = actions.iter().all(|(_, finding)| self.policy.releases(finding));
-        let worst =
-            actions.into_iter().max_by_key(|(action, finding)| (*action, finding.severity));
+        let worst = actions.into_iter().max_by_key(|(action, finding)| (*action, finding.severity));
         let Some((verdict, finding)) = worst else { return Verdict::Pass };
         self.grounds.word = self.word(finding);
         verdict

@@ -152,9 +152,10 @@ impl History {
     pub fn take_warning(&self, whose: Whose) -> bool {
         let key = self.key_whose(whose);
         match self.strikes.count(key, 0).warning {
-            true => self.strikes.change(key, |entry| {
-                std::mem::take(&mut entry.warnings).last().is_some()
-            }),
+            true => {
+                let due = self.strikes.change(key, |entry| std::mem::take(&mut entry.warnings));
+                due.last().is_some()
+            }
             false => false,
         }
     }
