@@ -108,6 +108,11 @@ fn run(rule: &dyn Rule, policy: &Policy, seen: &Seen, heard: &Heard, found: &mut
 #[derive(Clone, Debug)]
 pub struct Ruling {
     pub verdict: Verdict,
+    /// What the policy asked for; a machine does not drop what somebody paid for.
+    pub asked: Verdict,
+    /// Whether the clock may release the message where it is held: only if everything that acts
+    /// says so, and never what would have been dropped.
+    pub releases: bool,
     /// Those of the rules, and then those of the policy's conditions.
     pub findings: Vec<Finding>,
     /// The spans that a mask covers: sorted, disjoint, on character boundaries.

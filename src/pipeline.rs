@@ -52,16 +52,29 @@ impl Pipeline {
             true => self.scorer.score(&message.text, undisguised(&text)).await,
             false => self.scorer.skip(),
         };
-        let Ruling { verdict, findings, mask, grounds } = decide::judge(policy, &seen, &score);
+        let Ruling { verdict, asked, releases, findings, mask, grounds } =
+            decide::judge(policy, &seen, &score);
         if let Some(until_ms) = permit.filter(|_| verdict >= Verdict::Hold) {
             self.history.return_permit(message, until_ms);
         }
         if !message.is_name && verdict >= Verdict::Hold && decide::alarms(everyday, &findings) {
             self.history.found_hostile(message, &recent, &watch);
         }
-        let Recent { first, strikes, warning, .. } = recent;
-        let (standing, rules) = (Standing { first, strikes, warning }, rules.version.clone());
-        Judgement { verdict, findings, score, needed, mask, rules, grounds, standing }
+        let Recent { first, strikes, warning, shield, .. } = recent;
+        let standing = Standing { first, strikes, warning, shield };
+        let rules = rules.version.clone();
+        Judgement {
+            verdict,
+            asked,
+            releases,
+            findings,
+            score,
+            needed,
+            mask,
+            rules,
+            grounds,
+            standing,
+        }
     }
 
     /// The score of a text that the policy had no use for, for whoever asks for it all the same.

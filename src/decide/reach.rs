@@ -7,7 +7,7 @@
 //! and its mildest is the mildest choice in each.
 
 use super::{
-    Heard, Policy, RULES, Seen, at_most,
+    Heard, Policy, RULES, Seen,
     floor::{Table, asks},
     heard::{Heads, State},
     placed, run, scores, shares,
@@ -58,8 +58,8 @@ struct Answer {
 
 impl Answer {
     fn of(policy: &Policy, table: &Table, muted: bool) -> Answer {
-        let (terms, fixed, most) = (Vec::new(), Vec::new(), Drop);
-        let nothing = Reach { policy, table, muted, most, terms, fixed };
+        let (terms, fixed) = (Vec::new(), Vec::new());
+        let nothing = Reach { policy, table, muted, terms, fixed };
         let mut groups = groups(policy);
         for group in &mut groups {
             group.bare = Category::ALL.map(|category| nothing.choices(category, group));
@@ -71,7 +71,8 @@ impl Answer {
 
 impl Policy {
     /// Whether a score could change the verdict, up or down, or add what a category or a rule in
-    /// shadow wants to know of a message that is not dropped already.
+    /// shadow wants to know of a message that is not dropped already. The verdict is the one that
+    /// the policy asks for, which decides what becomes of a paid message when nobody does.
     ///
     /// Where a condition hangs on the score, it may be asked for in vain: what an expression makes
     /// of all scores is not gone through.
@@ -204,8 +205,6 @@ struct Reach<'a> {
     table: &'a Table,
     /// The model's findings are only recorded.
     muted: bool,
-    /// No verdict is more severe: see [`at_most`].
-    most: Verdict,
     terms: Vec<Term<'a>>,
     /// What acts, and no score changes.
     fixed: Vec<Finding>,
@@ -219,8 +218,7 @@ impl<'a> Reach<'a> {
             run(*rule, policy, seen, &heard, &mut fixed);
         }
         fixed.retain(|finding| !finding.shadow);
-        let most = at_most(seen.message, Drop);
-        Reach { policy, table, muted, most, terms: terms::terms(policy, seen), fixed }
+        Reach { policy, table, muted, terms: terms::terms(policy, seen), fixed }
     }
 
     /// What a moderator decided needs no score.
@@ -259,7 +257,7 @@ impl<'a> Reach<'a> {
             return false;
         }
         let touched = Category::ALL.map(|category| self.touches(category));
-        let bound = |verdict: Verdict| verdict.max(least).min(self.most);
+        let bound = |verdict: Verdict| verdict.max(least);
         let so_far = bound(self.verdict(State::default()));
         answer.groups.iter().any(|group| {
             let (mildest, worst) = self.range(group, &touched);
