@@ -105,6 +105,12 @@ impl History {
         });
     }
 
+    /// Nothing of this sender is shown until then: what the ladder comes to. A moderator's time-out
+    /// is `time_out`.
+    pub fn silence(&self, whose: Whose, until_ms: u64) {
+        self.time_outs.step(self.key_whose(whose), until_ms);
+    }
+
     /// The sender is to be warned at the next chance.
     pub fn warn(&self, whose: Whose) {
         self.strikes.change(self.key_whose(whose), |entry| entry.warning = true);
@@ -180,6 +186,7 @@ mod tests {
         assert_eq!([history.take_warning(UNA), history.take_warning(UNA)], [true, false]);
         history.strike(UNA, 3.0, HOUR, 0);
         history.time_out("/", "#a", "una", 9_000);
+        history.silence(UNA, 9_000);
         history.pardon(UNA);
         assert_eq!(count(&history, 0), Count::default());
         assert_eq!(history.time_outs.until(history.key_whose(UNA), 0), None);

@@ -65,9 +65,7 @@ fn strike(gate: &Gate, policy: &Policy, offence: &Offence) {
     match then {
         Consequence::Warn => history.warn(whose),
         Consequence::Hold => history.hold_all(whose, until_ms),
-        Consequence::TimeOut | Consequence::Ban => {
-            history.time_out(route, channel, &sender.id, until_ms);
-        }
+        Consequence::TimeOut | Consequence::Ban => history.silence(whose, until_ms),
     }
     gate.metrics.ladder(then.name());
     let record = Record {
