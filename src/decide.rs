@@ -32,7 +32,7 @@ pub use doxxing::{Personal, SecretError, SecretKey, Secrets, armed_line};
 pub use floor::without_effect;
 use floor::{Table, asks};
 pub use heard::Heard;
-pub use impersonation::{Claim, Protected};
+pub use impersonation::{Claim, Known, Protected, drawn_name};
 pub use links::would_spend_permit;
 pub use policy::{CategoryPolicy, Policy};
 pub use sender::{apart, worst_of};

@@ -6,9 +6,11 @@ use arc_swap::ArcSwap;
 
 use crate::{
     decide,
-    decide::{Claim, Ruling, Seen},
+    decide::{Claim, Known, Ruling, Seen},
     history::{History, Staff, Watch},
-    message::{Canonical, Judgement, Message, Named, Recent, Score, Standing, Verdict, ViewKind},
+    message::{
+        Canonical, Finding, Judgement, Message, Named, Recent, Score, Standing, Verdict, ViewKind,
+    },
     normalize::normalize,
     rules::Ruleset,
     scan::Before,
@@ -77,6 +79,15 @@ impl Pipeline {
         }
     }
 
+    /// What the rules find in a text that nobody has said: without the score, and leaving no trace.
+    pub fn found(&self, message: &Message) -> Vec<Finding> {
+        let (rules, text) = (self.rules.load_full(), normalize(&message.text));
+        let policy = rules.policy(&message.route, &message.channel);
+        let (hits, recent) = (rules.scanner.scan(&text, &[]), Recent::default());
+        let seen = Seen { message, text: &text, hits: &hits, recent: &recent };
+        decide::findings(policy, &seen, &Score::Skipped)
+    }
+
     /// The score of a text that the policy had no use for, for whoever asks for it all the same.
     pub async fn score(&self, text: &str) -> Score {
         self.scorer.score(text, undisguised(&normalize(text))).await
@@ -88,7 +99,11 @@ fn named(rules: &Ruleset, message: &Message, staff: &[Staff]) -> Named {
     let scan = |name: &str| rules.scanner.scan(&normalize(name), &[]);
     let mut hits = scan(message.name());
     hits.extend(decide::apart(message.name()).iter().flat_map(|words| scan(words)));
-    let staff = staff.iter().map(|staff| (staff.id.as_str(), staff.name.as_str()));
+    let staff = staff.iter().map(|staff| Known {
+        id: &staff.id,
+        name: &staff.name,
+        drawn: staff.drawn.get_or_init(|| decide::drawn_name(&staff.name)),
+    });
     let alike =
         rules.policy(&message.route, &message.channel).protected.alike(&Claim::of(message), staff);
     Named { hits: decide::worst_of(hits), alike }

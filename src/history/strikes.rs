@@ -119,7 +119,7 @@ impl History {
 
     /// Takes back what is left of strikes that were given at `given_ms`, and nothing else: what
     /// they led to is taken back with [`History::unhold`], [`History::unwarn`] and
-    /// [`History::lift_time_out`].
+    /// [`History::unsilence`].
     pub fn unstrike(&self, whose: Whose, points: f32, given_ms: u64, now_ms: u64) {
         self.strikes.change(self.key_whose(whose), |entry| {
             let theirs = Entry { points, at_ms: given_ms, ..*entry }.left(now_ms);
@@ -131,6 +131,17 @@ impl History {
     /// Everything of this sender is held until then, or longer where that was so already.
     pub fn hold_all(&self, whose: Whose, until_ms: u64) {
         self.strikes.change(self.key_whose(whose), |entry| entry.holds.add(until_ms));
+    }
+
+    /// Nothing of this sender is shown until then: what the ladder comes to. A moderator's time-out
+    /// is `time_out`.
+    pub fn silence(&self, whose: Whose, until_ms: u64) {
+        self.time_outs.step(self.key_whose(whose), until_ms);
+    }
+
+    /// Takes that back, named by its end; what else silences the sender stays.
+    pub fn unsilence(&self, whose: Whose, until_ms: u64) {
+        self.time_outs.unstep(self.key_whose(whose), until_ms);
     }
 
     /// Takes one such hold back, named by its end; others stay.
@@ -245,6 +256,7 @@ mod tests {
         assert_eq!([history.take_warning(UNA), history.take_warning(UNA)], [true, false]);
         history.strike(UNA, 3.0, HOUR, 0);
         history.time_out("/", "#a", "una", 9_000);
+        history.silence(UNA, 9_000);
         history.pardon(UNA);
         assert_eq!(count(&history, 0), Count::default());
         assert_eq!(history.time_outs.until(history.key_whose(UNA), 0), None);

@@ -72,9 +72,7 @@ fn strike(gate: &Gate, policy: &Policy, offence: &Offence) -> Option<Given> {
     match then {
         Consequence::Warn => history.warn(whose, now),
         Consequence::Hold => history.hold_all(whose, until_ms),
-        Consequence::TimeOut | Consequence::Ban => {
-            history.time_out(route, channel, &sender.id, until_ms);
-        }
+        Consequence::TimeOut | Consequence::Ban => history.silence(whose, until_ms),
     }
     gate.metrics.ladder(then.name());
     let record = Record {
@@ -101,7 +99,7 @@ fn take_back(gate: &Gate, whose: Whose, given: &Given) {
         Some((Consequence::Warn, _)) => history.unwarn(whose, given.at_ms),
         Some((Consequence::Hold, until_ms)) => history.unhold(whose, until_ms),
         Some((Consequence::TimeOut | Consequence::Ban, until_ms)) => {
-            history.lift_time_out(whose.route, whose.channel, whose.sender, until_ms);
+            history.unsilence(whose, until_ms);
         }
         None => {}
     }
