@@ -24,7 +24,7 @@ mod retention;
 mod states;
 
 use ledger::{Ledger, Outcome};
-pub use refunds::Refund;
+pub use refunds::{Refund, Refunds};
 use states::Step;
 
 /// One held message: the only truth about it.
