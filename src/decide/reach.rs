@@ -8,7 +8,7 @@
 
 use super::{
     Heard, Policy, RULES, Seen,
-    floor::{Table, asks},
+    floor::{PASS, Table, asks},
     heard::{Heads, State},
     placed, run, scores, shares,
     terms::{self, Term},
@@ -83,9 +83,8 @@ impl Policy {
         }
         if self.exempts(&seen.message.sender) {
             // Such a message passes whatever is found in it, but for the floor.
-            let bound = self.answers.for_all.something;
             let reach = || Reach::new(self, &self.floor.for_all, false, seen);
-            return bound && reach().changes(&self.answers.for_all, Pass);
+            return self.floor.for_all != PASS && reach().changes(&self.answers.for_all, Pass);
         }
         let muted = self.mutes_model(seen);
         let answer = if muted { &self.answers.muted } else { &self.answers.whole };
