@@ -314,13 +314,8 @@ async fn what_would_have_been_dropped_is_not_shown_where_the_queue_is_full() {
     .await;
     let mut client = connect(stage.chat(), "/ws?user=una").await;
     let paid = |id: &str, text: &str| {
-<<<<<<< HEAD
         let channel = "lobby";
         json!({ "type": "chat", "id": id, "channel": channel, "text": text, "paid": "5 EUR" })
-=======
-        json!({ "type": "chat", "id": id, "channel": "lobby", "text": text,
-                "paid": "5 EUR" })
->>>>>>> fixa
     };
     say(&mut client, "1", "i will snarfle").await;
     assert_eq!(verdict(&mut client).await, told("1", "hold"));
