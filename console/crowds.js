@@ -3,6 +3,7 @@
 import { clock, length, say } from './strings.js';
 import { el, foreign } from './text.js';
 import { call, now } from './door.js';
+import { marks } from './row.js';
 
 const SHIELD_MINUTES = 60;
 const $ = (id) => document.getElementById(id);
@@ -100,8 +101,13 @@ async function change(path, body, done) {
 // Over a channel with a text to be written, or over a held message.
 export function open(room, hold) {
   target = hold ? { hold: hold.id } : { route: room.route, channel: room.channel };
-  $('nuke-text').value = hold ? hold.text : '';
-  $('nuke-text').readOnly = Boolean(hold);
+  // Somebody else's words look as they do in the queue, with personal data veiled.
+  $('nuke-text').value = '';
+  $('nuke-text').required = !hold;
+  $('nuke-text').hidden = Boolean(hold);
+  $('nuke-text-label').hidden = Boolean(hold);
+  $('nuke-said').hidden = !hold;
+  $('nuke-said').replaceChildren(...(hold ? [foreign(hold.text, marks(hold))] : []));
   $('nuke-where').replaceChildren(name(hold ?? room));
   unseen();
   dialog.showModal();
@@ -154,6 +160,7 @@ async function fire() {
 $('nuke-form').addEventListener('input', unseen);
 $('nuke-look').addEventListener('click', preview);
 $('nuke-fire').addEventListener('click', fire);
+dialog.addEventListener('close', () => $('nuke-said').replaceChildren());
 $('nuke-close').addEventListener('click', () => dialog.close());
 $('nuke-form').addEventListener('submit', (event) => {
   event.preventDefault();

@@ -33,6 +33,8 @@ mod tests {
             let rules = "r".into();
             let judgement = Judgement {
                 verdict,
+                asked: verdict,
+                releases: false,
                 findings: vec![],
                 score: Score::Skipped,
                 needed: false,

@@ -18,6 +18,7 @@ mod guard;
 mod login;
 mod page;
 mod permit;
+mod place;
 mod queue;
 mod refunds;
 mod shown;
@@ -35,6 +36,8 @@ struct Console {
     doors: Doors,
     guard: Arc<Guard>,
     streams: Arc<Semaphore>,
+    /// Comparing all that is held is heavy: one at a time.
+    comparing: Arc<Semaphore>,
     ended: Ended,
     changes: crowds::Changes,
 }
@@ -46,6 +49,7 @@ pub fn router(doors: Doors) -> Router {
     let console = Console {
         guard: Arc::new(Guard::new(&doors.config)),
         streams: Arc::new(Semaphore::new(doors.config.console.streams_max)),
+        comparing: Arc::new(Semaphore::new(1)),
         ended: Ended::follow(&doors.holds),
         changes: crowds::follow(&doors),
         doors,

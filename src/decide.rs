@@ -32,7 +32,7 @@ pub use doxxing::{Personal, SecretError, SecretKey, Secrets, armed_line};
 pub use floor::without_effect;
 use floor::{Table, asks};
 pub use heard::Heard;
-pub use impersonation::{Claim, Protected};
+pub use impersonation::{Claim, Known, Protected, drawn_name};
 pub use links::would_spend_permit;
 pub use policy::{CategoryPolicy, Policy};
 pub use sender::{apart, worst_of};
@@ -108,6 +108,11 @@ fn run(rule: &dyn Rule, policy: &Policy, seen: &Seen, heard: &Heard, found: &mut
 #[derive(Clone, Debug)]
 pub struct Ruling {
     pub verdict: Verdict,
+    /// What the policy asked for; a machine does not drop what somebody paid for.
+    pub asked: Verdict,
+    /// Whether the clock may release the message where it is held: only if everything that acts
+    /// says so, and never what would have been dropped.
+    pub releases: bool,
     /// Those of the rules, and then those of the policy's conditions.
     pub findings: Vec<Finding>,
     /// The spans that a mask covers: sorted, disjoint, on character boundaries.
@@ -130,10 +135,12 @@ pub fn verdict(policy: &Policy, seen: &Seen, findings: &[Finding], score: &Score
     fold::fold(policy, seen, findings.to_vec(), score).verdict
 }
 
-/// Whether what was found in a newcomer's message speaks of a raid: something was held or dropped
-/// for what it says, not for when or by whom it was said.
+/// Whether what was found in a newcomer's message speaks of a raid: the channel's everyday policy
+/// would hold or drop it for what it says, not for when or by whom it was said. The stricter one of
+/// a raised shield would keep the shield up by itself.
 pub fn alarms(policy: &Policy, findings: &[Finding]) -> bool {
-    const ELSEWHERE: [&str; 8] = [
+    const ELSEWHERE: [&str; 9] = [
+        flood::FLOOD,
         time_out::TIME_OUT,
         strikes::STRIKES,
         sender::NAME,

@@ -304,9 +304,17 @@ impl History {
         self.key_of(message).is_some_and(|key| self.permits.has(key, message.at_ms))
     }
 
-    /// Uses a permit up; false where another message did just before.
-    pub fn spend_permit(&self, message: &Message) -> bool {
-        self.key_of(message).is_some_and(|key| self.permits.take(key, message.at_ms))
+    /// Uses a permit up, and says until when it would have run; `None` where another message did
+    /// just before.
+    pub fn spend_permit(&self, message: &Message) -> Option<u64> {
+        self.key_of(message).and_then(|key| self.permits.take(key, message.at_ms))
+    }
+
+    /// Takes a message's use of a permit back: it was not shown after all.
+    pub fn return_permit(&self, message: &Message, until_ms: u64) {
+        if let Some(key) = self.key_of(message) {
+            self.permits.give(key, until_ms);
+        }
     }
 
     /// How many senders are remembered now.

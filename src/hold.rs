@@ -24,7 +24,7 @@ mod retention;
 mod states;
 
 use ledger::{Ledger, Outcome};
-pub use refunds::Refund;
+pub use refunds::{Refund, Refunds};
 use states::Step;
 
 /// One held message: the only truth about it.
@@ -152,8 +152,9 @@ pub enum DecideError {
 #[derive(Clone, Debug)]
 pub enum Change {
     Added(Arc<Hold>),
-    /// Decided, undone, expired, released …: the record as it is now.
-    Moved(Arc<Hold>),
+    /// Decided, undone, expired, released, erased …: the record as it is now, and the state that it
+    /// was in where it was known.
+    Moved(Arc<Hold>, Option<State>),
 }
 
 /// What a live session is asked to do.

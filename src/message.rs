@@ -326,6 +326,10 @@ impl Verdict {
 #[derive(Clone, Debug)]
 pub struct Judgement {
     pub verdict: Verdict,
+    /// What the policy asked for before it was capped, because somebody paid for the message.
+    pub asked: Verdict,
+    /// Whether the clock may release it, where it is held and nobody decides.
+    pub releases: bool,
     pub findings: Vec<Finding>,
     pub score: Score,
     /// Whether a score could have changed the verdict, so that it was asked for.

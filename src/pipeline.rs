@@ -6,9 +6,11 @@ use arc_swap::ArcSwap;
 
 use crate::{
     decide,
-    decide::{Claim, Ruling, Seen},
+    decide::{Claim, Known, Ruling, Seen},
     history::{History, Staff, Watch},
-    message::{Canonical, Judgement, Message, Named, Recent, Score, Standing, Verdict, ViewKind},
+    message::{
+        Canonical, Finding, Judgement, Message, Named, Recent, Score, Standing, Verdict, ViewKind,
+    },
     normalize::normalize,
     rules::Ruleset,
     scan::Before,
@@ -35,12 +37,15 @@ impl Pipeline {
             true => self.history.peek(message, &text, &watch),
             false => self.history.note(message, &text, &watch),
         };
+        let everyday = policy;
         let policy = policy.acting(recent.shield);
         recent.name =
             self.history.name(message, &rules.version, |staff| named(&rules, message, staff));
-        recent.link_permitted = self.history.has_permit(message)
-            && decide::would_spend_permit(policy, message, &text)
-            && self.history.spend_permit(message);
+        let may_link = !message.is_name
+            && self.history.has_permit(message)
+            && decide::would_spend_permit(policy, message, &text);
+        let permit = may_link.then(|| self.history.spend_permit(message)).flatten();
+        recent.link_permitted = permit.is_some();
         let before = Before { tail: &recent.tail, room: &recent.room };
         let hits = rules.scanner.scan_after(&text, &before, policy.language);
         let seen = Seen { message, text: &text, hits: &hits, recent: &recent };
@@ -49,13 +54,38 @@ impl Pipeline {
             true => self.scorer.score(&message.text, undisguised(&text)).await,
             false => self.scorer.skip(),
         };
-        let Ruling { verdict, findings, mask, grounds } = decide::judge(policy, &seen, &score);
-        if !message.is_name && verdict >= Verdict::Hold && decide::alarms(policy, &findings) {
+        let Ruling { verdict, asked, releases, findings, mask, grounds } =
+            decide::judge(policy, &seen, &score);
+        if let Some(until_ms) = permit.filter(|_| verdict >= Verdict::Hold) {
+            self.history.return_permit(message, until_ms);
+        }
+        if !message.is_name && verdict >= Verdict::Hold && decide::alarms(everyday, &findings) {
             self.history.found_hostile(message, &recent, &watch);
         }
-        let Recent { first, strikes, warning, .. } = recent;
-        let (standing, rules) = (Standing { first, strikes, warning }, rules.version.clone());
-        Judgement { verdict, findings, score, needed, mask, rules, grounds, standing }
+        let Recent { first, strikes, warning, shield, .. } = recent;
+        let standing = Standing { first, strikes, warning, shield };
+        let rules = rules.version.clone();
+        Judgement {
+            verdict,
+            asked,
+            releases,
+            findings,
+            score,
+            needed,
+            mask,
+            rules,
+            grounds,
+            standing,
+        }
+    }
+
+    /// What the rules find in a text that nobody has said: without the score, and leaving no trace.
+    pub fn found(&self, message: &Message) -> Vec<Finding> {
+        let (rules, text) = (self.rules.load_full(), normalize(&message.text));
+        let policy = rules.policy(&message.route, &message.channel);
+        let (hits, recent) = (rules.scanner.scan(&text, &[]), Recent::default());
+        let seen = Seen { message, text: &text, hits: &hits, recent: &recent };
+        decide::findings(policy, &seen, &Score::Skipped)
     }
 
     /// The score of a text that the policy had no use for, for whoever asks for it all the same.
@@ -69,7 +99,11 @@ fn named(rules: &Ruleset, message: &Message, staff: &[Staff]) -> Named {
     let scan = |name: &str| rules.scanner.scan(&normalize(name), &[]);
     let mut hits = scan(message.name());
     hits.extend(decide::apart(message.name()).iter().flat_map(|words| scan(words)));
-    let staff = staff.iter().map(|staff| (staff.id.as_str(), staff.name.as_str()));
+    let staff = staff.iter().map(|staff| Known {
+        id: &staff.id,
+        name: &staff.name,
+        drawn: staff.drawn.get_or_init(|| decide::drawn_name(&staff.name)),
+    });
     let alike =
         rules.policy(&message.route, &message.channel).protected.alike(&Claim::of(message), staff);
     Named { hits: decide::worst_of(hits), alike }

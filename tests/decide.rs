@@ -17,7 +17,6 @@ use std::ops::Range;
 
 use setup::{Try, hit, policy, severity};
 use tidegate::{
-    config::OnExpiry,
     decide,
     message::{
         Category, Hit, Role, Score, Sender,
@@ -246,17 +245,15 @@ fn expiry_releases_only_where_every_acting_category_says_so() {
     let hate = hit(Category::Hate, 3, 4..6);
     let faint = hit(Category::Threat, 1, 7..8);
     for (name, hits, expected) in [
-        ("standard", vec![swearing.clone()], OnExpiry::Drop),
-        ("p", vec![swearing.clone()], OnExpiry::Release),
-        ("p", vec![swearing.clone(), hate.clone()], OnExpiry::Drop),
-        ("p", vec![swearing.clone(), faint.clone()], OnExpiry::Release),
-        ("q", vec![swearing.clone(), faint], OnExpiry::Release),
-        ("q", vec![swearing, hate], OnExpiry::Drop),
-        ("q", vec![], OnExpiry::Drop),
+        ("standard", vec![swearing.clone()], false),
+        ("p", vec![swearing.clone()], true),
+        ("p", vec![swearing.clone(), hate.clone()], false),
+        ("p", vec![swearing.clone(), faint.clone()], true),
+        ("q", vec![swearing.clone(), faint], true),
+        ("q", vec![swearing, hate], false),
     ] {
         let policy = policy(name, settings);
-        let (_, found, _) = Try::hits(&hits).judge(&policy);
-        assert_eq!(policy.on_expiry(&found), expected, "{name} {hits:?}");
+        assert_eq!(Try::hits(&hits).ruling(&policy).releases, expected, "{name} {hits:?}");
     }
 }
 

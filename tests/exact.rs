@@ -254,8 +254,8 @@ async fn compare(protocol: &str, seeds: std::ops::Range<u64>) {
         route.on_binary = tidegate::config::Unjudged::Pass;
     });
     let flood = FloodConfig { messages_max: 100, repeats_max: 100, window_ms: 100 };
-    // Random texts of five letters are all alike, and everybody is new. Noise is loud, and has names
-    // with endings in it; all of it is to pass.
+    // Random texts of five letters are all alike, and everybody is new. Noise is loud, and has
+    // names with endings in it; all of it is to pass.
     let crowd = Some(CrowdConfig { action: Verdict::Pass, ..CrowdConfig::default() });
     let shape = Some(ShapeConfig { art: Some(Verdict::Pass), ..ShapeConfig::default() });
     let pass = || Some(CategoryConfig { action: Some([Verdict::Pass; 4]), ..Default::default() });

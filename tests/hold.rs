@@ -314,5 +314,7 @@ async fn a_sender_may_take_it_back_while_it_is_undecided() {
     let added = changes.recv().await.unwrap();
     assert!(matches!(added, Change::Added(added) if added.id == hold.id));
     let moved = changes.recv().await.unwrap();
-    assert!(matches!(moved, Change::Moved(moved) if moved.state == State::Withdrawn));
+    assert!(
+        matches!(moved, Change::Moved(moved, Some(State::Held)) if moved.state == State::Withdrawn)
+    );
 }

@@ -16,7 +16,10 @@ use hyper::{Request, StatusCode, header};
 use serde_json::{Value, json};
 use tidegate::{
     accounts::Role,
-    config::{Config, Consequence, LadderStep, Mode, PolicyConfig, ProtectedConfig, WhileHeld},
+    config::{
+        Config, Consequence, LadderStep, Mode, OnExpiry, PolicyConfig, ProtectedConfig, Unjudged,
+        WhileHeld,
+    },
     listen::Running,
 };
 use tokio::time::timeout;
@@ -25,7 +28,7 @@ use tokio_tungstenite::tungstenite::Message;
 struct Stage {
     room: Room,
     running: Running,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Stage {
@@ -38,7 +41,7 @@ impl Stage {
         let running = gate(config).await;
         let added = running.accounts.add("ana", Role::Moderator, PASSWORD, false).await;
         added.expect("an account");
-        Stage { room, running, _folder: folder }
+        Stage { room, running, folder }
     }
 
     fn chat(&self) -> SocketAddr {
@@ -244,6 +247,92 @@ async fn what_was_paid_for_is_held_first_in_line_and_reported_when_removed() {
     assert!(lines[1].ends_with(r#""una","una","3","5 EUR","denied","ana""#), "{csv}");
     let heard: Value = serde_json::from_str(&stage.room.hears().await).expect("JSON");
     assert_eq!(heard["id"], "5", "nothing else reached the room");
+    stage.running.stop().await;
+}
+
+#[tokio::test]
+async fn an_undo_takes_back_its_own_strike_and_an_erasure_gives_none() {
+    let step = |at, then| LadderStep { at, then, for_ms: Some(600_000) };
+    let ladder = vec![step(0.5, Consequence::Hold), step(2.9, Consequence::TimeOut)];
+    let policy = PolicyConfig { ladder: Some(ladder), ..PolicyConfig::default() };
+    let stage = Stage::set(policy, |_| {}).await;
+    let moderator = stage.moderator().await;
+    let mut client = connect(stage.chat(), "/ws?user=una").await;
+    let mut ids = Vec::new();
+    for said in ["1", "2"] {
+        say(&mut client, said, "i will snarfle").await;
+        assert_eq!(verdict(&mut client).await, told(said, "hold"));
+        let rows = moderator.queue().await;
+        let row = rows.iter().find(|row| row["message_id"] == said).expect("a row");
+        ids.push(row["id"].as_str().expect("an id").to_owned());
+    }
+    for (id, act) in [(&ids[0], "remove"), (&ids[1], "remove"), (&ids[1], "undo")] {
+        assert_eq!(moderator.act(id, act).await.0, StatusCode::OK, "{act}");
+    }
+    let control = std::fs::read(stage.folder.0.join("state/control.json")).expect("a token");
+    let control: Value = serde_json::from_slice(&control).expect("JSON");
+    let token = format!("Bearer {}", control["token"].as_str().expect("a token"));
+    let request = Request::post("/control/erase").header(header::HOST, "localhost");
+    let request = request.header(header::AUTHORIZATION, token);
+    let request = request.header(header::CONTENT_TYPE, "application/json");
+    let whose = json!({ "route": "/", "sender": "una" }).to_string();
+    let (status, ..) =
+        http(stage.running.admin, request.body(Full::new(Bytes::from(whose))).expect("a request"))
+            .await;
+    assert_eq!(status, StatusCode::OK);
+    // Somebody else's removal leads elsewhere, so that all before it is known to be counted.
+    let mut other = connect(stage.chat(), "/ws?user=zoe").await;
+    let mut frame = json!({ "type": "chat", "id": "3", "channel": "lobby", "text": "grumbix" });
+    frame["paid"] = json!("5 EUR");
+    send(&mut other, frame).await;
+    assert_eq!(verdict(&mut other).await, told("3", "hold"));
+    let rows = moderator.queue().await;
+    let id = rows[0]["id"].as_str().expect("an id");
+    assert_eq!(moderator.act(id, "remove").await.0, StatusCode::OK);
+    let counted = async { while stage.ladder("time_out").await < 1 {} };
+    timeout(PATIENCE, counted).await.expect("a time-out");
+    assert_eq!(stage.ladder("hold").await, 2, "two removals, however they end");
+    let mut client = connect(stage.chat(), "/ws?user=una").await;
+    say(&mut client, "4", "hello").await;
+    assert_eq!(verdict(&mut client).await, told("4", "hold"), "the first removal still counts");
+    let rows = moderator.queue().await;
+    assert!(rows[0]["strikes"].as_f64().is_some_and(|n| (0.9..=1.0).contains(&n)), "{rows:?}");
+    stage.running.stop().await;
+}
+
+#[tokio::test]
+async fn what_would_have_been_dropped_is_not_shown_where_the_queue_is_full() {
+    let policy = PolicyConfig {
+        when_full: Some(Unjudged::Pass),
+        on_expiry: Some(OnExpiry::Release),
+        ..PolicyConfig::default()
+    };
+    let stage = Stage::set(policy, |config| {
+        config.hold.held_max = 1;
+        config.hold.held_paid_max = 1;
+    })
+    .await;
+    let mut client = connect(stage.chat(), "/ws?user=una").await;
+    let paid = |id: &str, text: &str| {
+        let channel = "lobby";
+        json!({ "type": "chat", "id": id, "channel": channel, "text": text, "paid": "5 EUR" })
+    };
+    say(&mut client, "1", "i will snarfle").await;
+    assert_eq!(verdict(&mut client).await, told("1", "hold"));
+    send(&mut client, paid("2", "you grumbix")).await;
+    assert_eq!(verdict(&mut client).await, told("2", "hold"));
+    let moderator = stage.moderator().await;
+    let rows = moderator.queue().await;
+    let ends: Vec<_> = rows.iter().map(|row| (&row["message_id"], &row["on_expiry"])).collect();
+    assert_eq!(ends, [(&json!("2"), &json!("drop")), (&json!("1"), &json!("release"))]);
+    send(&mut client, paid("3", "a grumbix")).await;
+    assert_eq!(verdict(&mut client).await, told("3", "drop"));
+    send(&mut client, paid("4", "i will snarfle")).await;
+    assert_eq!(next_json(&mut client).await["id"], "4", "a person need not have seen this one");
+    let (_, answer) = moderator.read("/api/refunds").await;
+    let answer: Value = serde_json::from_str(&answer).expect("JSON");
+    assert_eq!(answer["refunds"].as_array().map(Vec::len), Some(1), "{answer}");
+    assert_eq!(answer["refunds"][0]["message_id"], "3");
     stage.running.stop().await;
 }
 

@@ -258,6 +258,11 @@ on_late = \"{on_late}\"
 [policy.bench.flood]
 messages_max = 100
 repeats_max = 100
+# Fifty thousand new senders who share forty lines are a raid. They are watched, and let pass.
+[policy.bench.crowd]
+action = \"pass\"
+[policy.bench.shield]
+auto = false
 "
     ))
 }

@@ -10,16 +10,19 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::{
+    SemaphorePermit,
+    broadcast::{self, error::RecvError},
+};
 
-use super::{BODY_BYTES_MAX, Console, queue::refused};
+use super::{BODY_BYTES_MAX, Console, place::unfit, queue::refused};
 use crate::{
     accounts::Role,
     audit::{Event, Record},
     doors::{Doors, Failure, read_json},
     history::{Nuke, Pattern, Turn},
     hold::{Decision, Hold},
-    message::{Message, Sender, now_ms},
+    message::{Category, Finding, Message, Sender, now_ms},
     normalize::normalize,
 };
 
@@ -34,8 +37,11 @@ const BACK_MINUTES_MAX: u64 = 60;
 /// A nuke is known by how its text begins.
 const LABEL_CHARS: usize = 40;
 const MINUTE_MS: u64 = 60_000;
-/// Held messages compared before others have a turn on the thread.
-const COMPARED_AT_ONCE: usize = 64;
+/// Bytes of held texts compared before others have a turn on the thread: a fraction of a
+/// millisecond. One text is bounded by a frame.
+const COMPARED_BYTES: usize = 8 * 1024;
+/// Longer texts are no chat message to be nuked; the page takes no more.
+const TEXT_CHARS_MAX: usize = 2_000;
 /// Listeners are told that something changed, not what: being behind costs them nothing.
 const BEHIND_MAX: usize = 16;
 
@@ -121,7 +127,7 @@ pub async fn shield(
 ) -> Result<Json<Value>, Failure> {
     let session = console.need(request.headers(), Role::Moderator).await?;
     let Switch { route, channel, minutes } = read_json(request, BODY_BYTES_MAX).await?;
-    console.check_route(&route)?;
+    let channel = console.place(&route, &channel)?;
     if minutes > MINUTES_MAX {
         return Err(unfit("minutes", format!("a shield lasts {MINUTES_MAX} minutes at most")));
     }
@@ -160,8 +166,17 @@ enum Action {
 struct Target {
     route: String,
     channel: String,
-    text: String,
     pattern: Pattern,
+    label: String,
+    meant: Meant,
+}
+
+/// What a nuke was aimed by.
+enum Meant {
+    /// Somebody else's words: they stand in the held message's record, and are erased there.
+    Hold(String),
+    /// The moderator's own.
+    Text(String),
 }
 
 /// Says what a nuke would meet, and changes nothing.
@@ -169,11 +184,12 @@ pub async fn preview(
     State(console): State<Console>,
     request: Request<Body>,
 ) -> Result<Json<Value>, Failure> {
-    console.need(request.headers(), Role::Viewer).await?;
+    console.need(request.headers(), Role::Moderator).await?;
     let asked: Asked = read_json(request, BODY_BYTES_MAX).await?;
     let target = console.target(&asked)?;
     let back_ms = asked.back_minutes * MINUTE_MS;
     let held = console.held_like(&target, back_ms).await;
+    let _turn = console.comparing().await;
     let (said, senders) = console.doors.pipeline.history.said(&target.pattern, now_ms(), back_ms);
     let exact = target.pattern.is_exact();
     Ok(Json(json!({ "held": held.len(), "said": said, "senders": senders, "exact": exact })))
@@ -196,7 +212,7 @@ pub async fn nuke(
         id: 0,
         route: target.route.clone(),
         channel: target.channel.clone(),
-        label: target.text.chars().take(LABEL_CHARS).collect(),
+        label: target.label.clone(),
         drop: asked.action == Action::Drop,
         by: session.name.clone(),
         since_ms: now,
@@ -210,7 +226,11 @@ pub async fn nuke(
         })?;
     // From here on nothing like it comes in, so the list of what is held is whole.
     let what = format!("nuke {} for {} min", nuke.id, asked.forward_minutes);
-    console.record(&nuke, what, &session.name, Some(&target.text));
+    let (what, text) = match &target.meant {
+        Meant::Hold(id) => (format!("{what}, like {id}"), None),
+        Meant::Text(text) => (what, Some(text.as_str())),
+    };
+    console.record(&nuke, what, &session.name, text);
     let held = console.held_like(&target, asked.back_minutes * MINUTE_MS).await;
     let mut answer = console.decide_all(&held, Decision::Remove, &session.name).await?;
     answer["nuke"] = json!(nuke);
@@ -310,15 +330,26 @@ impl Console {
         list.retain(|hold| {
             hold.route == target.route && hold.channel == target.channel && hold.held_ms >= since_ms
         });
-        let mut found = Vec::new();
-        for some in list.chunks(COMPARED_AT_ONCE) {
-            let meant = |hold: &&Arc<Hold>| {
-                target.pattern.meets(&self.pattern(&hold.route, &hold.channel, &hold.text))
-            };
-            found.extend(some.iter().filter(meant).cloned());
-            tokio::task::yield_now().await;
+        let _turn = self.comparing().await;
+        let (mut found, mut compared) = (Vec::new(), 0);
+        for hold in list {
+            if target.pattern.meets(&self.pattern(&hold.route, &hold.channel, &hold.text)) {
+                found.push(hold.clone());
+            }
+            compared += hold.text.len();
+            if compared >= COMPARED_BYTES {
+                compared = 0;
+                tokio::task::yield_now().await;
+            }
         }
         found
+    }
+
+    /// One look at all that is held or was said at a time: moderators wait for each other rather
+    /// than chat for them.
+    async fn comparing(&self) -> Option<SemaphorePermit<'_>> {
+        // Nobody closes it.
+        self.comparing.acquire().await.ok()
     }
 
     fn target(&self, asked: &Asked) -> Result<Target, Failure> {
@@ -333,8 +364,22 @@ impl Console {
         else {
             return Err(unfit("target", "name a held message, or route, channel and text"));
         };
-        self.check_route(route)?;
-        self.aim(route, channel, text)
+        if text.trim().is_empty() {
+            return Err(unfit("text", "there is no text"));
+        }
+        if text.chars().count() > TEXT_CHARS_MAX {
+            return Err(unfit("text", format!("a text has {TEXT_CHARS_MAX} characters at most")));
+        }
+        let channel = self.place(route, channel)?;
+        let message = said(route, &channel, text);
+        let found = self.doors.pipeline.found(&message);
+        Ok(Target {
+            pattern: self.pattern(route, &channel, text),
+            route: route.clone(),
+            channel,
+            label: label(text, &found),
+            meant: Meant::Text(text.clone()),
+        })
     }
 
     fn target_of(&self, id: &str) -> Result<Target, Failure> {
@@ -342,39 +387,81 @@ impl Console {
             let message = format!("there is no held message {id}");
             return Err(Failure::new(StatusCode::NOT_FOUND, "unknown", message));
         };
-        self.aim(&hold.route, &hold.channel, &hold.text)
-    }
-
-    fn aim(&self, route: &str, channel: &str, text: &str) -> Result<Target, Failure> {
-        if text.trim().is_empty() {
-            return Err(unfit("text", "there is no text"));
+        if hold.text.trim().is_empty() {
+            return Err(unfit("text", "its text was erased"));
         }
-        let pattern = self.pattern(route, channel, text);
-        let (route, channel, text) = (route.to_owned(), channel.to_owned(), text.to_owned());
-        Ok(Target { route, channel, text, pattern })
+        Ok(Target {
+            pattern: self.pattern(&hold.route, &hold.channel, &hold.text),
+            route: hold.route.clone(),
+            channel: hold.channel.clone(),
+            label: label(&hold.text, &hold.findings),
+            meant: Meant::Hold(hold.id.clone()),
+        })
     }
 
     fn pattern(&self, route: &str, channel: &str, text: &str) -> Pattern {
-        let message = Message {
-            route: route.into(),
-            channel: channel.to_owned(),
-            text: text.to_owned(),
-            ..Message::default()
-        };
+        let message = said(route, channel, text);
         self.doors.pipeline.history.pattern(&message, &normalize(text))
-    }
-
-    /// Programs may judge without a route, which has no name then.
-    fn check_route(&self, route: &str) -> Result<(), Failure> {
-        let routes = &self.doors.config.route;
-        let known = routes.iter().any(|own| own.name() == route);
-        match known || (routes.is_empty() && route.is_empty()) {
-            true => Ok(()),
-            false => Err(unfit("route", format!("there is no route {route:?}"))),
-        }
     }
 }
 
-fn unfit(error: &'static str, message: impl Into<String>) -> Failure {
-    Failure::new(StatusCode::UNPROCESSABLE_ENTITY, error, message)
+fn said(route: &str, channel: &str, text: &str) -> Message {
+    let (route, channel, text) = (route.into(), channel.to_owned(), text.to_owned());
+    Message { route, channel, text, at_ms: now_ms(), ..Message::default() }
+}
+
+/// How a text begins, without personal data: every viewer sees it for as long as the nuke lasts.
+fn label(text: &str, found: &[Finding]) -> String {
+    let personal = |at: usize| {
+        let spans = found.iter().filter(|finding| finding.category == Category::Doxxing);
+        spans.filter_map(|finding| finding.span.as_ref()).any(|span| span.contains(&at))
+    };
+    let (mut label, mut length, mut cut) = (String::new(), 0, false);
+    for (at, c) in text.char_indices() {
+        let hidden = personal(at);
+        if !(hidden && cut) {
+            label.push(if hidden { '…' } else { c });
+            length += 1;
+        }
+        cut = hidden;
+        if length >= LABEL_CHARS {
+            break;
+        }
+    }
+    label
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_short_and_show_nothing_personal() {
+        let severity = crate::message::Severity::new(3).expect("3 is a severity");
+        let check = |text: &str, category, spans: &[std::ops::Range<usize>], expected: &str| {
+            let finding = |span: &std::ops::Range<usize>| Finding {
+                rule: "personal".into(),
+                category,
+                severity,
+                span: Some(span.clone()),
+                why: String::new(),
+                shadow: false,
+                scored: None,
+            };
+            let found: Vec<_> = spans.iter().map(finding).collect();
+            assert_eq!(label(text, &found), expected, "{text}");
+        };
+        let number = "call 555 0100 now";
+        check(number, Category::Doxxing, &[5..13], "call … now");
+        check(number, Category::Doxxing, &[5..8, 7..13], "call … now");
+        check(number, Category::Spam, &[5..13], number);
+        check("été 12", Category::Doxxing, &[0..8], "…");
+        check(&"a".repeat(50), Category::Doxxing, &[], &"a".repeat(40));
+        check(
+            &format!("{}5550100", "a".repeat(39)),
+            Category::Doxxing,
+            &[39..46],
+            &format!("{}…", "a".repeat(39)),
+        );
+    }
 }

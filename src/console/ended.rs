@@ -30,7 +30,7 @@ impl Ended {
         tokio::spawn(async move {
             loop {
                 match changes.recv().await {
-                    Ok(Change::Moved(hold)) => kept.note(hold),
+                    Ok(Change::Moved(hold, _)) => kept.note(hold),
                     // A list of the last ones may miss some; the log does not.
                     Ok(Change::Added(_)) | Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => break,

@@ -1,15 +1,13 @@
 //! Takes moderators' permits: one link of one sender, for a while.
 
-use axum::{
-    Json,
-    body::Body,
-    extract::State,
-    http::{Request, StatusCode},
-};
+use axum::{Json, body::Body, extract::State, http::Request};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{BODY_BYTES_MAX, Console};
+use super::{
+    BODY_BYTES_MAX, Console,
+    place::{check_sender, unfit},
+};
 use crate::{
     accounts::Role,
     audit::{Event, Record},
@@ -38,17 +36,11 @@ pub async fn permit(
 ) -> Result<Json<Value>, Failure> {
     let session = console.need(request.headers(), Role::Moderator).await?;
     let Permit { route, channel, sender, seconds } = read_json(request, BODY_BYTES_MAX).await?;
-    let wrong =
-        |error, message: String| Failure::new(StatusCode::UNPROCESSABLE_ENTITY, error, message);
     if !(1..=SECONDS_MAX).contains(&seconds) {
-        return Err(wrong("seconds", format!("a permit lasts 1 to {SECONDS_MAX} seconds")));
+        return Err(unfit("seconds", format!("a permit lasts 1 to {SECONDS_MAX} seconds")));
     }
-    if sender.is_empty() {
-        return Err(wrong("sender", "a permit needs a sender's id".into()));
-    }
-    if !console.doors.config.route.iter().any(|own| own.name() == route) {
-        return Err(wrong("route", format!("there is no route {route:?}")));
-    }
+    check_sender(&sender)?;
+    let channel = console.place(&route, &channel)?;
     let at_ms = now_ms();
     let until_ms = at_ms.saturating_add(seconds.saturating_mul(1000));
     let pipeline = &console.doors.pipeline;

@@ -4,22 +4,23 @@ use axum::{
     Json,
     body::Body,
     extract::{Query, State},
-    http::{HeaderMap, HeaderName, Request, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Request, header},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{BODY_BYTES_MAX, Console};
+use super::{BODY_BYTES_MAX, Console, place::check_sender};
 use crate::{
     accounts::Role,
     audit::{Event, Record, jsonl::escaped},
     doors::{Failure, read_json},
     history::Whose,
-    hold::Refund,
+    hold::Refunds,
     message::{Sender, now_ms},
+    store::StoreError,
 };
 
-/// Payments in one answer; ask again with `since_ms` where there are more.
+/// Payments in one answer; ask again with `after` where there are more.
 const REFUNDS_MAX: usize = 10_000;
 
 const COLUMNS: [&str; 11] = [
@@ -42,7 +43,15 @@ pub struct Asked {
     /// Only what ended then or later, in Unix milliseconds.
     #[serde(default)]
     since_ms: u64,
+    /// Only what comes after this id: where an earlier answer stopped.
+    #[serde(default)]
+    after: String,
 }
+
+/// Names the id to ask on from, where there are more …
+const MORE: HeaderName = HeaderName::from_static("x-tidegate-more");
+/// … and how many records could not be read.
+const UNREADABLE: HeaderName = HeaderName::from_static("x-tidegate-unreadable");
 
 pub async fn refunds(
     State(console): State<Console>,
@@ -50,25 +59,45 @@ pub async fn refunds(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Failure> {
     console.need(&headers, Role::Moderator).await?;
-    let (refunds, more) = console.doors.holds.refunds(asked.since_ms, REFUNDS_MAX).await?;
-    Ok(Json(json!({ "now_ms": now_ms(), "refunds": refunds, "more": more })))
+    let Refunds { list, more, unreadable } = console.owed(&asked).await?;
+    let after = list.last().filter(|_| more).map(|refund| refund.id.clone());
+    Ok(Json(json!({
+        "now_ms": now_ms(),
+        "refunds": list,
+        "more": more,
+        "after": after,
+        "unreadable": unreadable,
+    })))
 }
 
 pub async fn refunds_csv(
     State(console): State<Console>,
     Query(asked): Query<Asked>,
     headers: HeaderMap,
-) -> Result<([(HeaderName, &'static str); 2], String), Failure> {
+) -> Result<(HeaderMap, String), Failure> {
     console.need(&headers, Role::Moderator).await?;
-    let (refunds, _) = console.doors.holds.refunds(asked.since_ms, REFUNDS_MAX).await?;
-    let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
-        (header::CONTENT_DISPOSITION, "attachment; filename=\"refunds.csv\""),
-    ];
-    Ok((headers, csv(&refunds)))
+    let refunds = console.owed(&asked).await?;
+    let mut told = HeaderMap::new();
+    let sheet = HeaderValue::from_static("text/csv; charset=utf-8");
+    told.insert(header::CONTENT_TYPE, sheet);
+    let file = HeaderValue::from_static("attachment; filename=\"refunds.csv\"");
+    told.insert(header::CONTENT_DISPOSITION, file);
+    told.insert(UNREADABLE, HeaderValue::from(refunds.unreadable));
+    let last = refunds.list.last().filter(|_| refunds.more);
+    if let Some(after) = last.and_then(|last| HeaderValue::from_str(&last.id).ok()) {
+        told.insert(MORE, after);
+    }
+    Ok((told, csv(&refunds)))
 }
 
-fn csv(refunds: &[Refund]) -> String {
+impl Console {
+    async fn owed(&self, asked: &Asked) -> Result<Refunds, StoreError> {
+        self.doors.holds.refunds(asked.since_ms, &asked.after, REFUNDS_MAX).await
+    }
+}
+
+/// Whoever opens the file sees in its last rows that it is not the whole list.
+fn csv(Refunds { list: refunds, more, unreadable }: &Refunds) -> String {
     let mut text = COLUMNS.join(",") + "\r\n";
     for refund in refunds {
         let cells = [
@@ -85,6 +114,14 @@ fn csv(refunds: &[Refund]) -> String {
             refund.by.as_deref().unwrap_or_default(),
         ];
         text += &(cells.map(cell).join(",") + "\r\n");
+    }
+    if *unreadable > 0 {
+        let line = format!("# {unreadable} records could not be read");
+        text += &(cell(&line) + "\r\n");
+    }
+    if let (true, Some(last)) = (*more, refunds.last()) {
+        let line = format!("# there are more: ask again with after={}", last.id);
+        text += &(cell(&line) + "\r\n");
     }
     text
 }
@@ -111,6 +148,8 @@ pub async fn pardon(
 ) -> Result<Json<Value>, Failure> {
     let session = console.need(request.headers(), Role::Moderator).await?;
     let Pardon { route, channel, sender } = read_json(request, BODY_BYTES_MAX).await?;
+    check_sender(&sender)?;
+    let channel = console.place(&route, &channel)?;
     let whose = Whose { route: &route, channel: &channel, sender: &sender };
     console.doors.pipeline.history.pardon(whose);
     let record = Record {
@@ -131,7 +170,8 @@ pub async fn pardon(
 
 #[cfg(test)]
 mod tests {
-    use super::cell;
+    use super::{Refunds, cell, csv};
+    use crate::{hold::Refund, message::Sender};
 
     #[test]
     fn cells_are_text_to_every_spreadsheet() {
@@ -146,5 +186,34 @@ mod tests {
         check("@a", "\"'@a\"");
         check("\t=1", "\"'\\u0009=1\"");
         check("a\r\nb\u{202e}", "\"a\\u000d\\u000ab\\u202e\"");
+    }
+
+    #[test]
+    fn a_file_that_is_not_the_whole_list_says_so() {
+        let refund = Refund {
+            id: "00ab".into(),
+            ended_ms: 2,
+            held_ms: 1,
+            route: "/".into(),
+            channel: "#a".into(),
+            sender: Sender::default(),
+            message_id: None,
+            amount: "5 EUR".into(),
+            cause: "denied",
+            by: None,
+            found: Vec::new(),
+        };
+        let check = |more, unreadable, expected: &[&str]| {
+            let text = csv(&Refunds { list: vec![refund.clone()], more, unreadable });
+            let after: Vec<&str> = text.lines().skip(2).collect();
+            assert_eq!(after, expected, "{text}");
+        };
+        let (rest, lost) = (
+            "\"# there are more: ask again with after=00ab\"",
+            "\"# 3 records could not be read\"",
+        );
+        check(false, 0, &[]);
+        check(true, 0, &[rest]);
+        check(true, 3, &[lost, rest]);
     }
 }

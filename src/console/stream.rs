@@ -83,7 +83,7 @@ impl Feed {
         tokio::select! {
             change = self.changes.recv() => match change {
                 Ok(Change::Added(hold)) => Some(event("added", &self.console.answer(&hold))),
-                Ok(Change::Moved(hold)) => Some(event("moved", &self.console.answer(&hold))),
+                Ok(Change::Moved(hold, _)) => Some(event("moved", &self.console.answer(&hold))),
                 Err(RecvError::Lagged(_)) => {
                     self.console.doors.metrics.discard("console_lag");
                     Some(event("queue", &self.console.snapshot()))

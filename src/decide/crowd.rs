@@ -28,6 +28,11 @@ const SAME_TIMES: u32 = 4;
 pub(super) struct Copies;
 
 impl Rule for Copies {
+    // A crowd is nobody's own: whoever joins a friendly raid repeats what all say.
+    fn blames(&self) -> bool {
+        false
+    }
+
     fn name(&self) -> &'static str {
         CROWD
     }

@@ -23,23 +23,22 @@ const NAME_CHARS_MAX: usize = 120;
 /// How sure it is that a token is an emote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Sure {
-    /// It has the shape of a name: `ninjaHype`, `FeelsOddMan`.
+    /// It has the shape of a name: `ninjaHype`, `FeelsOddMan`, `[emote:37226:name]`.
     Guessed,
-    /// The channel's list or everybody's has it, or the platform wrote it as one.
+    /// The channel's list or everybody's has it.
     Known,
 }
 
 /// Whether a token is an emote; `own` are the channel's.
 pub(super) fn emote(token: &str, own: &BTreeSet<String>) -> Option<Sure> {
-    let known = EVERYWHERE.contains(token) || own.contains(token);
-    if known || is_marked(token) {
+    if EVERYWHERE.contains(token) || own.contains(token) {
         return Some(Sure::Known);
     }
-    is_camel(token).then_some(Sure::Guessed)
+    (is_marked(token) || is_camel(token)).then_some(Sure::Guessed)
 }
 
-/// `[emote:37226:name]` as platforms write a token that is shown as a picture. A colon on each side
-/// is nothing that only platforms write, so a sender could hide a word there: it is a guess.
+/// `[emote:37226:name]` as one platform writes a token that it shows as a picture. Anybody can type
+/// it, and elsewhere it is shown as it stands, so it is a guess.
 fn is_marked(token: &str) -> bool {
     let inside = token.strip_prefix("[emote:").and_then(|rest| rest.strip_suffix(']'));
     inside.and_then(|inside| inside.split_once(':')).is_some_and(|(id, name)| {
@@ -133,7 +132,7 @@ mod tests {
             ("Kappa", Some(Sure::Known)),
             ("kappa", None),
             ("GREMLO", Some(Sure::Known)),
-            ("[emote:123:blorp]", Some(Sure::Known)),
+            ("[emote:123:blorp]", Some(Sure::Guessed)),
             ("[emote:x:blorp]", None),
             ("[emote:1:so it]", None),
             (":blorp:", Some(Sure::Guessed)),

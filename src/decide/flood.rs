@@ -6,11 +6,13 @@ use crate::message::{Category, Finding, Severity};
 const BEYOND: Severity = Severity::new(2).expect("2 is a severity");
 const FAR_BEYOND: Severity = Severity::new(3).expect("3 is a severity");
 
+pub(super) const FLOOD: &str = "flood";
+
 pub(super) struct Flood;
 
 impl Rule for Flood {
     fn name(&self) -> &'static str {
-        "flood"
+        FLOOD
     }
 
     fn find(&self, policy: &Policy, seen: &Seen, _heard: &Heard, found: &mut Vec<Finding>) {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::{
     Heard, Policy, Ruling, Seen, at_most,
     conditions::{Condition, SoFar},
+    crowd,
     floor::{Table, asks},
     masked, merged, placed, scores, shares, time_out,
 };
@@ -18,7 +19,7 @@ const SAID: Severity = Severity::new(1).expect("1 is a severity");
 
 pub(super) fn fold(policy: &Policy, seen: &Seen, findings: Vec<Finding>, score: &Score) -> Ruling {
     let mut ruling = folded(policy, seen, findings, score);
-    ruling.verdict = at_most(seen.message, ruling.verdict);
+    ruling.verdict = at_most(seen.message, ruling.asked);
     ruling
 }
 
@@ -34,7 +35,7 @@ fn folded(policy: &Policy, seen: &Seen, findings: Vec<Finding>, score: &Score) -
         shares: policy.shares_of(seen, &findings),
         failed: Vec::new(),
     };
-    let mut fold = Fold { policy, findings, grounds };
+    let mut fold = Fold { policy, findings, grounds, releases: false };
     let timed_out = |f: &Finding| !f.shadow && f.rule == time_out::TIME_OUT;
     if fold.findings.iter().any(timed_out) {
         // A person decided it; no exemption and no condition is stronger.
@@ -49,6 +50,11 @@ fn folded(policy: &Policy, seen: &Seen, findings: Vec<Finding>, score: &Score) -
     }
     let verdict = fold.worst(&|finding: &Finding| policy.asks(finding), OnLate::Hold);
     let mask = fold.mask(&policy.table);
+    // Conditions speak of what is said. A name is not said, and what a moderator nuked is decided.
+    let nuked = |f: &Finding| !f.shadow && f.rule == crowd::NUKE;
+    if seen.message.is_name || fold.findings.iter().any(nuked) {
+        return fold.ruling(verdict, mask);
+    }
     match fold.last_condition(seen, &heard, verdict) {
         Some(condition) => fold.by_condition(condition, mask),
         None => fold.ruling(verdict, mask),
@@ -59,6 +65,8 @@ struct Fold<'a> {
     policy: &'a Policy,
     findings: Vec<Finding>,
     grounds: Grounds,
+    /// Whether everything that acts may be released by the clock.
+    releases: bool,
 }
 
 impl<'a> Fold<'a> {
@@ -67,10 +75,11 @@ impl<'a> Fold<'a> {
         let acting = self.findings.iter().filter(|finding| !finding.shadow);
         let actions =
             acting.map(|finding| (action(asks, on_late, finding, &self.findings), finding));
-        let worst = actions.max_by_key(|(action, finding)| (*action, finding.severity));
-        let Some((verdict, finding)) = worst.filter(|(verdict, _)| *verdict > Verdict::Pass) else {
-            return Verdict::Pass;
-        };
+        let actions = actions.filter(|(action, _)| *action > Verdict::Pass);
+        let actions: Vec<_> = actions.collect();
+        self.releases = actions.iter().all(|(_, finding)| self.policy.releases(finding));
+        let worst = actions.into_iter().max_by_key(|(action, finding)| (*action, finding.severity));
+        let Some((verdict, finding)) = worst else { return Verdict::Pass };
         self.grounds.word = self.word(finding);
         verdict
     }
@@ -141,8 +150,10 @@ impl<'a> Fold<'a> {
         let found = || merged(spans.filter(|span| !span.is_empty()).collect());
         let mask = if mask.is_empty() { found() } else { mask };
         let then = placed(condition.then, !mask.is_empty());
-        let floor = &self.policy.floor;
+        let (floor, releases) = (&self.policy.floor, self.releases);
         let floor = self.worst(&by(&floor.action), floor.on_late);
+        // What the tables acted on is not released because a condition had the word after them.
+        self.releases &= releases && said.iter().all(|said| self.policy.releases(said));
         self.findings.extend(said);
         if floor > then {
             if let Word::Table(category, severity) = self.grounds.word {
@@ -157,7 +168,9 @@ impl<'a> Fold<'a> {
     }
 
     fn ruling(self, verdict: Verdict, mask: Vec<Range<usize>>) -> Ruling {
-        Ruling { verdict, findings: self.findings, mask, grounds: self.grounds }
+        let Fold { findings, grounds, releases, .. } = self;
+        let releases = releases && verdict < Verdict::Drop;
+        Ruling { verdict, asked: verdict, releases, findings, mask, grounds }
     }
 }
 

@@ -95,15 +95,35 @@ struct Guarded {
 
 impl Guarded {
     fn new(name: &str, id: &str) -> Guarded {
-        Guarded { id: id.to_owned(), name: name.to_owned(), drawn: drawn(&letters_of(name)) }
+        Guarded { id: id.to_owned(), name: name.to_owned(), drawn: drawn_name(name) }
     }
 
+    fn known(&self) -> Known<'_> {
+        Known { id: &self.id, name: &self.name, drawn: &self.drawn }
+    }
+}
+
+/// A name as it is compared with others: folded once, wherever it is kept.
+pub fn drawn_name(name: &str) -> Vec<char> {
+    drawn(&letters_of(name))
+}
+
+/// Somebody whom others could be taken for.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    pub id: &'a str,
+    pub name: &'a str,
+    /// The name by [`drawn_name`].
+    pub drawn: &'a [char],
+}
+
+impl Known<'_> {
     /// Whether this is the protected account itself.
     fn is(&self, claim: &Claim) -> bool {
         match self.id.is_empty() {
             false => self.id == claim.id,
             true => {
-                let same = |other: &str| other.eq_ignore_ascii_case(&self.name);
+                let same = |other: &str| other.eq_ignore_ascii_case(self.name);
                 same(claim.id) || same(claim.name)
             }
         }
@@ -132,29 +152,29 @@ impl Protected {
         Protected { names, learn: config.learn && acts, titles: config.titles && acts }
     }
 
-    /// Whom a name could be taken for; `staff` are the ids and names that the channel's protocol
-    /// showed to be its own. The worst counts.
+    /// Whom a name could be taken for; `staff` are those that the channel's protocol showed to be
+    /// its own. The worst counts.
     pub fn alike<'a>(
         &self,
         claim: &Claim,
-        staff: impl Iterator<Item = (&'a str, &'a str)>,
+        staff: impl Iterator<Item = Known<'a>>,
     ) -> Option<Alike> {
         let speaks = |role: &Role| matches!(role, Role::Broadcaster | Role::Moderator);
         if claim.name.chars().count() > NAME_CHARS_MAX || claim.roles.iter().any(speaks) {
             return None;
         }
         let learnt: Vec<_> = match self.learn {
-            true => staff.map(|(id, name)| Guarded::new(name, id)).collect(),
+            true => staff.collect(),
             false => Vec::new(),
         };
-        let all = || self.names.iter().chain(&learnt);
-        if all().any(|guarded| guarded.is(claim)) {
+        let all = || self.names.iter().map(Guarded::known).chain(learnt.iter().copied());
+        if all().any(|known| known.is(claim)) {
             return None;
         }
         let name = Folded::new(claim.name);
-        let people = all().filter_map(|guarded| {
-            let (how, severity) = name.compared(&guarded.drawn)?;
-            Some(Alike { of: guarded.name.clone(), how, severity })
+        let people = all().filter_map(|known| {
+            let (how, severity) = name.compared(known.drawn)?;
+            Some(Alike { of: known.name.to_owned(), how, severity })
         });
         let title = self.titles.then(|| title(claim.name)).flatten();
         people.chain(title).max_by_key(|alike| alike.severity)

@@ -151,18 +151,12 @@ impl Policy {
         if message.paid.is_some() { self.paid_hold_ms } else { self.hold_ms }
     }
 
-    /// What becomes of a held message with these findings when nobody decides: `Release` only
-    /// where every acting category says so, and the floor where it acts.
-    pub fn on_expiry(&self, findings: &[Finding]) -> OnExpiry {
-        let mut acting =
-            findings.iter().filter(|f| !f.shadow && self.asks(f) > Verdict::Pass).peekable();
-        let releases = |finding: &Finding| {
-            let own = self.categories.get(&finding.category);
-            own.is_some_and(|own| own.on_expiry == OnExpiry::Release)
-                && (!self.floor.acts_on(finding) || self.floor.releases(finding.category))
-        };
-        let released = acting.peek().is_some() && acting.all(releases);
-        if released { OnExpiry::Release } else { OnExpiry::Drop }
+    /// Whether what was held for this may be released when nobody decides: where its category
+    /// says so, and the floor where it acts.
+    pub fn releases(&self, finding: &Finding) -> bool {
+        let own = self.categories.get(&finding.category);
+        own.is_some_and(|own| own.on_expiry == OnExpiry::Release)
+            && (!self.floor.acts_on(finding) || self.floor.releases(finding.category))
     }
 
     /// What judges a message whose channel is in shield mode or not.

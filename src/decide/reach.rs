@@ -7,7 +7,7 @@
 //! and its mildest is the mildest choice in each.
 
 use super::{
-    Heard, Policy, RULES, Seen, at_most,
+    Heard, Policy, RULES, Seen,
     floor::{Table, asks},
     heard::{Heads, State},
     placed, run, scores, shares,
@@ -58,8 +58,8 @@ struct Answer {
 
 impl Answer {
     fn of(policy: &Policy, table: &Table, muted: bool) -> Answer {
-        let (terms, fixed, most) = (Vec::new(), Vec::new(), Drop);
-        let nothing = Reach { policy, table, muted, most, terms, fixed };
+        let (terms, fixed) = (Vec::new(), Vec::new());
+        let nothing = Reach { policy, table, muted, terms, fixed };
         let mut groups = groups(policy);
         for group in &mut groups {
             group.bare = Category::ALL.map(|category| nothing.choices(category, group));
@@ -71,7 +71,8 @@ impl Answer {
 
 impl Policy {
     /// Whether a score could change the verdict, up or down, or add what a category or a rule in
-    /// shadow wants to know of a message that is not dropped already.
+    /// shadow wants to know of a message that is not dropped already. The verdict is the one that
+    /// the policy asks for, which decides what becomes of a paid message when nobody does.
     ///
     /// Where a condition hangs on the score, it may be asked for in vain: what an expression makes
     /// of all scores is not gone through.
@@ -109,6 +110,10 @@ impl Policy {
     /// What the conditions will come to, as far as that can be told without a score: the last that
     /// applies has the word.
     fn foretold(&self, seen: &Seen) -> Foretold {
+        // A nuke that acts is stronger than they are.
+        if seen.recent.nuked.is_some() && !self.conditions.is_empty() {
+            return Foretold::Unknown;
+        }
         for condition in self.conditions.iter().rev() {
             let mute = shares::is_mute(condition.mode, &condition.rule, seen);
             match condition.foretold(self, seen) {
@@ -200,8 +205,6 @@ struct Reach<'a> {
     table: &'a Table,
     /// The model's findings are only recorded.
     muted: bool,
-    /// No verdict is more severe: see [`at_most`].
-    most: Verdict,
     terms: Vec<Term<'a>>,
     /// What acts, and no score changes.
     fixed: Vec<Finding>,
@@ -215,8 +218,7 @@ impl<'a> Reach<'a> {
             run(*rule, policy, seen, &heard, &mut fixed);
         }
         fixed.retain(|finding| !finding.shadow);
-        let most = at_most(seen.message, Drop);
-        Reach { policy, table, muted, most, terms: terms::terms(policy, seen), fixed }
+        Reach { policy, table, muted, terms: terms::terms(policy, seen), fixed }
     }
 
     /// What a moderator decided needs no score.
@@ -255,7 +257,7 @@ impl<'a> Reach<'a> {
             return false;
         }
         let touched = Category::ALL.map(|category| self.touches(category));
-        let bound = |verdict: Verdict| verdict.max(least).min(self.most);
+        let bound = |verdict: Verdict| verdict.max(least);
         let so_far = bound(self.verdict(State::default()));
         answer.groups.iter().any(|group| {
             let (mildest, worst) = self.range(group, &touched);
@@ -296,8 +298,8 @@ impl<'a> Reach<'a> {
         (mildest, worst)
     }
 
-    /// What a finding that no score changes asks for: the floor goes by category and severity alone,
-    /// a policy's own table leaves some rules their own word.
+    /// What a finding that no score changes asks for: the floor goes by category and severity, a
+    /// policy's own table leaves some rules their own word.
     fn asks(&self, finding: &Finding) -> Verdict {
         match std::ptr::eq(self.table, &self.policy.table) {
             true => self.policy.asks(finding),

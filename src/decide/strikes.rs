@@ -47,7 +47,7 @@ impl Rule for Strikes {
 pub fn points(policy: &Policy, verdict: Verdict, findings: &[Finding]) -> f32 {
     let blamed = |finding: &&Finding| {
         let rule = RULES.iter().find(|rule| rule.name() == finding.rule);
-        let acts = policy.action(finding.category, finding.severity) > Verdict::Pass;
+        let acts = policy.asks(finding) > Verdict::Pass;
         !finding.shadow && acts && rule.is_some_and(|rule| rule.blames())
     };
     let worst = findings.iter().filter(blamed).map(|finding| finding.severity.level()).max();

@@ -67,8 +67,11 @@ pub(super) fn terms<'a>(policy: &Policy, seen: &Seen<'a>) -> Vec<Term<'a>> {
             lists[lists.len() - 1].1
         })
     };
-    let said =
-        seen.hits.iter().filter(|hit| !emotes::acquits(&seen.message.text, hit, &policy.emotes));
+    // A channel's own names excuse nothing that the floor acts on.
+    let said = seen.hits.iter().filter(|hit| {
+        !policy.floor_passes(hit.category, hit.severity)
+            || !emotes::acquits(&seen.message.text, hit, &policy.emotes)
+    });
     let mut hits: Vec<(&Hit, bool)> = said.map(|hit| (hit, muted(&hit.list))).collect();
     // One place found in several views is one finding: the worst, and the most literal one. What
     // is on trial takes no place from what is enforced.

@@ -21,6 +21,11 @@ impl<V> Bounded<V> {
         self.young.get(&key).or_else(|| self.old.get(&key))
     }
 
+    /// The entry, kept for no longer than it would have been.
+    pub fn find_mut(&mut self, key: u128) -> Option<&mut V> {
+        self.young.get_mut(&key).or_else(|| self.old.get_mut(&key))
+    }
+
     /// The entry, kept for longer from now on.
     pub fn touch(&mut self, key: u128) -> Option<&mut V> {
         if !self.young.contains_key(&key) {

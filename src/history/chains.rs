@@ -1,30 +1,34 @@
 //! Remembers the short pieces said last in each channel, for words that several senders spell.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
-use super::{Key, TAIL_BYTES_MAX, TAIL_MS, TAIL_PIECES_MAX};
+use super::{Key, TAIL_BYTES_MAX, TAIL_MS, TAIL_PIECES_MAX, bounded::Bounded};
 
-/// A platform has fewer rooms in which somebody spoke within ten seconds; where all are in use, a
-/// new one waits until one falls silent.
+/// A platform has fewer rooms in which somebody spoke within ten seconds; where all are in use,
+/// those that were silent for longest make room, so that nobody keeps a new one out.
 const ROOMS_MAX: usize = 4_096;
 
 /// The rooms of one history, bounded.
-#[derive(Default)]
 pub(super) struct Chains {
-    rooms: HashMap<Key, Room>,
+    rooms: Bounded<Room>,
 }
 
 #[derive(Default)]
 struct Room {
-    last_ms: u64,
     /// When each piece came, whose it was, and the piece.
     pieces: VecDeque<(u64, Key, Box<str>)>,
+}
+
+impl Default for Chains {
+    fn default() -> Chains {
+        Chains { rooms: Bounded::new(ROOMS_MAX) }
+    }
 }
 
 impl Chains {
     /// What was said just before in this room, where somebody else said any of it.
     pub fn tail(&self, room: Key, sender: Key, now: u64) -> Vec<String> {
-        let Some(room) = self.rooms.get(&room) else { return Vec::new() };
+        let Some(room) = self.rooms.find(room) else { return Vec::new() };
         let recent = || room.pieces.iter().filter(|piece| piece.0.abs_diff(now) < TAIL_MS);
         match recent().any(|piece| piece.1 != sender) {
             true => recent().map(|piece| piece.2.to_string()).collect(),
@@ -35,17 +39,13 @@ impl Chains {
     /// Notes a message; a longer one ends the chain, as with one sender.
     pub fn add(&mut self, room: Key, sender: Key, now: u64, plain: &str) {
         if plain.len() > TAIL_BYTES_MAX {
-            self.rooms.remove(&room);
+            self.rooms.remove(room);
             return;
         }
-        if self.rooms.len() >= ROOMS_MAX && !self.rooms.contains_key(&room) {
-            self.rooms.retain(|_, room| room.last_ms.abs_diff(now) < TAIL_MS);
-            if self.rooms.len() >= ROOMS_MAX {
-                return;
-            }
+        if self.rooms.touch(room).is_none() {
+            self.rooms.put(room, Room::default());
         }
-        let own = self.rooms.entry(room).or_default();
-        own.last_ms = now;
+        let Some(own) = self.rooms.touch(room) else { return };
         if own.pieces.len() >= TAIL_PIECES_MAX {
             own.pieces.pop_front();
         }
@@ -82,10 +82,10 @@ mod tests {
             rooms.add(n, 1, 5, "x");
             rooms.add(0, n, 5, "y");
         }
-        assert_eq!(rooms.rooms.len(), ROOMS_MAX);
+        assert!(rooms.rooms.len() <= ROOMS_MAX);
         assert_eq!(rooms.tail(0, 1, 5).len(), TAIL_PIECES_MAX);
-        // Silent rooms make room.
-        rooms.add(50_000, 1, 5 + TAIL_MS, "z");
-        assert_eq!(rooms.rooms.len(), 1);
+        // However many rooms speak at once, the last one is heard and the first ones make room.
+        rooms.add(50_000, 1, 5, "z");
+        assert_eq!((rooms.tail(50_000, 2, 5).len(), rooms.tail(1, 2, 5).len()), (1, 0));
     }
 }

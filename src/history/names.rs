@@ -2,7 +2,7 @@
 
 use std::{
     hash::BuildHasher,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use super::{History, bounded::Bounded, lock};
@@ -24,6 +24,8 @@ const NAME_BYTES_MAX: usize = 128;
 pub struct Staff {
     pub id: String,
     pub name: String,
+    /// The name as it is compared, written by whoever compares it first.
+    pub drawn: OnceLock<Vec<char>>,
 }
 
 /// In shards by channel; a shard's lock is held for a look and never while a name is judged.
@@ -34,13 +36,19 @@ pub struct Names {
 struct Shard {
     judged: Bounded<SharedName>,
     staff: Bounded<Team>,
+    /// Changes of any staff here, so that no number names two: a channel that was forgotten and
+    /// comes back begins where none was judged yet.
+    changes: u64,
 }
 
-/// A channel's staff, and how often that changed: what was judged against another is forgotten.
-#[derive(Clone, Default)]
+/// A channel's staff, and the number of its last change: what was judged against another is
+/// forgotten.
+#[derive(Default)]
 struct Team {
     members: Arc<Vec<Staff>>,
-    changes: u64,
+    /// When each of them was heard last.
+    heard_ms: Vec<u64>,
+    change: u64,
 }
 
 impl Default for Names {
@@ -48,6 +56,7 @@ impl Default for Names {
         let shard = || Shard {
             judged: Bounded::new(NAMES_MAX / SHARDS),
             staff: Bounded::new(CHANNELS_MAX / SHARDS),
+            changes: 0,
         };
         Names { shards: (0..SHARDS).map(|_| Mutex::new(shard())).collect() }
     }
@@ -57,7 +66,8 @@ impl History {
     /// What was found in the name that a message's sender goes by: remembered, or as `judge` finds
     /// it beside the channel's known staff. `rules` is the version of the ruleset that judges.
     ///
-    /// Whom the message calls broadcaster or moderator is remembered by the way.
+    /// Whom the message calls broadcaster or moderator is remembered by the way, and who says
+    /// something without being called so any more is forgotten.
     pub fn name(
         &self,
         message: &Message,
@@ -71,15 +81,17 @@ impl History {
         let shard = &self.names.shards[(channel % SHARDS as u128) as usize];
         let mut known = lock(shard);
         known.learn(channel, message);
-        let team = known.staff.find(channel).cloned().unwrap_or_default();
+        let team = known.staff.find(channel);
+        let (members, change) =
+            team.map(|team| (team.members.clone(), team.change)).unwrap_or_default();
         let own = (channel, &message.sender.id, message.name(), message.is_name);
-        let half = |at: usize| u128::from(self.keys[at].hash_one((own, rules, team.changes)));
+        let half = |at: usize| u128::from(self.keys[at].hash_one((own, rules, change)));
         let key = half(0) << 64 | half(1);
         if let Some(judged) = known.judged.touch(key) {
             return judged.clone();
         }
         drop(known);
-        let judged = SharedName::new(judge(&team.members));
+        let judged = SharedName::new(judge(&members));
         lock(shard).judged.put(key, judged.clone());
         judged
     }
@@ -89,25 +101,61 @@ impl Shard {
     fn learn(&mut self, channel: u128, message: &Message) {
         let sender = &message.sender;
         let speaks = |role: &Role| matches!(role, Role::Broadcaster | Role::Moderator);
+        let staffs = sender.roles.iter().any(speaks);
+        // A change of name does not say what its bearer is.
+        if sender.id.is_empty() || (message.is_name && !staffs) {
+            return;
+        }
         let short = !sender.name.is_empty() && sender.name.len() <= NAME_BYTES_MAX;
-        if sender.id.is_empty() || !short || !sender.roles.iter().any(speaks) {
-            return;
+        match (staffs, short) {
+            (true, true) => {
+                if self.staff.touch(channel).is_none() {
+                    self.staff.put(channel, Team::default());
+                }
+            }
+            (true, false) => return,
+            (false, _) => {}
         }
-        if self.staff.touch(channel).is_none() {
-            self.staff.put(channel, Team::default());
+        // Looked up without keeping it for longer where a viewer speaks: those are many.
+        let Some(team) = self.staff.find_mut(channel) else { return };
+        let changed = match staffs {
+            true => team.hear(&sender.id, &sender.name, message.at_ms),
+            false => team.dismiss(&sender.id),
+        };
+        if changed {
+            self.changes += 1;
+            team.change = self.changes;
         }
-        let Some(team) = self.staff.touch(channel) else { return };
-        let same = |staff: &&Staff| staff.id == sender.id && staff.name == sender.name;
-        if team.members.iter().any(|staff| same(&staff)) {
-            return;
+    }
+}
+
+impl Team {
+    /// Whether that changes who is protected.
+    fn hear(&mut self, id: &str, name: &str, now: u64) -> bool {
+        let known = self.members.iter().position(|staff| staff.id == id);
+        if let Some(at) = known.filter(|at| self.members[*at].name == name) {
+            self.heard_ms[at] = now;
+            return false;
         }
-        let members = Arc::make_mut(&mut team.members);
-        members.retain(|staff| staff.id != sender.id);
-        if members.len() >= STAFF_MAX {
-            members.remove(0);
+        let longest = self.heard_ms.iter().enumerate().min_by_key(|(_, heard_ms)| **heard_ms);
+        let full = self.members.len() >= STAFF_MAX;
+        let leaves = known.or(longest.map(|(at, _)| at).filter(|_| full));
+        let members = Arc::make_mut(&mut self.members);
+        if let Some(at) = leaves {
+            members.remove(at);
+            self.heard_ms.remove(at);
         }
-        members.push(Staff { id: sender.id.clone(), name: sender.name.clone() });
-        team.changes += 1;
+        let (id, name, drawn) = (id.to_owned(), name.to_owned(), OnceLock::new());
+        members.push(Staff { id, name, drawn });
+        self.heard_ms.push(now);
+        true
+    }
+
+    fn dismiss(&mut self, id: &str) -> bool {
+        let Some(at) = self.members.iter().position(|staff| staff.id == id) else { return false };
+        Arc::make_mut(&mut self.members).remove(at);
+        self.heard_ms.remove(at);
+        true
     }
 }
 
@@ -145,6 +193,11 @@ mod tests {
             // The same moderator under another name: the old one is nobody's any more.
             (message("9", "Maja", &moderator), "v1", 6, 1),
             (message("1", "", &[]), "v1", 6, 1),
+            // No moderator any more: anybody may go by that name.
+            (message("9", "Maja", &[]), "v1", 7, 0),
+            (message("1", "Una", &[]), "v1", 8, 0),
+            (message("9", "Maja", &moderator), "v1", 9, 1),
+            (message("1", "Una", &[]), "v1", 10, 1),
         ] {
             history.name(&message, rules, judge);
             assert_eq!((times.get(), seen.get()), (judged, staff), "{message:?} {rules}");
@@ -172,5 +225,52 @@ mod tests {
         }
         let kept: usize = history.names.shards.iter().map(|s| lock(s).judged.len()).sum();
         assert!(kept <= NAMES_MAX, "{kept}");
+    }
+
+    #[test]
+    fn whoever_was_heard_longest_ago_makes_room() {
+        let history = History::new(100);
+        let says = |n: usize, at_ms: u64| {
+            let id = n.to_string();
+            let said = Message { at_ms, ..message(&id, &format!("Mod {n}"), &[Role::Moderator]) };
+            history.name(&said, "v", |_| Named::default());
+        };
+        (0..STAFF_MAX).for_each(|n| says(n, n as u64));
+        // The first one still speaks, so the second one leaves.
+        says(0, 1_000);
+        says(STAFF_MAX, 1_001);
+        history.name(&message("una", "Una", &[]), "v", |staff| {
+            let has = |id: &str| staff.iter().any(|staff| staff.id == id);
+            assert_eq!((staff.len(), has("0"), has("1"), has("2")), (STAFF_MAX, true, false, true));
+            Named::default()
+        });
+    }
+
+    #[test]
+    fn a_channel_that_was_forgotten_brings_no_old_judgement_back() {
+        let history = History::new(100);
+        let times = Cell::new(0);
+        let una = |history: &History| {
+            history.name(&message("1", "Una", &[]), "v", |_| {
+                times.set(times.get() + 1);
+                Named::default()
+            });
+        };
+        let staff = |id: &str, name: &str| {
+            let one = message(id, name, &[Role::Moderator]);
+            history.name(&one, "v", |_| Named::default());
+        };
+        staff("9", "Mara");
+        una(&history);
+        // As many channels as push it out.
+        for n in 0..CHANNELS_MAX * 2 {
+            let one = message("9", "Mara", &[Role::Moderator]);
+            let one = Message { channel: format!("#{n}"), ..one };
+            history.name(&one, "v", |_| Named::default());
+        }
+        staff("8", "Una");
+        let before = times.get();
+        una(&history);
+        assert_eq!(times.get(), before + 1, "judged beside another staff");
     }
 }

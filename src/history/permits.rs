@@ -30,9 +30,9 @@ impl Permits {
         lock(&self.by_sender).get(&key).is_some_and(|until| *until > now_ms)
     }
 
-    /// Uses a permit up; false where there is none any more.
-    pub fn take(&self, key: Key, now_ms: u64) -> bool {
-        lock(&self.by_sender).remove(&key).is_some_and(|until| until > now_ms)
+    /// Uses a permit up, and says until when it would have run; `None` where there is none.
+    pub fn take(&self, key: Key, now_ms: u64) -> Option<u64> {
+        lock(&self.by_sender).remove(&key).filter(|until| *until > now_ms)
     }
 }
 
@@ -43,12 +43,12 @@ mod tests {
     #[test]
     fn a_permit_is_for_once_and_for_a_while() {
         let permits = Permits::new(2);
-        assert!(!permits.has(1, 0) && !permits.take(1, 0));
+        assert!(!permits.has(1, 0) && permits.take(1, 0).is_none());
         permits.give(1, 100);
         assert!(permits.has(1, 99) && !permits.has(1, 100));
-        assert!(permits.take(1, 99) && !permits.take(1, 99));
+        assert_eq!([permits.take(1, 99), permits.take(1, 99)], [Some(100), None]);
         permits.give(1, 100);
-        assert!(!permits.take(1, 100));
+        assert_eq!(permits.take(1, 100), None);
         for key in 1..=3 {
             permits.give(key, u64::try_from(key).unwrap());
         }

@@ -284,7 +284,7 @@ mod tests {
             "всем привет, как прошёл день у вас там",
         ] {
             let found = sign(LINE).likeness(&sign(text));
-            assert!(found < 0.35, "{text}: {found}");
+            assert!(found < 0.5, "{text}: {found}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Mutex};
 
-use super::{Key, lock};
+use super::{Key, bounded::Bounded, lock};
 
 /// Time-outs of one sender that run at once; only undoing needs more than the longest.
 const ENDS_MAX: usize = 8;
@@ -10,6 +10,9 @@ const ENDS_MAX: usize = 8;
 /// Apart from what senders say, so that a crowd of new senders cannot wash a time-out away.
 pub struct TimeOuts {
     ends: Mutex<HashMap<Key, Ends>>,
+    /// When the ladder's own end. Apart from moderators', because a raid climbs the ladder with
+    /// any number of accounts: none of them costs a look at all, or a moderator's decision.
+    steps: Mutex<Bounded<Ends>>,
     senders_max: usize,
 }
 
@@ -19,9 +22,29 @@ type Ends = Vec<u64>;
 
 impl TimeOuts {
     pub fn new(senders_max: usize) -> TimeOuts {
-        TimeOuts { ends: Mutex::default(), senders_max: senders_max.max(1) }
+        let steps = Mutex::new(Bounded::new(senders_max));
+        TimeOuts { ends: Mutex::default(), steps, senders_max: senders_max.max(1) }
     }
 
+    /// What the ladder comes to, on a message's way.
+    pub fn step(&self, key: Key, until_ms: u64) {
+        let mut steps = lock(&self.steps);
+        let mut ends = steps.find(key).cloned().unwrap_or_default();
+        push(&mut ends, until_ms);
+        steps.put(key, ends);
+    }
+
+    /// Takes one of the ladder's back, named by its end; the others stay.
+    pub fn unstep(&self, key: Key, until_ms: u64) {
+        let mut steps = lock(&self.steps);
+        let Some(mut ends) = steps.find(key).cloned() else { return };
+        if let Some(at) = ends.iter().position(|end| *end == until_ms) {
+            ends.swap_remove(at);
+        }
+        steps.put(key, ends);
+    }
+
+    /// What a moderator decided.
     pub fn add(&self, key: Key, until_ms: u64) {
         let mut all = lock(&self.ends);
         if all.len() >= self.senders_max && !all.contains_key(&key) {
@@ -31,12 +54,7 @@ impl TimeOuts {
             let soonest = soonest.map(|(key, _)| *key);
             soonest.map(|key| all.remove(&key));
         }
-        let ends = all.entry(key).or_default();
-        ends.push(until_ms);
-        if ends.len() > ENDS_MAX {
-            ends.sort_unstable();
-            ends.remove(0);
-        }
+        push(all.entry(key).or_default(), until_ms);
     }
 
     pub fn lift(&self, key: Key, until_ms: u64) {
@@ -53,11 +71,21 @@ impl TimeOuts {
     /// Ends all of a sender's time-outs.
     pub fn forget(&self, key: Key) {
         lock(&self.ends).remove(&key);
+        lock(&self.steps).remove(key);
     }
 
     pub fn until(&self, key: Key, now: u64) -> Option<u64> {
         let last = lock(&self.ends).get(&key).and_then(|ends| ends.iter().max().copied());
-        last.filter(|until| *until > now)
+        let step = lock(&self.steps).find(key).and_then(|ends| ends.iter().max().copied());
+        last.max(step).filter(|until| *until > now)
+    }
+}
+
+fn push(ends: &mut Ends, until_ms: u64) {
+    ends.push(until_ms);
+    if ends.len() > ENDS_MAX {
+        ends.sort_unstable();
+        ends.remove(0);
     }
 }
 
@@ -99,5 +127,21 @@ mod tests {
         (0..1_000_u64).for_each(|n| outs.add(Key::from(n), 5_000 - n));
         assert_eq!(lock(&outs.ends).len(), 100);
         assert_eq!((outs.until(0, 1), outs.until(899, 1)), (Some(5_000), None));
+    }
+
+    #[test]
+    fn the_ladder_pushes_out_no_moderators_time_out() {
+        let outs = TimeOuts::new(100);
+        (0..100).for_each(|n| outs.add(n, 5_000));
+        outs.step(7, 9_000);
+        assert_eq!(outs.until(7, 1), Some(9_000));
+        (1_000..3_000).for_each(|n| outs.step(n, 9_000));
+        assert!((0..100).all(|n| outs.until(n, 1) == Some(5_000)));
+        assert!(lock(&outs.steps).len() <= 100);
+        assert_eq!((outs.until(2_999, 8_999), outs.until(2_999, 9_000)), (Some(9_000), None));
+        outs.step(2_999, 6_000);
+        assert_eq!(outs.until(2_999, 1), Some(9_000), "a step shortens none");
+        outs.forget(2_999);
+        assert_eq!(outs.until(2_999, 1), None);
     }
 }

@@ -150,12 +150,12 @@ impl Ledger {
     }
 
     async fn insert(self: &Arc<Self>, row: Row) -> Result<(), StoreError> {
-        let (id, hold) = (row.hold.id.clone(), row.hold.clone());
+        let id = row.hold.id.clone();
         let bytes = write(&row)?;
         match self.commit(id.clone(), Expect::Absent, Some(bytes.clone())).await {
             Ok(()) => {
                 let orphan_ms = u64::MAX;
-                self.mirror(row, bytes, orphan_ms, Change::Added(hold));
+                self.mirror(row, bytes, orphan_ms, |hold, _| Change::Added(hold));
                 Ok(())
             }
             Err(error @ StoreError::Unavailable { .. }) => {
@@ -172,9 +172,9 @@ impl Ledger {
 
     /// A record that has come to its end already.
     pub async fn insert_ended(&self, row: Row) -> Result<(), StoreError> {
-        let (id, hold, bytes) = (row.hold.id.clone(), row.hold.clone(), write(&row)?);
+        let (id, bytes) = (row.hold.id.clone(), write(&row)?);
         self.commit(id, Expect::Absent, Some(bytes.clone())).await?;
-        self.mirror(row, bytes, u64::MAX, Change::Moved(hold));
+        self.mirror(row, bytes, u64::MAX, Change::Moved);
         Ok(())
     }
 
@@ -248,8 +248,7 @@ impl Ledger {
         match &found {
             None => self.book().forget(id),
             Some((row, bytes)) => {
-                let change = Change::Moved(row.hold.clone());
-                self.mirror(row.clone(), bytes.clone(), self.orphan_ms(row), change);
+                self.mirror(row.clone(), bytes.clone(), self.orphan_ms(row), Change::Moved);
             }
         }
         Ok(found)
@@ -261,9 +260,17 @@ impl Ledger {
     }
 
     /// Brings the mirror up to a committed record and tells the listeners, in one order for both.
-    fn mirror(&self, row: Row, bytes: Vec<u8>, orphan_ms: u64, change: Change) {
+    fn mirror(
+        &self,
+        row: Row,
+        bytes: Vec<u8>,
+        orphan_ms: u64,
+        change: impl FnOnce(Arc<Hold>, Option<State>) -> Change,
+    ) {
         let mut book = self.book();
         let due = book.next_due();
+        let was = book.entry(&row.hold.id).map(|entry| entry.row.hold.state);
+        let change = change(row.hold.clone(), was);
         if let Change::Added(hold) = &change {
             // In one go with taking its place, so that it is never counted twice.
             book.unreserve(hold);
@@ -283,7 +290,7 @@ impl Ledger {
         let hold = row.hold.clone();
         let ended = was.ended_ms.is_none() && row.ended_ms.is_some();
         let orphan_ms = self.orphan_ms(&row);
-        self.mirror(row, bytes, orphan_ms, Change::Moved(hold.clone()));
+        self.mirror(row, bytes, orphan_ms, Change::Moved);
         if ended {
             self.metrics.hold_ended(hold.state.name());
             if hold.state != State::Released {

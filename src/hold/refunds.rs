@@ -31,6 +31,16 @@ pub struct Refund {
     pub found: Vec<String>,
 }
 
+/// Payments in the order in which their messages came.
+#[derive(Debug, Default)]
+pub struct Refunds {
+    pub list: Vec<Refund>,
+    /// There are more after the last one.
+    pub more: bool,
+    /// Records that could not be read: passed over, because the rest is owed all the same.
+    pub unreadable: usize,
+}
+
 impl Refund {
     /// `None` for what nobody paid for, for what is not decided yet, and for what was shown.
     fn of(row: &Row) -> Option<Refund> {
@@ -66,25 +76,34 @@ fn cause(hold: &Hold) -> Option<&'static str> {
 }
 
 impl HoldQueue {
-    /// Up to `max` payments that ended unshown at `since_ms` or later, in the order in which their
-    /// messages came, and whether there are more. They are kept as long as records are.
+    /// Up to `max` payments that ended unshown at `since_ms` or later, of those after an id (all
+    /// come after an empty one). They are kept as long as records are.
     pub async fn refunds(
         &self,
         since_ms: u64,
+        after: &str,
         max: usize,
-    ) -> Result<(Vec<Refund>, bool), StoreError> {
-        let (mut after, mut refunds) = (String::new(), Vec::new());
+    ) -> Result<Refunds, StoreError> {
+        let (mut after, mut found) = (after.to_owned(), Refunds::default());
         loop {
             let page = self.ledger.store.scan(Table::Holds, &after, PAGE).await?;
-            let Some((last, _)) = page.last() else { return Ok((refunds, false)) };
+            let Some((last, _)) = page.last() else { return Ok(found) };
             after = last.clone();
             for (id, bytes) in &page {
-                let refund = Refund::of(&read(id, bytes)?);
-                refunds.extend(refund.filter(|refund| refund.ended_ms >= since_ms));
-                if refunds.len() > max {
-                    refunds.truncate(max);
-                    return Ok((refunds, true));
+                let row = match read(id, bytes) {
+                    Ok(row) => row,
+                    Err(error) => {
+                        tracing::error!(%error, id, "a record that may be owed cannot be read");
+                        found.unreadable += 1;
+                        continue;
+                    }
+                };
+                let refund = Refund::of(&row).filter(|refund| refund.ended_ms >= since_ms);
+                if refund.is_some() && found.list.len() == max {
+                    found.more = true;
+                    return Ok(found);
                 }
+                found.list.extend(refund);
             }
         }
     }

@@ -151,7 +151,7 @@ fn decided(grounds: &Grounds, language: Language) -> String {
 /// What a sender is told of a verdict.
 pub fn sender(verdict: Verdict, rule: &str, language: Language) -> String {
     use Language::{En, Fr};
-    if rule == "time_out" {
+    if (rule, verdict) == ("time_out", Verdict::Drop) {
         return timed_out(language).to_owned();
     }
     let sentence = match (verdict, language) {
@@ -208,7 +208,7 @@ fn rule_word(rule: &str, language: Language) -> &str {
 }
 
 /// The categories and the rules that answer to no table: name, English, French.
-const WORDS: [(&str, &str, &str); 19] = [
+const WORDS: [(&str, &str, &str); 20] = [
     ("threat", "threat", "menace"),
     ("hate", "hate", "haine"),
     ("harassment", "harassment", "harcèlement"),
@@ -220,6 +220,7 @@ const WORDS: [(&str, &str, &str); 19] = [
     ("spam", "spam", "spam"),
     ("link", "links", "liens"),
     ("impersonation", "impersonation", "usurpation d’identité"),
+    ("time_out", "you are timed out", "exclusion temporaire"),
     ("late", "not checked yet", "pas encore vérifié"),
     ("crowd", "many are saying the same", "beaucoup disent la même chose"),
     ("shield", "newcomers are checked right now", "les nouveaux sont vérifiés en ce moment"),

@@ -66,6 +66,8 @@ pub struct Standing {
     /// A warning is due.
     #[serde(skip)]
     pub warning: bool,
+    /// The channel was in shield mode, so that the stricter policy judged.
+    pub shield: bool,
 }
 
 /// The same as [`Named`], shared by all messages under one name.

@@ -31,6 +31,18 @@ pub(super) struct Guesses {
     exact: HashMap<Box<str>, u32>,
     /// Hashes of spellings, sorted, each with the word it may stand for.
     index: Vec<(u64, u32)>,
+    /// A bit for each of those hashes: nearly all spellings of nearly all words are in no list,
+    /// and one look says so.
+    any: Vec<u64>,
+}
+
+/// Sixteen bits a spelling for the lists of this repository.
+const ANY_BITS: u64 = 1 << 21;
+
+fn bit(hash: u64) -> (usize, u64) {
+    // The low bits of this hash are its best ones.
+    let at = (hash ^ hash >> 32) % ANY_BITS;
+    ((at / 64) as usize, 1 << (at % 64))
 }
 
 struct Word {
@@ -80,13 +92,18 @@ impl Guesses {
         entries: &[Entry],
         patterns: impl Iterator<Item = &'a (String, u32)> + Clone,
     ) -> Guesses {
-        let mut all = Guesses { words: Vec::new(), exact: HashMap::new(), index: Vec::new() };
         let scoped: HashMap<&str, Category> = patterns
             .clone()
             .filter(|(_, entry)| entries[*entry as usize].scope.is_some())
             .filter_map(|(word, entry)| Some((word.trim(), entries[*entry as usize].what?.0)))
             .collect();
         let mut misspelt = HashSet::new();
+        let mut all = Guesses {
+            words: Vec::new(),
+            exact: HashMap::new(),
+            index: Vec::new(),
+            any: vec![0; (ANY_BITS / 64) as usize],
+        };
         for (pattern, entry) in patterns {
             let Some((category, severity)) = entries[*entry as usize].what else { continue };
             if is_doubled(pattern.trim(), |word| scoped.get(word) == Some(&category)) {
@@ -110,6 +127,10 @@ impl Guesses {
         }
         all.index.sort_unstable();
         all.index.dedup();
+        for (hash, _) in &all.index {
+            let (at, mask) = bit(*hash);
+            all.any[at] |= mask;
+        }
         all
     }
 
@@ -124,7 +145,8 @@ impl Guesses {
         let mut slots: Vec<Slot> = Vec::new();
         let mut next = 0;
         while next < pieces.len() && slots.len() < SLOTS_MAX {
-            if let Some((options, span)) = self.unmasked(text, pieces[next].span.start) {
+            let masked = pieces[next].masked.then(|| self.unmasked(text, pieces[next].span.start));
+            if let Some((options, span)) = masked.flatten() {
                 next += pieces[next..].partition_point(|piece| piece.span.start < span.end);
                 slots.push(Slot { span, options });
                 continue;
@@ -226,6 +248,10 @@ impl Guesses {
 
     fn each(&self, slip: Slip, spelling: &str, mut found: impl FnMut(u32)) {
         let wanted = hash(slip, spelling);
+        let (at, mask) = bit(wanted);
+        if self.any[at] & mask == 0 {
+            return;
+        }
         let from = self.index.partition_point(|entry| entry.0 < wanted);
         let same = self.index[from..].iter().take_while(|entry| entry.0 == wanted);
         same.for_each(|entry| found(entry.1));

@@ -18,6 +18,8 @@ pub(super) struct Piece {
     pub odd: bool,
     /// A letter that may be a word: `a`, `y`, `d'`.
     pub word: bool,
+    /// A sign beside it may stand for a letter.
+    pub masked: bool,
     /// What it is short for.
     pub short: Option<&'static str>,
 }
@@ -51,12 +53,8 @@ pub(super) fn pieces(text: &str) -> Pieces {
         // A sign between two runs of letters breaks a word, or joins two.
         let gap = &bytes[found.all.last().map_or(at, |before| before.span.end)..at];
         let glued = !gap.is_empty() && !gap.contains(&b' ');
-        let masked = |byte: Option<&u8>| byte.is_some_and(|byte| is_mask(*byte));
         found.loose |= repeats || piece.odd || alone >= SPELT_MIN || glued;
-        found.guess |= piece.odd
-            || piece.short.is_some()
-            || masked(bytes.get(end))
-            || (at > 0 && masked(bytes.get(at - 1)));
+        found.guess |= piece.odd || piece.short.is_some() || piece.masked;
         found.all.push(piece);
         at = end;
     }
@@ -90,6 +88,7 @@ fn piece(text: &str, span: Range<usize>, kind: Class) -> Piece {
     let latin = || letters.bytes().all(|b| b.is_ascii_lowercase());
     Piece {
         single,
+        masked: is_masked(text.as_bytes(), &span),
         odd: !single && kind == Class::Letter && known.is_none() && latin(),
         word: !single || is_word(first) || apostrophe,
         short: match known {
@@ -98,6 +97,25 @@ fn piece(text: &str, span: Range<usize>, kind: Class) -> Piece {
         },
         span,
     }
+}
+
+/// Whether a sign beside these letters may stand for another: one that is no punctuation, or one
+/// with a letter behind it.
+fn is_masked(bytes: &[u8], span: &Range<usize>) -> bool {
+    let at = |at: Option<usize>| at.and_then(|at| bytes.get(at)).copied().unwrap_or(b' ');
+    let sides = [
+        (at(span.start.checked_sub(1)), at(span.start.checked_sub(2))),
+        (at(Some(span.end)), at(Some(span.end + 1))),
+    ];
+    sides.into_iter().any(|(sign, beyond)| {
+        let inside = beyond.is_ascii_lowercase() || is_mask(beyond);
+        is_mask(sign) && (is_strong(sign) || inside)
+    })
+}
+
+/// Masking signs that are no punctuation.
+pub(super) fn is_strong(byte: u8) -> bool {
+    b"*#%&$@".contains(&byte)
 }
 
 /// Whether a letter is a word in French, English or chat.

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::pieces::{Piece, is_mask};
+use super::pieces::{Piece, is_mask, is_strong};
 
 /// Of a word without its vowels, so many letters must be left.
 const BONES_MIN: usize = 4;
@@ -55,7 +55,8 @@ pub(super) fn sound(word: &str) -> String {
     let mut sound = String::with_capacity(word.len());
     let mut rest = word;
     while let Some(c) = rest.chars().next() {
-        let pair = PAIRS.iter().find(|(letters, _)| rest.starts_with(letters));
+        let may_pair = matches!(c, 'a' | 'c' | 'e' | 'k' | 'o' | 'p' | 'q' | 's');
+        let pair = PAIRS.iter().find(|(letters, _)| may_pair && rest.starts_with(letters));
         let (one, len) = match (pair, c) {
             (Some((letters, one)), _) => (*one, letters.len()),
             (None, 'c' | 'q') => ("k", 1),
@@ -208,8 +209,4 @@ pub(super) fn self_in_two(text: &str, pieces: &[Piece]) -> Option<Range<usize>> 
     let near = &text[first.span.end..second.span.start] == " ";
     (near && YOUR.contains(&said[0]) && matches!(said[1], "self" | "selves"))
         .then_some(first.span.start..second.span.end)
-}
-
-fn is_strong(byte: u8) -> bool {
-    b"*#%&$@".contains(&byte)
 }

@@ -2,6 +2,6 @@
 
 /// The files that the first entry of `models/manifest.toml` names.
 pub(super) const FILES: &[(&str, &[u8])] = &[
-    ("tide-1.onnx", include_bytes!("../../models/tide-1.onnx")),
-    ("tide-1.pieces", include_bytes!("../../models/tide-1.pieces")),
+    ("tide-2.onnx", include_bytes!("../../models/tide-2.onnx")),
+    ("tide-2.pieces", include_bytes!("../../models/tide-2.pieces")),
 ];

@@ -8,7 +8,7 @@ use super::{Gate, Route, strikes};
 use crate::{
     act,
     audit::{Event, Record},
-    config::{Mode, Unjudged},
+    config::{Mode, OnExpiry, Unjudged},
     decide::Policy,
     history::Whose,
     hold::{Hold, HoldError, HoldQueue, State, StoredFrame},
@@ -82,18 +82,22 @@ async fn settle_one(
     let began = Instant::now();
     let mut judgement = gate.pipeline.judge(message).await;
     gate.metrics.judge_seconds.observe(began.elapsed().as_secs_f64());
+    let rules = gate.pipeline.rules.load();
+    // The one that judged: under the shield it is the stricter.
+    let policy = rules.policy(&route.name, &message.channel).acting(judgement.standing.shield);
     let behind = by.held_channels.contains(&message.channel) && !message.is_name;
     if behind && judgement.verdict < Verdict::Hold {
         judgement.verdict = Verdict::Hold;
-        judgement.findings.push(behind_a_held_one());
+        judgement.asked = judgement.asked.max(Verdict::Hold);
+        let finding = behind_a_held_one();
+        judgement.releases &= policy.releases(&finding);
+        judgement.findings.push(finding);
         judgement.grounds.word = Word::Rule(WHILE_HELD.to_owned());
     }
     if message.is_name {
         judgement.verdict = of_a_name(route.config.mode, judgement.verdict);
     }
     count(gate, route, &judgement);
-    let rules = gate.pipeline.rules.load();
-    let policy = rules.policy(&route.name, &message.channel);
     let mut may_be_warned = judgement.standing.warning;
     let mut outcome = match judgement.verdict {
         Verdict::Pass => Outcome::new(Fate::Keep, None),
@@ -159,6 +163,7 @@ async fn hold(
         frame: StoredFrame::of(&alone),
         decided_by: judgement.grounds.to_string(),
         rule: rule.clone(),
+        on_expiry: if judgement.releases { OnExpiry::Release } else { OnExpiry::Drop },
         standing: judgement.standing,
         ..unframed(gate, route, policy, by, message, judgement.findings.clone())
     };
@@ -180,8 +185,9 @@ async fn hold(
             gate.metrics.discard(reason);
             tracing::warn!(route = %route.name, %cause, "a message could not be held");
             match policy.when_full {
-                Unjudged::Pass => Outcome::new(Fate::Keep, None),
-                Unjudged::Drop => {
+                // Not what would have been dropped, had nobody paid for it.
+                Unjudged::Pass if judgement.asked < Verdict::Drop => Outcome::new(Fate::Keep, None),
+                Unjudged::Pass | Unjudged::Drop => {
                     if let Some(paid) = paid {
                         report(gate.holds.clone(), paid).await;
                     }
@@ -215,7 +221,7 @@ fn unframed(
         live: by.live,
         language: route.config.language,
         text: message.text.clone(),
-        on_expiry: policy.on_expiry(&findings),
+        on_expiry: OnExpiry::Drop,
         findings,
         frame: StoredFrame { binary: false, bytes: Vec::new() },
         rules: String::new(),

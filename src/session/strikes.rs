@@ -50,24 +50,29 @@ pub fn note(gate: &Gate, policy: &Policy, id: &str, message: &Message, judgement
     );
 }
 
-fn strike(gate: &Gate, policy: &Policy, offence: &Offence) {
+/// What was given for one offence, for as long as it may be undone.
+struct Given {
+    points: f32,
+    at_ms: u64,
+    led_to: Option<(Consequence, u64)>,
+}
+
+/// `None` where nobody is struck.
+fn strike(gate: &Gate, policy: &Policy, offence: &Offence) -> Option<Given> {
     let Offence { id, route, channel, sender, rules, points } = *offence;
     if points <= 0.0 || sender.id.is_empty() {
-        return;
+        return None;
     }
     let (history, now) = (&gate.pipeline.history, now_ms());
     let whose = Whose { route, channel, sender: &sender.id };
     let struck = history.strike(whose, points, policy.strikes.half_life_ms, now);
-    let Some((then, until_ms)) = decide::step(&policy.ladder, struck.before, struck.after, now)
-    else {
-        return;
-    };
+    let led_to = decide::step(&policy.ladder, struck.before, struck.after, now);
+    let given = Some(Given { points, at_ms: now, led_to });
+    let Some((then, until_ms)) = led_to else { return given };
     match then {
-        Consequence::Warn => history.warn(whose),
+        Consequence::Warn => history.warn(whose, now),
         Consequence::Hold => history.hold_all(whose, until_ms),
-        Consequence::TimeOut | Consequence::Ban => {
-            history.time_out(route, channel, &sender.id, until_ms);
-        }
+        Consequence::TimeOut | Consequence::Ban => history.silence(whose, until_ms),
     }
     gate.metrics.ladder(then.name());
     let record = Record {
@@ -83,6 +88,21 @@ fn strike(gate: &Gate, policy: &Policy, offence: &Offence) {
         decided_by: String::new(),
     };
     gate.audit.record(record, None);
+    given
+}
+
+/// Takes back what one removal gave, and what that led to; the rest of the sender's past stays.
+fn take_back(gate: &Gate, whose: Whose, given: &Given) {
+    let history = &gate.pipeline.history;
+    history.unstrike(whose, given.points, given.at_ms, now_ms());
+    match given.led_to {
+        Some((Consequence::Warn, _)) => history.unwarn(whose, given.at_ms),
+        Some((Consequence::Hold, until_ms)) => history.unhold(whose, until_ms),
+        Some((Consequence::TimeOut | Consequence::Ban, until_ms)) => {
+            history.unsilence(whose, until_ms);
+        }
+        None => {}
+    }
 }
 
 /// Gives strikes for what moderators remove, and takes them back with an undo, until the gate is
@@ -91,61 +111,56 @@ pub async fn follow(gate: Weak<Gate>) {
     let Some(mut changes) = gate.upgrade().map(|gate| gate.holds.subscribe()) else { return };
     let mut removals = Removals::default();
     loop {
-        let hold = match changes.recv().await {
-            Ok(Change::Moved(hold)) => hold,
+        let (hold, was) = match changes.recv().await {
+            Ok(Change::Moved(hold, was)) => (hold, was),
             // Behind by a thousand changes: some removals count for nothing, which is the mild
             // mistake.
             Ok(Change::Added(_)) | Err(RecvError::Lagged(_)) => continue,
             Err(RecvError::Closed) => return,
         };
         let Some(gate) = gate.upgrade() else { return };
-        removals.note(&gate, &hold);
+        removals.note(&gate, &hold, was);
     }
 }
 
-/// Removals that can still be undone: the message's id, its strikes, and when they were given.
+/// The last removals: the message's id and what was given for it.
 #[derive(Default)]
-struct Removals(VecDeque<(String, f32, u64)>);
+struct Removals(VecDeque<(String, Given)>);
 
 impl Removals {
-    fn note(&mut self, gate: &Gate, hold: &Arc<Hold>) {
-        let known = self.0.iter().position(|(id, ..)| *id == hold.id);
-        match (hold.state, known) {
-            (State::Denied, None) => {
-                let rules = gate.pipeline.rules.load();
-                let policy = rules.policy(&hold.route, &hold.channel);
-                let points = match policy.exempts(&hold.sender) {
-                    true => 0.0,
-                    false => decide::points(policy, Verdict::Drop, &hold.findings),
-                };
-                if self.0.len() >= UNDOABLE_MAX {
-                    self.0.pop_front();
-                }
-                self.0.push_back((hold.id.clone(), points, now_ms()));
-                strike(
-                    gate,
-                    policy,
-                    &Offence {
-                        id: &hold.id,
-                        route: &hold.route,
-                        channel: &hold.channel,
-                        sender: &hold.sender,
-                        rules: &hold.rules,
-                        points,
-                    },
-                );
-            }
-            (State::Held, Some(at)) => {
-                let Some((_, points, given_ms)) = self.0.remove(at) else { return };
+    /// Only what a person did counts: a removal is erased and comes to its end as well, and stays a
+    /// removal.
+    fn note(&mut self, gate: &Gate, hold: &Arc<Hold>, was: Option<State>) {
+        match (was, hold.state) {
+            (Some(State::Held), State::Denied) => self.strike(gate, hold),
+            (Some(State::Denied), State::Held) => {
+                let Some(at) = self.0.iter().position(|(id, _)| *id == hold.id) else { return };
+                let Some((_, given)) = self.0.remove(at) else { return };
                 let Hold { route, channel, sender, .. } = &**hold;
-                let whose = Whose { route, channel, sender: &sender.id };
-                if points > 0.0 {
-                    gate.pipeline.history.unstrike(whose, points, given_ms, now_ms());
-                }
+                take_back(gate, Whose { route, channel, sender: &sender.id }, &given);
             }
-            // Its undo window has passed.
-            (_, Some(at)) => drop(self.0.remove(at)),
-            (_, None) => {}
+            _ => {}
         }
+    }
+
+    fn strike(&mut self, gate: &Gate, hold: &Hold) {
+        let rules = gate.pipeline.rules.load();
+        let policy = rules.policy(&hold.route, &hold.channel).acting(hold.standing.shield);
+        if policy.exempts(&hold.sender) {
+            return;
+        }
+        let offence = Offence {
+            id: &hold.id,
+            route: &hold.route,
+            channel: &hold.channel,
+            sender: &hold.sender,
+            rules: &hold.rules,
+            points: decide::points(policy, Verdict::Drop, &hold.findings),
+        };
+        let Some(given) = strike(gate, policy, &offence) else { return };
+        if self.0.len() >= UNDOABLE_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back((hold.id.clone(), given));
     }
 }

@@ -2,7 +2,7 @@
 
 use tidegate::{
     config::ProtectedConfig,
-    decide::{Claim, Protected},
+    decide::{Claim, Known, Protected, drawn_name},
     message::Role,
 };
 
@@ -121,6 +121,11 @@ fn protected(config: &str) -> Protected {
     Protected::new(&toml::from_str(config).expect("settings"), true)
 }
 
+/// Somebody whom the protocol showed to be the channel's.
+fn staff(id: &'static str, name: &'static str) -> Known<'static> {
+    Known { id, name, drawn: drawn_name(name).leak() }
+}
+
 fn claim<'a>(id: &'a str, name: &'a str) -> Claim<'a> {
     Claim { id, name, roles: &[] }
 }
@@ -139,7 +144,7 @@ fn names_that_pass_for_others_are_told_from_those_that_do_not() {
 #[test]
 fn an_account_is_known_by_its_id_where_there_is_one() {
     let protected = protected("names = { Marlowe = \"42\" }");
-    let staff = [("7", "Annabella"), ("8", "Annabelle")];
+    let staff = [staff("7", "Annabella"), staff("8", "Annabelle")];
     let found = |id, name, roles: &[Role]| {
         let alike = protected.alike(&Claim { id, name, roles }, staff.into_iter());
         alike.map(|alike| (alike.of, alike.severity.level()))
@@ -156,7 +161,7 @@ fn an_account_is_known_by_its_id_where_there_is_one() {
 
 #[test]
 fn what_is_learnt_and_titles_can_be_left_out() {
-    let staff = [("7", "Annabella")];
+    let staff = [staff("7", "Annabella")];
     let found = |config: &str, name| {
         protected(config).alike(&claim("9", name), staff.into_iter()).map(|alike| alike.of)
     };

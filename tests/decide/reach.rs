@@ -114,7 +114,7 @@ fn verdict(case: &Try, policy: &Policy, row: &[f32], weak: &[Head]) -> Verdict {
         paid: case.paid.clone(),
         score,
     };
-    case.judge(policy).0
+    case.ruling(policy).asked
 }
 
 /// Every answer that differs for a policy: each head found or not, and all of it harmless or not.
@@ -139,7 +139,7 @@ proptest! {
         weak in prop::sample::subsequence(Head::ALL.to_vec(), 0..=8),
     ) {
         let policy = compiled(&settings);
-        let (so_far, _, needs) = case.judge(&policy);
+        let (so_far, needs) = (case.ruling(&policy).asked, case.judge(&policy).2);
         if !needs {
             for row in &rows {
                 let with = verdict(&case, &policy, row, &weak);
@@ -159,7 +159,7 @@ proptest! {
         case in cases(),
     ) {
         let policy = compiled(&settings);
-        let (so_far, _, needs) = case.judge(&policy);
+        let (so_far, needs) = (case.ruling(&policy).asked, case.judge(&policy).2);
         let changes = rows().any(|row| verdict(&case, &policy, &row, &[]) != so_far);
         // A category in shadow wants to know, whatever the verdict.
         prop_assert!(changes <= needs, "not asked: {} {:?}", settings, case.hits);

@@ -27,8 +27,48 @@ fn no_machine_drops_what_was_paid_for() {
     ] {
         let standard = policy("standard", "");
         assert_eq!(case.judge(&standard).0, unpaid, "{what}, unpaid");
-        assert_eq!(case.paying().judge(&standard).0, paid, "{what}, paid");
+        let releasing = policy("standard", "[policy.standard]\non_expiry = \"release\"\n");
+        let ruling = case.paying().ruling(&releasing);
+        assert_eq!((ruling.verdict, ruling.asked), (paid, unpaid), "{what}, paid");
+        assert_eq!(ruling.releases, unpaid < Drop, "{what}: nor shows it by waiting");
     }
+}
+
+#[test]
+fn what_a_rule_or_a_condition_held_is_released_by_its_own_category_alone() {
+    let settings = |spam: &str| {
+        format!(
+            "[policy.p]\npreset = \"relaxed\"\n[policy.p.hate]\non_expiry = \"release\"\n\
+             action = [\"pass\", \"hold\", \"hold\", \"drop\"]\n{spam}\n\
+             [[policy.p.when]]\nif = \"text.length < 10\"\nthen = \"hold\"\nrule = \"short\"\n\
+             why = \"short\"\ncategory = \"spam\"\n"
+        )
+    };
+    let word = || Try::hits(&[hit(Category::Hate, 2, 0..3)]);
+    let short = Try { text: "blorp".into(), ..word() };
+    let mut watched = word();
+    watched.recent.held_until_ms = Some(9_000);
+    let mut newcomer = word();
+    (newcomer.recent.shield, newcomer.recent.newcomer) = (true, true);
+    let late = Try { score: Score::Late, ..word() };
+    for (what, case) in [("a condition", short), ("strikes", watched), ("a shield", newcomer)] {
+        for (spam, expected) in [("", false), ("[policy.p.spam]\non_expiry = \"release\"", true)] {
+            let ruling = case.ruling(&policy("p", &settings(spam)));
+            assert_eq!((ruling.verdict, ruling.releases), (Hold, expected), "{what} {spam}");
+        }
+    }
+    assert!(word().ruling(&policy("p", &settings(""))).releases);
+    let on_late = settings("").replace("relaxed\"", "relaxed\"\non_late = \"hold\"");
+    assert!(!late.ruling(&policy("p", &on_late)).releases, "nobody knows what is in it");
+}
+
+#[test]
+fn a_score_is_asked_for_where_it_says_what_would_have_been_dropped() {
+    let settings = "[policy.standard.threat]\naction = [\"pass\", \"hold\", \"drop\", \"drop\"]\n";
+    let standard = policy("standard", settings);
+    let held = || Try::hits(&[hit(Category::Hate, 2, 0..3)]).paying();
+    let (verdict, _, needed) = held().judge(&standard);
+    assert_eq!((verdict, needed), (Hold, true));
 }
 
 #[test]
@@ -132,11 +172,15 @@ fn strikes_are_for_what_acted_and_was_the_senders_own_fault() {
     check(Drop, &[finding("strikes", Spam, 2)], 0.0);
     check(Drop, &[finding("while_held", Spam, 2)], 0.0);
     check(Drop, &[finding("late", Hate, 2)], 0.0);
+    check(Drop, &[finding("crowd", Spam, 3)], 0.0);
     check(Drop, &[finding("name", Hate, 4)], 0.0);
     check(Drop, &[finding("impersonation", Category::Impersonation, 3)], 0.0);
     check(Drop, &[finding("time_out", Spam, 4), finding("term", Hate, 2)], 1.0);
     check(Drop, &[shadow], 0.0);
     check(Drop, &[], 0.0);
+    // A rule that has a word of its own acts where the table lets pass.
+    let mild = "[policy.p.spam]\naction = [\"pass\", \"pass\", \"pass\", \"pass\"]\n";
+    assert!(points(&policy("p", mild), Drop, &[finding("art", Spam, 2)]) > 0.0);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use tidegate::{
     config::Config,
-    decide::{self, Policy, Seen},
+    decide::{self, Policy, Ruling, Seen},
     message::{
         Canonical, Category, Finding, Head, Hit, Message, ModelCard, Paid, Recent, Role, Score,
         Scores, Sender, Severity, Verdict, ViewKind,
@@ -103,6 +103,19 @@ impl Try {
     }
 
     pub fn judge(&self, policy: &Policy) -> (Verdict, Vec<Finding>, bool) {
+        self.seen(|seen| {
+            let found = decide::findings(policy, seen, &self.score);
+            let verdict = decide::verdict(policy, seen, &found, &self.score);
+            (verdict, found, policy.needs_score(seen))
+        })
+    }
+
+    /// Everything that is decided.
+    pub fn ruling(&self, policy: &Policy) -> Ruling {
+        self.seen(|seen| decide::judge(policy, seen, &self.score))
+    }
+
+    fn seen<T>(&self, ask: impl FnOnce(&Seen) -> T) -> T {
         let message = Message {
             route: "/".into(),
             channel: String::new(),
@@ -114,9 +127,6 @@ impl Try {
             ..Message::default()
         };
         let (text, hits, recent) = (Canonical::default(), &self.hits[..], &self.recent);
-        let seen = Seen { message: &message, text: &text, hits, recent };
-        let found = decide::findings(policy, &seen, &self.score);
-        let verdict = decide::verdict(policy, &seen, &found, &self.score);
-        (verdict, found, policy.needs_score(&seen))
+        ask(&Seen { message: &message, text: &text, hits, recent })
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tidegate::{
     audit::Event,
+    config::RouteConfig,
     hold::{Hold, State},
     message::{Message, Sender, Verdict, now_ms},
 };
@@ -132,7 +133,8 @@ async fn a_nuke_is_previewed_fired_listed_and_lifted() {
     let (ana, vera) = (house.cookie("ana").await, house.cookie("vera").await);
     let held = waves(&house).await;
     let aim = json!({ "hold": held[0].id, "back_minutes": 10 });
-    let seen = post(&house, &vera, "/api/nukes/preview", aim).await;
+    assert_eq!(post(&house, &vera, "/api/nukes/preview", aim.clone()).await.status, 403);
+    let seen = post(&house, &ana, "/api/nukes/preview", aim).await;
     assert_eq!(seen.json(), json!({ "held": 3, "said": 0, "senders": 0, "exact": false }));
     assert_eq!(house.doors.holds.list().len(), 5, "looking changes nothing");
 
@@ -171,8 +173,19 @@ async fn a_nuke_is_previewed_fired_listed_and_lifted() {
 
     let log = logged(&house).await;
     let said: Vec<&str> = log.iter().map(|(what, _)| what.as_str()).collect();
-    assert_eq!(said, ["nuke 2 lifted", "nuke 2 for 5 min", "nuke 1 for 5 min"]);
+    let first = format!("nuke 1 for 5 min, like {}", held[0].id);
+    assert_eq!(said, ["nuke 2 lifted", "nuke 2 for 5 min", &first]);
     assert!(log.iter().all(|(_, by)| by == "ana"));
+
+    // A viewer's words are kept where they can be erased, and a moderator's own with the nuke.
+    let records = house.doors.audit.recent(100).await.expect("the log is there");
+    let kept = |what: &str| {
+        let own = records.iter().find(|record| {
+            matches!(&record.event, Event::Settings { what: own, .. } if own.starts_with(what))
+        });
+        !own.expect("it is there").text_sha256.is_empty()
+    };
+    assert!(kept("nuke 2 for") && !kept("nuke 1 for"));
 }
 
 #[tokio::test]
@@ -190,6 +203,7 @@ async fn what_is_no_nuke_is_refused() {
         (text(LINE, 61, 10), 422),
         (text(LINE, u64::MAX, 10), 422),
         (text("  ", 10, 10), 422),
+        (text(&"b".repeat(2_001), 10, 10), 422),
         (json!({ "forward_minutes": 10 }), 422),
         (json!({ "hold": "nothing", "forward_minutes": 10 }), 404),
         (json!({ "route": "nowhere", "channel": "den", "text": LINE, "forward_minutes": 10 }), 422),
@@ -206,4 +220,62 @@ async fn what_is_no_nuke_is_refused() {
     }
     let answer = post(&house, &ana, "/api/nukes", text(LINE, 0, 1)).await;
     assert_eq!((answer.status, &answer.json()["error"]), (409, &json!("nukes")));
+}
+
+#[tokio::test]
+async fn a_nukes_label_shows_no_personal_data() {
+    let house = house(|_| {}).await;
+    let ana = house.cookie("ana").await;
+    let text = "write to una.marlowe@example.org about the blorp";
+    let fire = json!({ "route": "", "channel": "den", "text": text, "forward_minutes": 5 });
+    let fired = post(&house, &ana, "/api/nukes", fire).await;
+    assert_eq!(fired.status, 201, "{}", fired.body);
+    assert_eq!(fired.json()["nuke"]["label"], "write to … about the blorp");
+}
+
+#[tokio::test]
+async fn channels_are_meant_however_a_moderator_writes_them() {
+    let route =
+        RouteConfig { name: "irc".into(), protocol: "irc".into(), ..RouteConfig::default() };
+    let house = house(|config| config.route.push(route)).await;
+    let ana = house.cookie("ana").await;
+    let at = |channel: &str| json!({ "route": "irc", "channel": channel });
+    let with = |channel: &str, more: &[(&str, Value)]| {
+        let mut body = at(channel);
+        more.iter().for_each(|(key, value)| body[*key] = value.clone());
+        body
+    };
+    let long = "x".repeat(513);
+    for (path, more) in [
+        ("/api/shield", vec![("minutes", json!(5))]),
+        ("/api/nukes", vec![("text", json!(LINE)), ("forward_minutes", json!(5))]),
+        ("/api/permits", vec![("sender", json!("una")), ("seconds", json!(60))]),
+        ("/api/senders/pardon", vec![("sender", json!("una"))]),
+    ] {
+        let mut elsewhere = with("#den", &more);
+        elsewhere["route"] = json!("nowhere");
+        for body in [elsewhere, with(&long, &more)] {
+            assert_eq!(post(&house, &ana, path, body).await.status, 422, "{path}");
+        }
+        if more[0].0 == "sender" {
+            for sender in ["", &long] {
+                let body = with("#den", &[&more[1..], &[("sender", json!(sender))]].concat());
+                assert_eq!(post(&house, &ana, path, body).await.status, 422, "{path}");
+            }
+        }
+        let answer = post(&house, &ana, path, with("#Den", &more)).await;
+        assert!(answer.status < 300, "{path}: {}", answer.body);
+    }
+    let seen = house.page("GET", "/api/crowds", &ana, "").await.json();
+    assert_eq!(seen["shields"][0]["channel"], "#den");
+    assert_eq!(seen["nukes"][0]["channel"], "#den");
+    let una = Sender { id: "una".into(), ..Sender::default() };
+    let message = Message {
+        route: "irc".into(),
+        channel: "#den".into(),
+        sender: una,
+        at_ms: now_ms(),
+        ..Message::default()
+    };
+    assert!(house.doors.pipeline.history.has_permit(&message));
 }

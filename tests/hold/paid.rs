@@ -3,8 +3,9 @@
 use tidegate::{
     audit::Event,
     config::HoldConfig,
-    hold::{Decision, Hold, HoldError},
+    hold::{Decision, Hold, HoldError, Refunds},
     message::Paid,
+    store::{Expect, Store, Table, Write},
 };
 
 use super::life::{Dir, HOUR_MS, Life, config, live, pass};
@@ -17,9 +18,10 @@ impl Life {
 
     /// The sender and cause of everything that must be refunded.
     async fn owed(&self) -> Vec<(String, &'static str)> {
-        let (refunds, more) = self.queue.refunds(0, 100).await.unwrap();
-        assert!(!more && refunds.iter().all(|refund| refund.amount == "500 bits"));
-        refunds.into_iter().map(|refund| (refund.sender.id, refund.cause)).collect()
+        let Refunds { list, more, unreadable } = self.queue.refunds(0, "", 100).await.unwrap();
+        assert!(!more && unreadable == 0);
+        assert!(list.iter().all(|refund| refund.amount == "500 bits"));
+        list.into_iter().map(|refund| (refund.sender.id, refund.cause)).collect()
     }
 
     async fn reports(&self, id: &str) -> Vec<Event> {
@@ -114,10 +116,18 @@ async fn every_end_but_being_shown_is_reported_once() {
     }
     assert_eq!(life.reports(&failed[0]).await, [], "it was shown");
 
-    let (late, _) = life.queue.refunds(life.queue.now_ms(), 100).await.unwrap();
-    assert!(late.is_empty(), "nothing ended since: {late:?}");
-    let (some, more) = life.queue.refunds(0, 2).await.unwrap();
-    assert_eq!((some.len(), more), (2, true));
+    let late = life.queue.refunds(life.queue.now_ms(), "", 100).await.unwrap();
+    assert!(late.list.is_empty(), "nothing ended since: {late:?}");
+    let (mut after, mut pages) = (String::new(), Vec::new());
+    loop {
+        let page = life.queue.refunds(0, &after, 2).await.unwrap();
+        after = page.list.last().map(|refund| refund.id.clone()).unwrap_or_default();
+        pages.push(page.list.len());
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(pages, [2, 2, 1], "each once");
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,4 +150,20 @@ async fn a_kill_forgets_no_payment() {
     pass(HOUR_MS + 100).await;
     let found = life.owed().await;
     assert_eq!(found, [("held".to_owned(), "expired"), ("claimed".to_owned(), "unknown")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_cannot_be_read_hides_no_payment() {
+    let dir = Dir::new();
+    let life = live(&dir, config()).await;
+    for (id, sender) in [("0", "first"), ("2", "last")] {
+        let paid = Hold { id: id.into(), ..life.paid(1, sender) };
+        life.queue.turn_away(paid).await.unwrap();
+    }
+    let (key, value) = ("1".to_owned(), Some(b"{\"hold\":".to_vec()));
+    let broken = Write { table: Table::Holds, key, expect: Expect::Absent, value };
+    life.store.commit(vec![broken]).await.unwrap();
+    let found = life.queue.refunds(0, "", 100).await.unwrap();
+    let senders: Vec<_> = found.list.iter().map(|refund| refund.sender.id.as_str()).collect();
+    assert_eq!((senders, found.unreadable), (vec!["first", "last"], 1));
 }

@@ -264,8 +264,14 @@ proptest! {
         let (so_far, _, needs) = case.judge(&policy);
         for row in rows.iter().filter(|_| !needs) {
             let heads: Vec<_> = Head::ALL.map(Head::name).into_iter().zip(*row).collect();
-            let scored = Try { score: known(&heads), hits: case.hits.clone(),
-                recent: case.recent.clone(), sender: case.sender.clone(), text: case.text.clone(), paid: case.paid.clone() };
+            let scored = Try {
+                score: known(&heads),
+                hits: case.hits.clone(),
+                recent: case.recent.clone(),
+                sender: case.sender.clone(),
+                text: case.text.clone(),
+                paid: case.paid.clone(),
+            };
             prop_assert_eq!(scored.judge(&policy).0, so_far, "{} {:?}", settings, row);
         }
     }

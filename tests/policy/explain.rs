@@ -17,6 +17,8 @@ fn judged(case: &Try, policy: &Policy) -> Judgement {
     let ruling = ruling(case, policy);
     Judgement {
         verdict: ruling.verdict,
+        asked: ruling.asked,
+        releases: ruling.releases,
         findings: ruling.findings,
         score: case.score.clone(),
         needed: false,
@@ -96,6 +98,18 @@ fn every_category_has_its_word_in_both_languages() {
             .map(|language| sender(Verdict::Drop, category.name(), language));
         assert_ne!(en, fr);
     }
+}
+
+#[test]
+fn who_is_timed_out_and_paid_is_not_told_that_nothing_was_sent() {
+    let told = |verdict, language| sender(verdict, "time_out", language);
+    assert_eq!(
+        told(Verdict::Hold, Language::En),
+        "Your message is waiting for a moderator. Rule: you are timed out."
+    );
+    let french = "Votre message attend l’avis de la modération. Règle\u{a0}: exclusion temporaire.";
+    assert_eq!(told(Verdict::Hold, Language::Fr), french);
+    assert!(told(Verdict::Drop, Language::En).contains("was not sent"));
 }
 
 /// The texts that senders can be told at all, without what a policy's author wrote.

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tidegate::{
-    config::{Config, OnExpiry},
+    config::Config,
     decide::{self, Policy},
     message::{
         Category, Head, Hit, Recent, Role,
@@ -95,12 +95,11 @@ fn what_the_floor_holds_is_not_released_by_waiting() {
     };
     let expiry = |own: &str, level| {
         let policy = policy("p", &settings(own));
-        let (_, found, _) = Try::hits(&[hit(Category::Hate, level, 0..3)]).judge(&policy);
-        policy.on_expiry(&found)
+        Try::hits(&[hit(Category::Hate, level, 0..3)]).ruling(&policy).releases
     };
-    assert_eq!(expiry("", 3), OnExpiry::Drop);
-    assert_eq!(expiry("", 2), OnExpiry::Release);
-    assert_eq!(expiry("on_expiry = \"release\"", 3), OnExpiry::Release);
+    assert_eq!(expiry("", 3), false);
+    assert_eq!(expiry("", 2), true);
+    assert_eq!(expiry("on_expiry = \"release\"", 3), true);
 }
 
 #[test]

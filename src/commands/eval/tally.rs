@@ -198,8 +198,18 @@ mod tests {
         let (findings, mask, needed) = (Vec::new(), Vec::new(), true);
         let (verdict, score) = (Verdict::Pass, Score::Skipped);
         let (grounds, standing) = (Grounds::default(), Standing::default());
-        let judgement =
-            Judgement { verdict, findings, score, needed, mask, rules, grounds, standing };
+        let judgement = Judgement {
+            verdict,
+            asked: verdict,
+            releases: false,
+            findings,
+            score,
+            needed,
+            mask,
+            rules,
+            grounds,
+            standing,
+        };
         Judged { judgement, without: Verdict::Pass, score: Score::Skipped }
     }
 

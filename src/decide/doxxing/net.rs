@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{Place, Scene};
+use crate::letters::ordinary::known;
 
 /// Who gives out mailboxes to persons: `at gmail` is no place.
 const PROVIDERS: [&str; 27] = [
@@ -101,6 +102,11 @@ pub(super) fn emails(scene: &Scene, found: &mut Vec<Place>) {
         }
         let name = line.word(first);
         if !name.is_ascii() {
+            continue;
+        }
+        // `look at yahoo.com`: a word, and where it is to be found.
+        let dotted = line.said(at..end).contains('.');
+        if matches!(kind, At::Loose) && dotted && (name.len() < 3 || known(name).is_some()) {
             continue;
         }
         let provider = PROVIDERS.contains(&line.word(at));
@@ -233,7 +239,9 @@ fn addresses(scene: &Scene, found: &mut Vec<Place>) {
         }
         let small = address.octets().iter().all(|octet| *octet < 16);
         let named = line.before(at, 3, &["ip", "ipv4"]);
-        let version = line.before(at, 2, &VERSIONS) || before.ends_with(['-', '/', '_']);
+        let version = line.before(at, 2, &VERSIONS)
+            || VERSIONS.contains(&line.word(at + 4))
+            || before.ends_with(['-', '/', '_']);
         let served = after.starts_with([':', '/']) || line.before(at, 5, &SERVERS);
         if !person && (version || served || (small && !named)) {
             continue;

@@ -15,7 +15,13 @@ const ASKED_MAX: usize = 32;
 const DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 
 /// Words before a number that is no phone's.
-const OTHERS: [&str; 44] = [
+const OTHERS: [&str; 50] = [
+    "loto",
+    "lotto",
+    "tirage",
+    "grille",
+    "bingo",
+    "euromillions",
     "order",
     "id",
     "ids",

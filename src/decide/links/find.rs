@@ -15,6 +15,8 @@ mod tokens;
 use spelt::Joint;
 use tokens::{Token, What};
 
+/// Two stand behind a scheme, and a slip of the keyboard makes a few more.
+const SLASHES_MAX: usize = 8;
 /// More links than this tell a moderator nothing more; the last one covers the rest.
 const LINKS_MAX: usize = 8;
 /// No host that anybody types has more labels; more dots than this are looked at in pieces.
@@ -159,7 +161,9 @@ impl Finder<'_> {
         let none = Before::default();
         let Some(token) = self.tokens.get(at) else { return none };
         let before = &self.plain.text[..token.span.start];
-        let bare = before.trim_end_matches(['/', '\\']);
+        // More slashes than anybody means are looked at no further: every token asks.
+        let slashes = before.bytes().rev().take(SLASHES_MAX).take_while(|b| b"/\\".contains(b));
+        let bare = &before[..before.len() - slashes.count()];
         let Some(head) = bare.strip_suffix(':').filter(|_| bare.len() < before.len()) else {
             return none;
         };
