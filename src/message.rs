@@ -87,7 +87,10 @@ pub struct Canonical {
 impl Canonical {
     /// The reading that undoes most. Turned letters are a guess, and would read as noise.
     pub fn undisguised(&self) -> Option<&View> {
-        self.views.iter().rfind(|view| view.kind != ViewKind::Rotated)
+        let last = self.views.iter().rfind(|view| view.kind != ViewKind::Rotated)?;
+        // Where signs may be several letters, the likeliest of them stand in the first reading.
+        let first = self.views.iter().find(|view| view.kind == last.kind);
+        first.filter(|_| last.kind == ViewKind::Folded).or(Some(last))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Undoes evasion and keeps the way back to the original bytes.
 //!
-//! A text has up to six readings. Each is built only where it says something that the one
+//! A text has up to eight readings. Each is built only where it says something that the one
 //! before it does not, so that an ordinary line costs one pass.
 
 use crate::{
@@ -8,6 +8,7 @@ use crate::{
     message::{Canonical, View, ViewKind},
 };
 
+mod choose;
 mod decode;
 mod fold;
 mod leet;
@@ -19,7 +20,8 @@ pub fn normalize(text: &str) -> Canonical {
     let mut views = Vec::with_capacity(6);
     views.push(View { kind: ViewKind::Plain, text: plain, origin });
     views.extend(fold::folded(&views[0]));
-    views.extend(squeeze::squeezed(&views[views.len() - 1]));
+    let likeliest = usize::from(views.len() > 1);
+    views.extend(squeeze::squeezed(&views[likeliest]));
     views.extend(decode::decoded(text, &views[0]));
     views.extend(decode::rotated(&views[0]));
     Canonical { original: text.to_owned(), views }
@@ -60,6 +62,36 @@ mod tests {
         check("g𝘳@𝘱", "grap");
         check("ʙʟᴏʀᴘ", "blorp");
         check("🇧🇱🇴🇷🇵", "blorp");
+    }
+
+    #[test]
+    fn signs_are_the_letters_that_make_words() {
+        let check = |text: &str, first: &str, other: Option<&str>| {
+            let folded = normalize(text).views.into_iter().filter(|v| v.kind == ViewKind::Folded);
+            let read: Vec<String> = folded.map(|view| view.text).collect();
+            assert_eq!(read[0], first, "{text}");
+            assert!(other.is_none_or(|other| read.iter().any(|text| text == other)), "{read:?}");
+        };
+        check("wou|_|) th3y s\\/\\/im", "would they swim", None);
+        check("the i/\\/\\/ader's pho/\\/€", "the invader's phone", None);
+        check("don'+ 5ay i7", "don't say it", None);
+        check("p|_|t i7 (h3re)", "put it (here)", None);
+        check("the 7+h |3us", "the 7th bus", None);
+        // Two good readings, one a view.
+        check("th3y |3arn", "they barn", Some("they learn"));
+        check("c'€st b!€n t0!", "c'est bien to!", Some("c'est bien toi"));
+        // No reading is a word that people use.
+        check("|3lo|2p", "blorp", None);
+    }
+
+    #[test]
+    fn a_wall_of_signs_is_read_once() {
+        for signs in ["|3", "(|", "/\\/", "|_|\\/|", "1!|"] {
+            for width in [5, 31, 4000] {
+                let text = format!("a{} ", signs.repeat(width)).repeat(8000 / width);
+                assert!(normalize(&text).views.len() <= 8, "{signs} {width}");
+            }
+        }
     }
 
     #[test]

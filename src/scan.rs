@@ -308,6 +308,10 @@ impl Scanner {
             Some(scope) => weigher.severity(scope, &found.span, listed)?,
             None => listed,
         };
+        // Nobody knows the language, and a slip of the ordinary word is as near.
+        if found.view == ViewKind::Guessed && severity < listed {
+            return None;
+        }
         Some(Hit {
             span: found.span.clone(),
             category,

@@ -5,7 +5,10 @@ use crate::{
     message::{View, ViewKind},
 };
 
-use super::{empty, leet, push};
+use super::{
+    choose::{self, Open, READINGS_MAX, Reading},
+    empty, leet,
+};
 
 /// Signs that may stand for a letter or be part of one.
 const SIGNS: &[u8] = b"@$!|+(/\\[<{^#_)]}>";
@@ -14,8 +17,8 @@ const LETTERS_LEFT_MIN: usize = 2;
 /// So many signs and digits in words are a way of writing.
 const MIXED_MIN: usize = 3;
 
-/// The folded readings, where they differ from the plain one: a second one where a stroke and a
-/// digit may be one letter or two (`|3`).
+/// The folded readings, where they differ from the plain one: more than one where signs may be
+/// several letters (`|3` is b as well as le).
 pub(super) fn folded(plain: &View) -> Vec<View> {
     let says = |b: u8| b >= 0x80 || b.is_ascii_digit() || SIGNS.contains(&b);
     if !plain.text.bytes().any(says) && !plain.text.contains("vv") {
@@ -25,14 +28,11 @@ pub(super) fn folded(plain: &View) -> Vec<View> {
     let signs = plain.text.split(' ').map(leet_signs).sum::<usize>();
     let mixed = signs + usize::from(plain.text.split(' ').any(is_counted)) >= MIXED_MIN;
     let foreign = plain.text.chars().any(|c| !c.is_ascii() && is_foreign(c));
-    let drawn = |pair: &[u8]| pair[0] == b'|' && b"238<({_".contains(&pair[1]);
-    let apart = plain.text.as_bytes().windows(2).any(drawn) || mixed && plain.text.contains("ph");
+    let several = |pair: &[u8]| pair[0] == b'|' && b"238<({_".contains(&pair[1]);
+    let drawn = plain.text.as_bytes().windows(2).any(several);
     let angle = plain.text.contains('>');
-    let line = Line { foreign, mixed, angle, apart: false };
-    let mut views = vec![line.read(plain)];
-    if apart && views[0].text != plain.text {
-        views.push(Line { apart, ..line }.read(plain));
-    }
+    let line = Line { foreign, mixed, angle, open: mixed || drawn };
+    let mut views = line.read(plain);
     views.retain(|view| view.text != plain.text);
     views
 }
@@ -45,20 +45,32 @@ struct Line {
     mixed: bool,
     /// Something closes what `<` opens.
     angle: bool,
-    /// A stroke and a digit are two letters, and so are p and h.
-    apart: bool,
+    /// Its signs may be read in more ways than one.
+    open: bool,
 }
 
 impl Line {
-    fn read(self, plain: &View) -> View {
-        let mut view = empty(ViewKind::Folded, plain);
+    fn read(self, plain: &View) -> Vec<View> {
+        let mut first = empty(ViewKind::Folded, plain);
+        let mut open: Vec<Open> = Vec::new();
+        let mut left = READINGS_MAX;
         let mut at = 0;
-        for token in plain.text.split_inclusive(' ') {
-            let origin = &plain.origin[at..at + token.len()];
-            Token::new(token, self).read(origin, &mut view);
-            at += token.len();
+        for text in plain.text.split_inclusive(' ') {
+            let token = Token::new(text, self);
+            let mut readings = vec![token.read()];
+            if self.open && left > 0 && token.is_open() {
+                readings = choose::readings(readings.remove(0), text, &mut left, |at, before| {
+                    token.others(at, before)
+                });
+            }
+            let start = first.text.len();
+            choose::write(&readings[0], &plain.origin[at..], &mut first);
+            if readings.len() > 1 {
+                open.push(Open { at, written: start..first.text.len(), readings });
+            }
+            at += text.len();
         }
-        view
+        choose::views(first, &open, plain)
     }
 }
 
@@ -126,26 +138,51 @@ impl Token<'_> {
                 && (mixed || !(digits == 1 && counts(text)))
                 && (mixed || digits <= letters + signs || (letters >= LETTERS_LEFT_MIN && long())),
             symbols: !address && (letters > 0 || (mixed && signs + digits > 1)),
-            ph: mixed && !line.apart && text.contains("ph") && !is_ordinary(text.trim()),
+            ph: mixed && text.contains("ph") && !is_ordinary(text.trim()),
             unclosed: count(&['(', '[']) > count(&[')', ']']),
             line,
             doubled_v: text.contains("vv") && !is_ordinary(text.trim()),
         }
     }
 
-    fn read(&self, origin: &[(u32, u32)], view: &mut View) {
+    /// The likeliest reading, sign by sign.
+    fn read(&self) -> Reading {
+        let mut reading = Vec::with_capacity(self.text.len());
         let mut before = ' ';
         let mut at = 0;
         while let Some(c) = self.text[at..].chars().next() {
             let (letter, len) = self.letter(at, c, before);
-            let read = letter.unwrap_or(c);
-            push(view, read, (origin[at].0, origin[at + len - 1].1));
+            before = letter.unwrap_or(c);
+            reading.push((before, len));
             if c == '\u{1f18e}' {
-                push(view, 'b', origin[at]);
+                reading.push(('b', 0));
             }
-            before = read;
             at += len;
         }
+        reading
+    }
+
+    /// Whether a sign in it may be more than one letter.
+    fn is_open(&self) -> bool {
+        let signs = || self.text.bytes().any(|b| choose::SIGNS.contains(&b) || b >= 0x80);
+        let open = self.text.contains("ph") || self.doubled_v || signs();
+        (self.symbols || self.digits) && open
+    }
+
+    /// Everything that may stand at `at`, the likeliest first.
+    fn others(&self, at: usize, before: char) -> Vec<(char, usize)> {
+        let rest = &self.text[at..];
+        let c = rest.chars().next().unwrap_or(' ');
+        let (letter, len) = self.letter(at, c, before);
+        let mut all = vec![(letter.unwrap_or(c), len)];
+        if !c.is_ascii_alphabetic() || matches!(c, 'p' | 'v') {
+            leet::others(rest, |letter, len| {
+                if !all.contains(&(letter, len)) {
+                    all.push((letter, len));
+                }
+            });
+        }
+        all
     }
 
     /// What stands at `at`, where it is not itself, and how many bytes that takes.
@@ -178,6 +215,8 @@ impl Token<'_> {
             '+' if self.line.mixed && opens => Some('t'),
             '<' if self.line.mixed && before.is_alphabetic() => Some('c'),
             '+' | '|' | '€' if self.line.mixed && after == '\'' => leet::symbol(before, c, 'x'),
+            // `don'+`, `that'$`.
+            '+' | '$' if self.line.mixed && before == '\'' => leet::symbol('x', c, after),
             '#' if self.line.mixed && (opens || before.is_alphabetic()) => Some('h'),
             '!' if self.line.mixed && (after.is_alphanumeric() || "|/$@('€£".contains(after)) => {
                 Some('i')
@@ -192,7 +231,7 @@ impl Token<'_> {
 
     /// A letter drawn with signs. Empty brackets behind a name are a call: `main()`.
     fn drawn(&self, rest: &str, before: char) -> Option<(char, usize)> {
-        let (letter, len) = leet::drawn(rest, self.line.apart)?;
+        let (letter, len) = leet::drawn(rest)?;
         let ends = rest[len..].chars().next().is_none_or(char::is_whitespace);
         let call = letter == 'o' && ends && before.is_alphanumeric();
         (!call || self.line.mixed).then_some((letter, len))

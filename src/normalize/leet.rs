@@ -50,10 +50,8 @@ const DRAWN: [(&str, char); 44] = [
 ];
 
 /// The letter that is drawn at the start of `text`, and how many bytes it takes.
-///
-/// With `apart`, a stroke and a digit are two letters.
-pub(super) fn drawn(text: &str, apart: bool) -> Option<(char, usize)> {
-    if !text.starts_with(['|', '/', '\\', '(', '[', '{', ']', '}', ')', '<', '>', '_']) {
+pub(super) fn drawn(text: &str) -> Option<(char, usize)> {
+    if !is_stroked(text) {
         return None;
     }
     // A and n, rather than m and a stroke that is left over.
@@ -64,14 +62,39 @@ pub(super) fn drawn(text: &str, apart: bool) -> Option<(char, usize)> {
     if ["|()", "|(_)", "|[]"].iter().any(|signs| text.starts_with(signs)) {
         return None;
     }
-    if apart && text.starts_with("|_") {
-        return Some(('l', 2));
-    }
-    if apart && text.starts_with('|') && text[1..].starts_with(['2', '3', '8', '<', '(', '{']) {
-        return None;
-    }
     let (signs, letter) = DRAWN.iter().find(|(signs, _)| text.starts_with(signs))?;
     Some((*letter, signs.len()))
+}
+
+fn is_stroked(text: &str) -> bool {
+    text.starts_with(['|', '/', '\\', '(', '[', '{', ']', '}', ')', '<', '>', '_'])
+}
+
+/// Every letter that may be drawn, written or punctuated at the start of `text`.
+pub(super) fn others(text: &str, mut add: impl FnMut(char, usize)) {
+    if is_stroked(text) {
+        let fits = DRAWN.iter().filter(|(signs, _)| text.starts_with(signs));
+        fits.for_each(|(signs, letter)| add(*letter, signs.len()));
+    }
+    let Some(c) = text.chars().next() else { return };
+    match c {
+        'p' if text.starts_with("ph") => add('f', 2),
+        'v' if text.starts_with("vv") => add('w', 2),
+        '#' => add('h', 1),
+        '@' | '^' => add('a', 1),
+        '$' => add('s', 1),
+        '+' => add('t', 1),
+        '(' | '<' | '[' | '{' => add('c', 1),
+        '£' => add('l', 2),
+        '€' => add('e', 3),
+        '0'..='9' => digit(' ', c, ' ').into_iter().for_each(|letter| add(letter, 1)),
+        _ => {}
+    }
+    if is_stroke(c) {
+        add('i', c.len_utf8());
+        add('l', c.len_utf8());
+    }
+    add(c, c.len_utf8());
 }
 
 pub(super) fn digit(before: char, c: char, after: char) -> Option<char> {

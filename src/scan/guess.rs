@@ -3,10 +3,13 @@
 //! A word is guessed at only where nobody uses it otherwise (`letters::ordinary`), and the guess
 //! says nothing by itself: the message is read once more with the guesses in it.
 
-use std::{collections::HashMap, ops::Range};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
 
 use super::{Entry, joined::SEVERITY_MIN, pieces::Piece, spell, stretch, stretch::Letters};
-use crate::message::{View, ViewKind};
+use crate::message::{Category, View, ViewKind};
 
 /// Enough for every disguised word of a message; more is a wall of text, and read all the same
 /// in every other way.
@@ -87,8 +90,14 @@ impl Slot {
 impl Guesses {
     pub fn build<'a>(
         entries: &[Entry],
-        patterns: impl Iterator<Item = &'a (String, u32)>,
+        patterns: impl Iterator<Item = &'a (String, u32)> + Clone,
     ) -> Guesses {
+        let scoped: HashMap<&str, Category> = patterns
+            .clone()
+            .filter(|(_, entry)| entries[*entry as usize].scope.is_some())
+            .filter_map(|(word, entry)| Some((word.trim(), entries[*entry as usize].what?.0)))
+            .collect();
+        let mut misspelt = HashSet::new();
         let mut all = Guesses {
             words: Vec::new(),
             exact: HashMap::new(),
@@ -96,7 +105,10 @@ impl Guesses {
             any: vec![0; (ANY_BITS / 64) as usize],
         };
         for (pattern, entry) in patterns {
-            let Some((_, severity)) = entries[*entry as usize].what else { continue };
+            let Some((category, severity)) = entries[*entry as usize].what else { continue };
+            if is_doubled(pattern.trim(), |word| scoped.get(word) == Some(&category)) {
+                misspelt.insert(pattern.trim());
+            }
             let level = if pattern.trim().contains(' ') { 0 } else { severity.level() };
             for word in pattern.split_whitespace().filter(|word| word.len() <= LETTERS_MAX) {
                 let known = all.exact.get(word).copied();
@@ -109,7 +121,8 @@ impl Guesses {
                 word.level = word.level.max(level);
             }
         }
-        for (word, at) in all.words.iter().zip(0..) {
+        let words = all.words.iter().zip(0..);
+        for (word, at) in words.filter(|(word, _)| !misspelt.contains(&*word.text)) {
             spellings(&word.text, |slip, spelling| all.index.push((hash(slip, spelling), at)));
         }
         all.index.sort_unstable();
@@ -255,6 +268,21 @@ fn spellings(word: &str, mut add: impl FnMut(Slip, &str)) {
     add(Slip::Vowels, &spell::bones(word));
     spell::without_one(word, |shorter| add(Slip::Dropped, shorter));
     spell::masks(word, |key| add(Slip::Masked, key));
+}
+
+/// Whether a word is one of these with a letter doubled.
+///
+/// Where a word is ordinary in some language and listed in another, its listed misspellings are
+/// no goals of guesses: a slip of the ordinary word is as near to them.
+fn is_doubled(word: &str, is_scoped: impl Fn(&str) -> bool) -> bool {
+    let mut doubled = false;
+    let pairs = word.as_bytes().windows(2).zip(0_usize..).filter(|(pair, _)| pair[0] == pair[1]);
+    for (_, at) in pairs {
+        if let (Some(before), Some(after)) = (word.get(..at), word.get(at + 1..)) {
+            doubled |= is_scoped(&format!("{before}{after}"));
+        }
+    }
+    doubled
 }
 
 fn hash(slip: Slip, spelling: &str) -> u64 {

@@ -10,6 +10,9 @@ use crate::{
 
 /// Fewer listed letters from behind are an accident.
 const LETTERS_MIN: usize = 4;
+/// But not among so many words of one listed phrase.
+const PHRASE_WORDS_MIN: usize = 3;
+const PHRASE_LETTERS_MIN: usize = 3;
 
 /// The readings with each word turned, and with the whole text turned.
 pub(super) fn readings(base: &View, pieces: &[Piece], listed: &Guesses) -> Vec<View> {
@@ -18,7 +21,7 @@ pub(super) fn readings(base: &View, pieces: &[Piece], listed: &Guesses) -> Vec<V
         true => piece.span.len(),
         false => 0,
     };
-    if pieces.iter().map(letters).sum::<usize>() < LETTERS_MIN {
+    if pieces.iter().map(letters).sum::<usize>() < letters_min(pieces.len()) {
         return Vec::new();
     }
     let mut words = empty(base);
@@ -38,9 +41,10 @@ pub(super) fn readings(base: &View, pieces: &[Piece], listed: &Guesses) -> Vec<V
 pub(super) fn is_no_sentence(base: &View, pieces: &[Piece], span: &Range<usize>) -> bool {
     let place = |piece: &Piece| base.original(piece.span.clone());
     let first = pieces.partition_point(|piece| place(piece).end <= span.start);
-    let (mut odd, mut words) = (0, 0);
+    let (mut odd, mut words, mut count) = (0, 0, 0);
     for piece in pieces[first..].iter().take_while(|piece| place(piece).start < span.end) {
         let letters = piece.span.len();
+        count += 1;
         match piece.odd {
             true => odd += letters,
             // Letters and numbers, and words that are words both ways, say nothing.
@@ -49,7 +53,12 @@ pub(super) fn is_no_sentence(base: &View, pieces: &[Piece], span: &Range<usize>)
             false => words += letters,
         }
     }
-    odd > words && odd >= LETTERS_MIN
+    let enough = odd >= LETTERS_MIN || words == 0 && odd >= letters_min(count);
+    odd > words && enough
+}
+
+fn letters_min(words: usize) -> usize {
+    if words >= PHRASE_WORDS_MIN { PHRASE_LETTERS_MIN } else { LETTERS_MIN }
 }
 
 fn turned(text: &str, piece: &Piece) -> String {

@@ -23,14 +23,10 @@ const fn technique(
     Technique { name, recall_min, fits, disguise }
 }
 
-/// A share of leetspeak is open to several readings (`|3` is b as well as le, `to!` ends in an i
-/// or in a shout, `t0` and `19t|-|` are numbers), which nobody reads but in its sentence.
-const LEET_MIN: f64 = 97.5;
-
 pub const TECHNIQUES: &[Technique] = &[
     technique("case and width", 99.0, any, width),
     technique("look-alikes", 99.0, any, shapes),
-    technique("leetspeak", LEET_MIN, any, leet),
+    technique("leetspeak", 99.0, any, leet),
     technique("invisible", 99.0, any, invisible),
     technique("marks", 99.0, any, marks),
     technique("backwards", 99.0, of_four, backwards),
