@@ -44,12 +44,13 @@ impl Pipeline {
         let before = Before { tail: &recent.tail, room: &recent.room };
         let hits = rules.scanner.scan_after(&text, &before, policy.language);
         let seen = Seen { message, text: &text, hits: &hits, recent: &recent };
-        let needed = policy.needs_score(&seen);
+        let prepared = decide::prepare(policy, &seen);
+        let needed = prepared.needs_score();
         let score = match needed {
             true => self.scorer.score(&message.text, undisguised(&text)).await,
             false => self.scorer.skip(),
         };
-        let Ruling { verdict, findings, mask, grounds } = decide::judge(policy, &seen, &score);
+        let Ruling { verdict, findings, mask, grounds } = prepared.judge(&score);
         if !message.is_name && verdict >= Verdict::Hold && decide::alarms(policy, &findings) {
             self.history.found_hostile(message, &recent, &watch);
         }
