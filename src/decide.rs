@@ -89,12 +89,59 @@ pub const RULES: &[&dyn Rule] = &[
 
 /// Everything that any rule found, acting or in shadow.
 pub fn findings(policy: &Policy, seen: &Seen, score: &Score) -> Vec<Finding> {
-    let heard = Heard::new(policy, score);
-    let mut found = Vec::new();
-    for rule in RULES.iter().filter(|rule| !seen.message.is_name || rule.names()) {
-        run(*rule, policy, seen, &heard, &mut found);
+    prepare(policy, seen).findings(score)
+}
+
+/// A message as far as it is judged without its score, so that the question whether one is needed
+/// and the verdict share the work.
+pub struct Prepared<'a> {
+    policy: &'a Policy,
+    seen: &'a Seen<'a>,
+    /// What the rules found that hear no score, in their order.
+    fixed: Vec<Finding>,
+    /// Where in it each rule's own part ends.
+    ends: [usize; RULES.len()],
+}
+
+/// Asks every rule that hears no score.
+pub fn prepare<'a>(policy: &'a Policy, seen: &'a Seen<'a>) -> Prepared<'a> {
+    let heard = Heard::new(policy, &Score::Skipped);
+    let (mut fixed, mut ends) = (Vec::new(), [0; RULES.len()]);
+    for (rule, end) in RULES.iter().zip(&mut ends) {
+        if !rule.hears() && is_asked(*rule, seen) {
+            run(*rule, policy, seen, &heard, &mut fixed);
+        }
+        *end = fixed.len();
     }
-    found
+    Prepared { policy, seen, fixed, ends }
+}
+
+impl Prepared<'_> {
+    /// Judges the message as [`judge`] does.
+    pub fn judge(self, score: &Score) -> Ruling {
+        let (policy, seen) = (self.policy, self.seen);
+        fold::fold(policy, seen, self.findings(score), score)
+    }
+
+    fn findings(self, score: &Score) -> Vec<Finding> {
+        let heard = Heard::new(self.policy, score);
+        let mut found = Vec::with_capacity(self.fixed.len());
+        let mut fixed = self.fixed.into_iter();
+        let mut start = 0;
+        for (rule, end) in RULES.iter().zip(self.ends) {
+            found.extend(fixed.by_ref().take(end - start));
+            start = end;
+            if rule.hears() && is_asked(*rule, self.seen) {
+                run(*rule, self.policy, self.seen, &heard, &mut found);
+            }
+        }
+        found
+    }
+}
+
+/// Whether a rule has a say where nothing may be said but a name.
+fn is_asked(rule: &dyn Rule, seen: &Seen) -> bool {
+    !seen.message.is_name || rule.names()
 }
 
 /// What one rule finds, in shadow where the rule is not enforced for this sender.
@@ -127,7 +174,7 @@ pub struct Ruling {
 /// exempt sender's message passes, unless the sender is timed out or the floor exempts nobody: see
 /// [`Policy::exempts`].
 pub fn judge(policy: &Policy, seen: &Seen, score: &Score) -> Ruling {
-    fold::fold(policy, seen, findings(policy, seen, score), score)
+    prepare(policy, seen).judge(score)
 }
 
 /// The verdict alone, of findings that were made before.

@@ -49,13 +49,13 @@ impl Pipeline {
         let before = Before { tail: &recent.tail, room: &recent.room };
         let hits = rules.scanner.scan_after(&text, &before, policy.language);
         let seen = Seen { message, text: &text, hits: &hits, recent: &recent };
-        let needed = policy.needs_score(&seen);
+        let prepared = decide::prepare(policy, &seen);
+        let needed = prepared.needs_score();
         let score = match needed {
             true => self.scorer.score(&message.text, undisguised(&text)).await,
             false => self.scorer.skip(),
         };
-        let Ruling { verdict, asked, releases, findings, mask, grounds } =
-            decide::judge(policy, &seen, &score);
+        let Ruling { verdict, asked, releases, findings, mask, grounds } = prepared.judge(&score);
         if let Some(until_ms) = permit.filter(|_| verdict >= Verdict::Hold) {
             self.history.return_permit(message, until_ms);
         }

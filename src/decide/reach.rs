@@ -7,14 +7,14 @@
 //! and its mildest is the mildest choice in each.
 
 use super::{
-    Heard, Policy, RULES, Seen,
+    Policy, Prepared, Seen,
     floor::{PASS, Table, asks},
     heard::{Heads, State},
-    placed, run, scores, shares,
+    placed, prepare, scores, shares,
     terms::{self, Term},
 };
 use crate::message::{
-    Category, Finding, Head, Score, Severity,
+    Category, Finding, Head, Severity,
     Verdict::{self, Drop, Mask, Pass},
 };
 
@@ -69,41 +69,49 @@ impl Answer {
     }
 }
 
-impl Policy {
+impl Prepared<'_> {
     /// Whether a score could change the verdict, up or down, or add what a category or a rule in
     /// shadow wants to know of a message that is not dropped already. The verdict is the one that
     /// the policy asks for, which decides what becomes of a paid message when nobody does.
     ///
     /// Where a condition hangs on the score, it may be asked for in vain: what an expression makes
     /// of all scores is not gone through.
-    pub fn needs_score(&self, seen: &Seen) -> bool {
+    pub fn needs_score(&self) -> bool {
+        let (policy, seen, answers) = (self.policy, self.seen, &self.policy.answers);
         if seen.message.is_name {
             // A model reads no names.
             return false;
         }
-        if self.exempts(&seen.message.sender) {
+        if policy.exempts(&seen.message.sender) {
             // Such a message passes whatever is found in it, but for the floor.
-            let reach = || Reach::new(self, &self.floor.for_all, false, seen);
-            return self.floor.for_all != PASS && reach().changes(&self.answers.for_all, Pass);
+            let reach = || Reach::new(self, &policy.floor.for_all, false);
+            return policy.floor.for_all != PASS && reach().changes(&answers.for_all, Pass);
         }
-        let muted = self.mutes_model(seen);
-        let answer = if muted { &self.answers.muted } else { &self.answers.whole };
-        match self.foretold(seen) {
-            Foretold::Table => Reach::new(self, &self.table, muted, seen).needs(answer),
-            Foretold::Unknown => !Reach::new(self, &self.table, muted, seen).is_timed_out(),
+        let muted = policy.mutes_model(seen);
+        let answer = if muted { &answers.muted } else { &answers.whole };
+        match policy.foretold(seen) {
+            Foretold::Table => Reach::new(self, &policy.table, muted).needs(answer),
+            Foretold::Unknown => !Reach::new(self, &policy.table, muted).is_timed_out(),
             // It has the last word but for the floor.
             Foretold::Word(then) => {
-                let reach = Reach::new(self, &self.floor.action, false, seen);
+                let reach = Reach::new(self, &policy.floor.action, false);
                 match reach.placed(then) {
                     Some(then) => {
                         let so_far = reach.verdict(State::default()).max(then);
                         let wanted = so_far < Drop && answer.curious && !reach.is_timed_out();
-                        wanted || reach.changes(&self.answers.floor, then)
+                        wanted || reach.changes(&answers.floor, then)
                     }
                     None => !reach.is_timed_out(),
                 }
             }
         }
+    }
+}
+
+impl Policy {
+    /// [`Prepared::needs_score`] of a message that is asked about alone.
+    pub fn needs_score(&self, seen: &Seen) -> bool {
+        prepare(self, seen).needs_score()
     }
 
     /// What the conditions will come to, as far as that can be told without a score: the last that
@@ -206,17 +214,13 @@ struct Reach<'a> {
     muted: bool,
     terms: Vec<Term<'a>>,
     /// What acts, and no score changes.
-    fixed: Vec<Finding>,
+    fixed: Vec<&'a Finding>,
 }
 
 impl<'a> Reach<'a> {
-    fn new(policy: &'a Policy, table: &'a Table, muted: bool, seen: &Seen<'a>) -> Reach<'a> {
-        let heard = Heard::new(policy, &Score::Skipped);
-        let mut fixed = Vec::new();
-        for rule in RULES.iter().filter(|rule| !rule.hears()) {
-            run(*rule, policy, seen, &heard, &mut fixed);
-        }
-        fixed.retain(|finding| !finding.shadow);
+    fn new(prepared: &'a Prepared<'a>, table: &'a Table, muted: bool) -> Reach<'a> {
+        let Prepared { policy, seen, .. } = *prepared;
+        let fixed = prepared.fixed.iter().filter(|finding| !finding.shadow).collect();
         Reach { policy, table, muted, terms: terms::terms(policy, seen), fixed }
     }
 
