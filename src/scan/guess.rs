@@ -11,6 +11,9 @@ use crate::message::{View, ViewKind};
 /// Enough for every disguised word of a message; more is a wall of text, and read all the same
 /// in every other way.
 const SLOTS_MAX: usize = 256;
+/// So many words are guessed at: as many odd ones are in no message that somebody reads, and each
+/// costs a look for every way to misspell it.
+const TRIES_MAX: usize = 512;
 /// So many readings of one word are told apart.
 const OPTIONS_MAX: usize = 3;
 /// Shorter words are too near to too many others.
@@ -28,8 +31,8 @@ pub(super) struct Guesses {
     exact: HashMap<Box<str>, u32>,
     /// Hashes of spellings, sorted, each with the word it may stand for.
     index: Vec<(u64, u32)>,
-    /// A bit for each of those hashes: nearly all spellings of nearly all words are in no list,
-    /// and one look says so.
+    /// A bit for each of those hashes and of those of whole words: nearly all spellings of nearly
+    /// all words are in no list, and one look says so.
     any: Vec<u64>,
 }
 
@@ -64,6 +67,7 @@ pub(super) struct Choice {
 /// How a word may have been misspelt.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Slip {
+    None,
     Swapped,
     Sound,
     Vowels,
@@ -114,8 +118,9 @@ impl Guesses {
         }
         all.index.sort_unstable();
         all.index.dedup();
-        for (hash, _) in &all.index {
-            let (at, mask) = bit(*hash);
+        let whole = all.words.iter().map(|word| hash(Slip::None, &word.text));
+        for hash in all.index.iter().map(|(hash, _)| *hash).chain(whole) {
+            let (at, mask) = bit(hash);
             all.any[at] |= mask;
         }
         all
@@ -123,15 +128,26 @@ impl Guesses {
 
     /// Whether a listed term has this word.
     pub fn has(&self, word: &str) -> bool {
-        self.exact.contains_key(word)
+        self.word(word).is_some()
+    }
+
+    fn word(&self, word: &str) -> Option<u32> {
+        self.may_have(hash(Slip::None, word)).then(|| self.exact.get(word).copied()).flatten()
+    }
+
+    fn may_have(&self, hash: u64) -> bool {
+        let (at, mask) = bit(hash);
+        self.any[at] & mask != 0
     }
 
     /// The words of a reading that may be others, in order.
     pub fn slots(&self, letters: &Letters, pieces: &[Piece]) -> Vec<Slot> {
         let text = letters.text();
         let mut slots: Vec<Slot> = Vec::new();
-        let mut next = 0;
-        while next < pieces.len() && slots.len() < SLOTS_MAX {
+        let (mut next, mut tries) = (0, 0);
+        while next < pieces.len() && slots.len() < SLOTS_MAX && tries < TRIES_MAX {
+            let Piece { masked, odd, short, .. } = &pieces[next];
+            tries += usize::from(*masked || *odd || short.is_some());
             let masked = pieces[next].masked.then(|| self.unmasked(text, pieces[next].span.start));
             if let Some((options, span)) = masked.flatten() {
                 next += pieces[next..].partition_point(|piece| piece.span.start < span.end);
@@ -201,8 +217,8 @@ impl Guesses {
         });
         self.each(Slip::Dropped, word, |at| add(at, SLIP_LETTERS_MIN, spell::lost_one));
         spell::without_one(word, |shorter| {
-            if let Some(at) = self.exact.get(shorter) {
-                add(*at, SLIP_LETTERS_MIN, spell::won_one);
+            if let Some(at) = self.word(shorter) {
+                add(at, SLIP_LETTERS_MIN, spell::won_one);
             }
         });
         options
@@ -235,8 +251,7 @@ impl Guesses {
 
     fn each(&self, slip: Slip, spelling: &str, mut found: impl FnMut(u32)) {
         let wanted = hash(slip, spelling);
-        let (at, mask) = bit(wanted);
-        if self.any[at] & mask == 0 {
+        if !self.may_have(wanted) {
             return;
         }
         let from = self.index.partition_point(|entry| entry.0 < wanted);

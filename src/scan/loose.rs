@@ -30,6 +30,9 @@ const BROKEN_MIN: usize = 2;
 const JOINED_LETTERS_MIN: usize = 6;
 /// A link is told by what stands so near.
 const ADDRESS_BYTES_MAX: usize = 256;
+/// So many matches are held against what was written; an ordinary message has one or two, and each
+/// costs a look around it.
+const MATCHES_MAX: usize = 512;
 /// Milder words are not worth the risk of an accident.
 const SEVERITY_MIN: u8 = 2;
 
@@ -119,6 +122,9 @@ impl Loose<'_> {
             before = Some(c);
             runs.push(Run::new(at, to));
             text[at..to].bytes().for_each(|byte| walk.feed(byte));
+            if matches.len() >= MATCHES_MAX {
+                break;
+            }
             walk.matches(|index| {
                 let first = runs.len().checked_sub(entries[index as usize].runs);
                 matches.extend(first.map(|first| (index, first..runs.len())));

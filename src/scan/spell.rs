@@ -20,9 +20,9 @@ fn is_vowel(c: u8) -> bool {
 
 /// The letters of a word in order.
 pub(super) fn sorted(word: &str) -> String {
-    let mut letters: Vec<char> = word.chars().collect();
+    let mut letters = word.as_bytes().to_vec();
     letters.sort_unstable();
-    letters.into_iter().collect()
+    String::from_utf8(letters).unwrap_or_default()
 }
 
 /// Whether two words differ in one pair of neighbours that changed places.
