@@ -273,8 +273,11 @@ proptest! {
     }
 }
 
+/// A code's name, the severity from which on it is read, and what writes it.
+type Code = (&'static str, u8, fn(&str) -> String);
+
 /// What a sender may make of a text so that lists do not read it.
-fn codes() -> Vec<(&'static str, u8, fn(&str) -> String)> {
+fn codes() -> Vec<Code> {
     fn each(text: &str, between: &str, byte: impl Fn(u8) -> String) -> String {
         text.bytes().map(byte).collect::<Vec<_>>().join(between)
     }

@@ -438,12 +438,12 @@ mod tests {
     #[test]
     fn labels_are_short_and_show_nothing_personal() {
         let severity = crate::message::Severity::new(3).expect("3 is a severity");
-        let check = |text: &str, category, spans: &[std::ops::Range<usize>], expected: &str| {
-            let finding = |span: &std::ops::Range<usize>| Finding {
+        let check = |text: &str, category, spans: &[(usize, usize)], expected: &str| {
+            let finding = |(start, end): &(usize, usize)| Finding {
                 rule: "personal".into(),
                 category,
                 severity,
-                span: Some(span.clone()),
+                span: Some(*start..*end),
                 why: String::new(),
                 shadow: false,
                 scored: None,
@@ -452,15 +452,15 @@ mod tests {
             assert_eq!(label(text, &found), expected, "{text}");
         };
         let number = "call 555 0100 now";
-        check(number, Category::Doxxing, &[5..13], "call … now");
-        check(number, Category::Doxxing, &[5..8, 7..13], "call … now");
-        check(number, Category::Spam, &[5..13], number);
-        check("été 12", Category::Doxxing, &[0..8], "…");
+        check(number, Category::Doxxing, &[(5, 13)], "call … now");
+        check(number, Category::Doxxing, &[(5, 8), (7, 13)], "call … now");
+        check(number, Category::Spam, &[(5, 13)], number);
+        check("été 12", Category::Doxxing, &[(0, 8)], "…");
         check(&"a".repeat(50), Category::Doxxing, &[], &"a".repeat(40));
         check(
             &format!("{}5550100", "a".repeat(39)),
             Category::Doxxing,
-            &[39..46],
+            &[(39, 46)],
             &format!("{}…", "a".repeat(39)),
         );
     }

@@ -259,7 +259,7 @@ fn sixes(scene: &Scene, found: &mut Vec<Place>) {
     let line = scene.line;
     let edge = |c: char| !c.is_ascii_hexdigit() && c != ':';
     let mut from = 0;
-    for chunk in line.text.split_inclusive(|c: char| c == ' ' || c == '/' || c == '%') {
+    for chunk in line.text.split_inclusive([' ', '/', '%']) {
         let start = from;
         from += chunk.len();
         let text = chunk.trim_matches(edge);
@@ -341,7 +341,7 @@ fn decimal(scene: &Scene, at: usize) -> Option<Range<usize>> {
     let letter_behind = matches!(line.word(end), "e" | "w" | "o") && line.gap(end).len() <= 3;
     let (lettered, facing) = (glued || apart_letter, glued_too || letter_behind);
     let apart = line.gap(next).trim_matches(['-', '+', ' ', '°', ',', ';']);
-    let between = apart.is_empty() && line.gap(next).len() <= 5 && line.gap(next) != "";
+    let between = apart.is_empty() && line.gap(next).len() <= 5 && !line.gap(next).is_empty();
     // `12.3456.7` is a version; x, y and z are a game's.
     let axes = line.before(at, 1, &["x", "y", "z", "pos", "position"])
         || matches!(line.word(next + 2), "y" | "z");
