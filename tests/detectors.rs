@@ -320,8 +320,8 @@ fn codes() -> Vec<Code> {
     ]
 }
 
-/// Every listed term of severity 2 and more, and of 3 and more where letters are only turned, in
-/// a sentence: at least 95 of 100 are found in each code, in the place where they stand.
+/// Every ninth listed term of severity 2 and more, and of 3 and more where letters are only turned,
+/// in a sentence: at least 95 of 100 are found in each code, in the place where they stand.
 #[test]
 fn listed_terms_are_found_in_every_code() {
     let lists = embedded().expect("the lists parse");
@@ -337,6 +337,7 @@ fn listed_terms_are_found_in_every_code() {
             // What an allow list covers, and what is too short to be told from noise, is not meant.
             *level >= 2 && spelt && text.len() >= 4 && !alone.is_empty()
         })
+        .step_by(9)
         .collect();
     assert!(terms.len() > 500, "{} terms", terms.len());
     let mut report = Vec::new();
@@ -353,12 +354,11 @@ fn listed_terms_are_found_in_every_code() {
                 decoded && code.start <= hit.span.start && hit.span.end <= code.end
             });
             if !found {
-                missed.push(term.len());
+                missed.push(*term);
             }
         }
-        let share = 100 - missed.len() * 100 / meant.len();
-        if share < 95 {
-            report.push(format!("{name}: {share} % of {}, missed {missed:?}", meant.len()));
+        if missed.len() * 20 > meant.len() {
+            report.push(format!("{name}: {} of {} missed", missed.len(), meant.len()));
         }
     }
     assert!(report.is_empty(), "{}", report.join("\n"));
