@@ -1,7 +1,7 @@
 //! Turns another place's blocked terms into word lists and says what will match differently.
 
 use std::{
-    fs,
+    fs::{self, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -100,7 +100,8 @@ pub fn run(args: &ImportArgs) -> Result<(), Failure> {
     }
 }
 
-/// Writes all lists or none: each is whole beside its place before the first one takes it.
+/// Writes all lists or none: each is whole beside its place before the first one takes it. Where the
+/// disk fails in between, the error names the list that did not take its place.
 fn write(folder: &Path, lists: &[(String, String)], force: bool) -> Result<(), Failure> {
     let failed = |path: &Path, cause: &dyn std::fmt::Display| {
         Failure::No(format!("{}: {cause}", path.display()))
@@ -121,8 +122,12 @@ fn write(folder: &Path, lists: &[(String, String)], force: bool) -> Result<(), F
     let mut result = Ok(());
     for (name, text) in lists {
         let part = beside(name);
-        result =
-            result.and_then(|()| fs::write(&part, text).map_err(|cause| failed(&part, &cause)));
+        // A file that is new follows nobody's link.
+        result = result.and_then(|()| {
+            let file = OpenOptions::new().write(true).create_new(true).open(&part);
+            let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+            written.map_err(|cause| failed(&part, &cause))
+        });
     }
     for (name, _) in lists {
         let path = folder.join(format!("{name}.txt"));
