@@ -22,6 +22,9 @@ const GAP_CHARS_MAX: usize = 3;
 const JOINERS: &str = ".-_*~^|+=";
 /// A shorter word that a space splits must have no ordinary word among its pieces.
 const LONG_LETTERS_MIN: usize = 7;
+/// Shorter for words of this severity: nobody comes upon them by two slips of the space bar.
+const GRAVE_LETTERS_MIN: usize = 6;
+const GRAVE_MIN: u8 = 3;
 /// So many letters are in no other words by accident, wherever the spaces are.
 const SURE_LETTERS_MIN: usize = 12;
 /// So many signs in one word are no list of words.
@@ -292,7 +295,8 @@ impl Loose<'_> {
         if !spaces && (enough || written.broken.len() >= BROKEN_MIN) {
             return true;
         }
-        match length >= LONG_LETTERS_MIN {
+        let grave = entry.what.is_some_and(|(_, severity)| severity.level() >= GRAVE_MIN);
+        match length >= if grave { GRAVE_LETTERS_MIN } else { LONG_LETTERS_MIN } {
             true => enough && words <= odd + letters,
             false => enough && words == 0 && odd + letters >= 2,
         }
