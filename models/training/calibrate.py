@@ -33,9 +33,9 @@ from text import INPUT_MAX, Pieces
 # the heads that this product is for, then the rest, which swearing and banter come near.
 CORE = {"threat", "identity_hate", "self_harm", "sexual"}
 PRESETS = {
-    "relaxed": ((0.001, 0.5), (0.0005, 0.8)),
-    "standard": ((0.004, 0.3), (0.002, 0.6)),
-    "strict": ((0.012, 0.25), (0.008, 0.4)),
+    "relaxed": ((0.001, 0.6), (0.0005, 0.8)),
+    "standard": ((0.004, 0.5), (0.002, 0.6)),
+    "strict": ((0.012, 0.35), (0.008, 0.4)),
 }
 # Other languages are not what a probability is meant for.
 FOREIGN = {"train/rtp_lx_other", "benign/rtp_lx_de_es"}
