@@ -100,8 +100,8 @@ pub fn run(args: &ImportArgs) -> Result<(), Failure> {
     }
 }
 
-/// Writes all lists or none: each is whole beside its place before the first one takes it. Where the
-/// disk fails in between, the error names the list that did not take its place.
+/// Writes all lists or none: each is whole beside its place before the first one takes it. Where
+/// the disk fails in between, the error names the list that did not take its place.
 fn write(folder: &Path, lists: &[(String, String)], force: bool) -> Result<(), Failure> {
     let failed = |path: &Path, cause: &dyn std::fmt::Display| {
         Failure::No(format!("{}: {cause}", path.display()))
