@@ -177,11 +177,6 @@ pub fn judge(policy: &Policy, seen: &Seen, score: &Score) -> Ruling {
     prepare(policy, seen).judge(score)
 }
 
-/// The verdict alone, of findings that were made before.
-pub fn verdict(policy: &Policy, seen: &Seen, findings: &[Finding], score: &Score) -> Verdict {
-    fold::fold(policy, seen, findings.to_vec(), score).verdict
-}
-
 /// Whether what was found in a newcomer's message speaks of a raid: the channel's everyday policy
 /// would hold or drop it for what it says, not for when or by whom it was said. The stricter one of
 /// a raised shield would keep the shield up by itself.

@@ -50,7 +50,7 @@ fn judged(policy: &Policy, text: &str) -> (Vec<String>, Verdict) {
     let recent = Recent::default();
     let seen = Seen { message: &message, text: &text, hits: &[], recent: &recent };
     let found = decide::findings(policy, &seen, &Score::Skipped);
-    let verdict = decide::verdict(policy, &seen, &found, &Score::Skipped);
+    let verdict = decide::judge(policy, &seen, &Score::Skipped).verdict;
     // What the score is asked for must know of the same verdict.
     let silent = policy.preset == "standard" && verdict == Verdict::Drop;
     assert!(!(silent && policy.needs_score(&seen)), "{}", message.text);

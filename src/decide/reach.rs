@@ -310,7 +310,7 @@ impl<'a> Reach<'a> {
         }
     }
 
-    /// What one category asks for, as [`super::verdict`] would have it.
+    /// What one category asks for, as [`super::judge`] would have it.
     fn value(&self, category: Category, state: State) -> Verdict {
         let policy = self.policy;
         let shadow = policy.in_shadow(category);

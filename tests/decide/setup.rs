@@ -105,7 +105,7 @@ impl Try {
     pub fn judge(&self, policy: &Policy) -> (Verdict, Vec<Finding>, bool) {
         self.seen(|seen| {
             let found = decide::findings(policy, seen, &self.score);
-            let verdict = decide::verdict(policy, seen, &found, &self.score);
+            let verdict = decide::judge(policy, seen, &self.score).verdict;
             (verdict, found, policy.needs_score(seen))
         })
     }
