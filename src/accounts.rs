@@ -66,7 +66,27 @@ impl Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
+    /// Asks for verdicts.
     Judge,
+    /// Reads decisions, the queue and events, stored texts among them.
+    Read,
+    /// Decides what is held, and silences senders.
+    Decide,
+    /// Sends live messages that may be held until somebody decides.
+    Hook,
+}
+
+impl Scope {
+    pub const ALL: [Scope; 4] = [Scope::Judge, Scope::Read, Scope::Decide, Scope::Hook];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Scope::Judge => "judge",
+            Scope::Read => "read",
+            Scope::Decide => "decide",
+            Scope::Hook => "hook",
+        }
+    }
 }
 
 /// Somebody who is logged in.

@@ -75,8 +75,8 @@ async fn ready(State(doors): State<Doors>) -> (StatusCode, Json<Value>) {
     let body = json!({
         "ready": ready,
         "store": store,
-        "rules": doors.pipeline.rules.load().version.as_ref(),
-        "model": doors.pipeline.scorer.about().map(model),
+        "rules": doors.settler.pipeline.rules.load().version.as_ref(),
+        "model": doors.settler.pipeline.scorer.about().map(model),
     });
     (status, Json(body))
 }
@@ -95,8 +95,12 @@ fn model(about: About) -> Value {
 
 async fn metrics(State(doors): State<Doors>) -> Response {
     // A shield that goes down by itself does so when somebody looks.
-    doors.metrics.shields.set(doors.pipeline.history.shields(now_ms()).len() as i64);
-    ([(header::CONTENT_TYPE, OPENMETRICS)], doors.metrics.render()).into_response()
+    doors
+        .settler
+        .metrics
+        .shields
+        .set(doors.settler.pipeline.history.shields(now_ms()).len() as i64);
+    ([(header::CONTENT_TYPE, OPENMETRICS)], doors.settler.metrics.render()).into_response()
 }
 
 async fn add_user(
@@ -126,7 +130,7 @@ async fn verify_audit(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Failure> {
     permit(&doors, &headers)?;
-    doors.audit.flush().await;
+    doors.settler.audit.flush().await;
     let answer = match audit::verify(doors.store.as_ref()).await {
         Ok(verified) => json!({ "ok": true, "records": verified.records }),
         Err(broken) => json!({ "ok": false, "message": broken.to_string() }),
@@ -137,8 +141,8 @@ async fn verify_audit(
 async fn erase(State(doors): State<Doors>, request: Request<Body>) -> Result<Json<Value>, Failure> {
     permit(&doors, request.headers())?;
     let whose: Erasure = read_json(request, BODY_BYTES_MAX).await?;
-    let erased = doors.holds.erase_sender(&whose.route, &whose.sender).await?;
-    doors.audit.flush().await;
+    let erased = doors.settler.holds.erase_sender(&whose.route, &whose.sender).await?;
+    doors.settler.audit.flush().await;
     // Who it was is what they want forgotten.
     tracing::info!(route = whose.route, erased, "a sender's texts were erased");
     Ok(Json(json!({ "erased": erased })))

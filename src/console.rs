@@ -50,7 +50,7 @@ pub fn router(doors: Doors) -> Router {
         guard: Arc::new(Guard::new(&doors.config)),
         streams: Arc::new(Semaphore::new(doors.config.console.streams_max)),
         comparing: Arc::new(Semaphore::new(1)),
-        ended: Ended::follow(&doors.holds),
+        ended: Ended::follow(&doors.settler.holds),
         changes: crowds::follow(&doors),
         doors,
     };

@@ -20,11 +20,8 @@ use serde_json::{Value, json};
 
 use crate::{
     accounts::{AccountError, Accounts},
-    audit::Audit,
     config::Config,
-    hold::HoldQueue,
-    metrics::Metrics,
-    pipeline::Pipeline,
+    settle::Settler,
     store::{Store, StoreError},
 };
 
@@ -40,11 +37,8 @@ const BODY_WAIT: Duration = Duration::from_secs(10);
 pub struct Doors {
     pub config: Arc<Config>,
     pub store: Arc<dyn Store>,
-    pub holds: HoldQueue,
-    pub audit: Audit,
-    pub pipeline: Pipeline,
+    pub settler: Arc<Settler>,
     pub accounts: Accounts,
-    pub metrics: Arc<Metrics>,
     pub ready: Ready,
     pub control: Control,
 }

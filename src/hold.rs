@@ -8,7 +8,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::{
     audit::Audit,
-    config::{HoldConfig, Mode, OnExpiry, RetentionConfig},
+    config::{HoldConfig, OnExpiry, Position, RetentionConfig},
     message::{Finding, Language, Paid, Sender, Standing},
     metrics::Metrics,
     protocol::Frame,
@@ -33,7 +33,7 @@ pub struct Hold {
     /// Sorts by time; unique over restarts.
     pub id: String,
     pub route: String,
-    pub mode: Mode,
+    pub mode: Position,
     pub channel: String,
     pub sender: Sender,
     /// The platform's own id of the message, which notices about it quote.
@@ -172,7 +172,7 @@ pub enum Order {
 #[derive(Clone, Debug)]
 pub struct Live {
     pub route: Arc<str>,
-    pub mode: Mode,
+    pub mode: Position,
     pub identity: Option<String>,
 }
 

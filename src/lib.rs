@@ -5,6 +5,7 @@
 pub mod listen;
 pub mod session;
 pub mod protocol;
+pub mod settle;
 pub mod pipeline;
 pub mod normalize;
 pub mod scan;
@@ -19,6 +20,7 @@ pub mod accounts;
 pub mod doors;
 pub mod console;
 pub mod api;
+pub mod bots;
 pub mod admin;
 
 pub mod rules;

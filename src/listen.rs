@@ -34,6 +34,7 @@ use crate::{
     rules::{self, Ruleset},
     score::Scorer,
     session::{self, Gate, Once, Route},
+    settle::{self, Settler},
     store::{self, Expect, Store, StoreError, Table, Write},
 };
 
@@ -126,7 +127,7 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
     let (gate, behind) = assemble(config, pipeline, metrics, routes, tls, drained.clone()).await?;
     let listen = &behind.config.listen;
     let door = |name, max, tls: Option<TlsAcceptor>, stop: watch::Receiver<bool>| {
-        Door::new(name, listen, max, tls, behind.metrics.clone(), stop)
+        Door::new(name, listen, max, tls, behind.settler.metrics.clone(), stop)
     };
     let chat_door = door("chat", listen.connections_max, acceptor.clone(), drained);
     let console_door = door("console", DOORS_MAX, acceptor, closed.clone());
@@ -141,8 +142,9 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
     ];
     if let Some(file) = file {
         let running = Config::clone(&behind.config);
-        let Pipeline { rules, scorer, .. } = behind.pipeline.clone();
-        let reload = rules::reload_on_change(file, running, rules, scorer, behind.metrics.clone());
+        let Pipeline { rules, scorer, .. } = behind.settler.pipeline.clone();
+        let reload =
+            rules::reload_on_change(file, running, rules, scorer, behind.settler.metrics.clone());
         tasks.push(tokio::spawn(reload));
     }
     behind.ready.set(true);
@@ -157,7 +159,7 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
         closing,
         ready: behind.ready,
         chat_door,
-        audit: behind.audit,
+        audit: behind.settler.audit.clone(),
         store: Arc::downgrade(&behind.store),
         tasks,
     })
@@ -192,22 +194,20 @@ async fn assemble(
     let control = Control::create(&config.state_dir, config.listen.admin).map_err(|cause| {
         StartError::State { place: config.state_dir.display().to_string(), cause }
     })?;
+    let settler = Arc::new(Settler { pipeline, holds, audit, metrics });
+    tokio::spawn(settle::follow(Arc::downgrade(&settler)));
     let gate = Arc::new(Gate {
         config: config.clone(),
         routes,
-        pipeline: pipeline.clone(),
-        holds: holds.clone(),
-        audit: audit.clone(),
-        metrics: metrics.clone(),
+        settler: settler.clone(),
         tls,
         secret: secret(&*store).await?,
         once: Once::new(ONCE_MAX),
         draining,
     });
-    tokio::spawn(session::follow(Arc::downgrade(&gate)));
     let accounts = Accounts::open(store.clone(), &config.console);
     let ready = Ready::default();
-    let doors = Doors { config, store, holds, audit, pipeline, accounts, metrics, ready, control };
+    let doors = Doors { config, store, settler, accounts, ready, control };
     Ok((gate, doors))
 }
 

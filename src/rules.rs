@@ -8,7 +8,7 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    config::{Config, RouteConfig},
+    config::{Config, Inflow},
     decide::Policy,
     protocol::{self, Dialect},
     scan::{
@@ -58,11 +58,11 @@ impl Ruleset {
         };
         known_lists(&policies, &lists, &mut errors);
         let mut routes = HashMap::new();
-        let mut of_modes = OfModes::default();
+        let mut of_positions = OfPositions::default();
         // Without any policy the cause has been named already.
-        for route in config.route.iter().filter(|_| !policies.is_empty()) {
-            match RoutePolicies::of(route, &policies, &mut of_modes) {
-                Ok(own) => drop(routes.insert(Arc::from(route.name()), own)),
+        for inflow in config.inflows().filter(|_| !policies.is_empty()) {
+            match RoutePolicies::of(&inflow, &policies, &mut of_positions) {
+                Ok(own) => drop(routes.insert(Arc::from(inflow.name), own)),
                 Err(causes) => errors.extend(causes),
             }
         }
@@ -90,41 +90,42 @@ struct RoutePolicies {
     dialect: Option<Arc<dyn Dialect>>,
 }
 
-/// Policies that know the mode of their route, each made once: a route may have many channels.
-type OfModes = HashMap<(String, &'static str), Arc<Policy>>;
+/// Policies that know where they stand, each made once: a route may have many channels.
+type OfPositions = HashMap<(String, &'static str), Arc<Policy>>;
 
 impl RoutePolicies {
     fn of(
-        route: &RouteConfig,
+        inflow: &Inflow,
         policies: &HashMap<String, Arc<Policy>>,
-        of_modes: &mut OfModes,
+        of_positions: &mut OfPositions,
     ) -> Result<RoutePolicies, Vec<String>> {
-        let (name, mode) = (route.name(), route.mode.name());
+        let Inflow { kind, name, .. } = *inflow;
+        let position = inflow.position.name();
         let mut errors = Vec::new();
-        let mut find = |policy: &String| match policies.get(policy) {
+        let mut find = |policy: &str| match policies.get(policy) {
             Some(found) => {
-                let own = of_modes.entry((policy.clone(), mode));
-                let own = own.or_insert_with(|| Arc::new(found.in_mode(mode)));
+                let own = of_positions.entry((policy.to_owned(), position));
+                let own = own.or_insert_with(|| Arc::new(found.in_mode(position)));
                 Ok(own.clone())
             }
-            None => Err(format!("route {name:?}: there is no policy {policy:?}")),
+            None => Err(format!("{kind} {name:?}: there is no policy {policy:?}")),
         };
         // What is wrong with a protocol is said where routes are opened.
-        let dialect = protocol::dialect(route).ok();
+        let dialect = inflow.route.and_then(|route| protocol::dialect(route).ok());
         let mut channels = HashMap::new();
-        for (written, policy) in &route.channels {
+        for (written, policy) in inflow.channels {
             let channel = dialect.as_ref().map_or_else(|| written.clone(), |d| d.channel(written));
             match find(policy) {
                 Ok(policy) => {
                     if channels.insert(channel, policy).is_some() {
                         let cause = format!("channel {written:?} is named twice");
-                        errors.push(format!("route {name:?}: {cause}"));
+                        errors.push(format!("{kind} {name:?}: {cause}"));
                     }
                 }
                 Err(cause) => errors.push(cause),
             }
         }
-        match find(&route.policy) {
+        match find(inflow.policy) {
             Ok(own) if errors.is_empty() => Ok(RoutePolicies { own, channels, dialect }),
             Ok(_) => Err(errors),
             Err(cause) => Err([errors, vec![cause]].concat()),
@@ -183,10 +184,10 @@ fn version(config: &Config, lists: &[Wordlist]) -> String {
     part(env!("CARGO_PKG_VERSION"));
     // Debug output of maps that are sorted and values that are plain is the same everywhere.
     part(&format!("{:?} {:?}", config.policy, config.floor));
-    for route in &config.route {
-        part(route.name());
-        part(&route.policy);
-        part(&format!("{:?}", route.channels));
+    for Inflow { name, policy, channels, .. } in config.inflows() {
+        part(name);
+        part(policy);
+        part(&format!("{channels:?}"));
     }
     for list in lists {
         part(&list.name);

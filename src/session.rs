@@ -17,13 +17,11 @@ use tokio_rustls::rustls::ClientConfig;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use crate::{
-    audit::Audit,
     config::{Config, Mode, Unjudged, WhileHeld},
-    hold::{Berth, Hold, HoldQueue, Live},
+    hold::{Berth, Hold, Live},
     message::{Fate, now_ms},
-    metrics::Metrics,
-    pipeline::Pipeline,
     protocol::{self, Frame, Notice, NoticeKind, Protocol, Reading, Unit},
+    settle::{By, Settler},
     store::StoreError,
 };
 
@@ -40,7 +38,6 @@ mod release;
 mod route;
 mod service;
 mod settle;
-mod strikes;
 mod upstream;
 mod wire;
 
@@ -54,17 +51,13 @@ use parting::{CLOSING, drained};
 pub use route::{Peer, Route};
 pub use service::service;
 use settle::{Settled, settle};
-pub use strikes::follow;
 pub use wire::Wire;
 
 /// Everything that sessions share.
 pub struct Gate {
     pub config: Arc<Config>,
     pub routes: Vec<Arc<Route>>,
-    pub pipeline: Pipeline,
-    pub holds: HoldQueue,
-    pub audit: Audit,
-    pub metrics: Arc<Metrics>,
+    pub settler: Arc<Settler>,
     /// For `wss` upstreams.
     pub tls: Arc<ClientConfig>,
     /// What identities are hashed with; kept in the store so that they outlive a restart.
@@ -126,7 +119,7 @@ impl Session {
         let first_check = client.next_check(now, limits).min(server.next_check(now, limits));
         Session {
             identity: live.identity.clone(),
-            berth: gate.holds.register(live),
+            berth: gate.settler.holds.register(live),
             drained: Box::pin(drained(gate.draining.clone(), gate.config.listen.drain_ms)),
             timer: Box::pin(tokio::time::sleep_until(first_check)),
             gate,
@@ -148,7 +141,7 @@ impl Session {
 
     /// Runs until either side or the operator ends it; `place` is given back then.
     pub async fn relay(mut self: Box<Self>, place: Place) {
-        let metrics = self.gate.metrics.clone();
+        let metrics = self.gate.settler.metrics.clone();
         metrics.connections.inc();
         let end = loop {
             let event = poll_fn(|cx| self.poll_event(cx)).await;
@@ -177,7 +170,7 @@ impl Session {
             Event::Claimed((hold, claimed)) => return self.claimed(&hold, claimed),
             Event::Flushed => {
                 let written = std::mem::take(&mut self.unflushed);
-                let holds = self.gate.holds.clone();
+                let holds = self.gate.settler.holds.clone();
                 tokio::spawn(async move {
                     for id in written {
                         holds.written(&id, true).await;
@@ -193,8 +186,8 @@ impl Session {
     fn frame(&mut self, from: protocol::Leg, frame: Frame) -> Option<End> {
         let length = frame.bytes().len() as u64;
         match from {
-            protocol::Leg::Client => self.gate.metrics.bytes_from_clients.inc_by(length),
-            protocol::Leg::Server => self.gate.metrics.bytes_from_servers.inc_by(length),
+            protocol::Leg::Client => self.gate.settler.metrics.bytes_from_clients.inc_by(length),
+            protocol::Leg::Server => self.gate.settler.metrics.bytes_from_servers.inc_by(length),
         };
         let judged = judged_leg(self.route.config.mode) == from;
         match self.protocol.read(from, &frame, now_ms()) {
@@ -223,7 +216,7 @@ impl Session {
             (Last::Lost, Some((first, frame, _))) => Some(End::closed(first, frame)),
             (Last::Lost, None) => Some(End::lost(from)),
             (Last::Broke(code, why), _) => {
-                self.gate.metrics.discard("broken_frame");
+                self.gate.settler.metrics.discard("broken_frame");
                 Some(End::broke(from, code, why))
             }
         }
@@ -240,7 +233,7 @@ impl Session {
     fn unreadable(&self, why: &'static str) -> bool {
         tracing::debug!(route = %self.route.name, why, "unreadable frame");
         let drops = self.route.config.on_unreadable == Unjudged::Drop;
-        self.gate.metrics.discard(if drops { "unreadable" } else { "unreadable_passed" });
+        self.gate.settler.metrics.discard(if drops { "unreadable" } else { "unreadable_passed" });
         drops
     }
 
@@ -281,10 +274,10 @@ impl Session {
     /// Drops what comes when too much waits behind a held message, and says so.
     fn turn_away(&mut self, units: &[Unit]) -> Option<End> {
         for unit in units {
-            self.gate.metrics.discard("waiting_full");
+            self.gate.settler.metrics.discard("waiting_full");
             if unit.message.paid.is_some() {
                 let by = self.by(Vec::new());
-                settle::turned_away(&self.gate, &self.route, &by, &unit.message);
+                self.gate.settler.turned_away(&self.route.inlet, &by, &unit.message);
             }
             let notice = Notice {
                 kind: NoticeKind::Dropped,
@@ -306,7 +299,7 @@ impl Session {
     }
 
     fn while_held(&self, channel: &str) -> WhileHeld {
-        self.gate.pipeline.rules.load().policy(&self.route.name, channel).while_held
+        self.gate.settler.pipeline.rules.load().policy(&self.route.name, channel).while_held
     }
 
     fn judge(&mut self, frame: Frame, units: Vec<Unit>, leaving: bool) -> Option<End> {
@@ -329,8 +322,8 @@ impl Session {
         None
     }
 
-    fn by(&self, held_channels: Vec<String>) -> settle::By {
-        settle::By { live: self.berth.live, identity: self.identity.clone(), held_channels }
+    fn by(&self, held_channels: Vec<String>) -> By {
+        By { live: self.berth.live, identity: self.identity.clone(), held_channels }
     }
 
     /// The frame that would carry this unit and nothing else.

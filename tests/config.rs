@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 use tidegate::config::{
-    CategoryConfig, Config, Consequence, DEFAULT_FILE, Enforce, FloorCategory, FloorConfig,
-    IdentityConfig, IdentitySource, JsonConfig, LadderStep, LinksConfig, OnExpiry, OnLate,
-    PolicyConfig, Problem, RouteConfig, ServiceConfig, ShapeConfig, Unjudged, WhenConfig,
-    WhileHeld, line_of,
+    BotConfig, CategoryConfig, Config, Consequence, DEFAULT_FILE, Enforce, FloorCategory,
+    FloorConfig, HookConfig, IdentityConfig, IdentitySource, JsonConfig, LadderStep, LinksConfig,
+    OnExpiry, OnLate, PolicyConfig, Problem, RouteConfig, ServiceConfig, ShapeConfig, Unjudged,
+    WhenConfig, WhileHeld, line_of,
 };
 use tidegate::decide::Policy;
 use tidegate::message::{Category, Head, Verdict};
@@ -122,7 +122,8 @@ fn default_file_names_every_key() {
         }),
         ..Default::default()
     };
-    let mut config = Config { route: vec![route], floor, ..Default::default() };
+    let (bot, hook) = (vec![BotConfig::default()], vec![HookConfig::default()]);
+    let mut config = Config { route: vec![route], bot, hook, floor, ..Default::default() };
     config.policy.insert("mine".into(), whole_policy());
     config.listen.tls_cert = Some("c".into());
     config.listen.tls_key = Some("k".into());
@@ -239,6 +240,14 @@ const WRONG: &[Case] = &[
     (
         "[policy.a.hate]\naction = [\"pass\"]\n[policy.a.threat]\naction = [\"no\",1,2,3]\n",
         &[(2, "policy.a.hate.action", "invalid length"), (4, "policy.a.threat.action", "variant")],
+    ),
+    (
+        "[[bot]]\nname = \"a\"\npolicy = \"lax\"\n[[hook]]\nname = \"a\"\n[[hook]]\nname = \"b/c\"",
+        &[
+            (3, "bot[0].policy", "there is no policy \"lax\""),
+            (5, "hook[0].name", "name of bot[0]"),
+            (7, "hook[1].name", "letters, digits"),
+        ],
     ),
     ("[policy.off]\npreset = \"strict\"\n", &[(2, "policy.off.preset", "preset of that name")]),
     (

@@ -14,7 +14,7 @@ mod paid;
 use futures_util::future::join_all;
 use tidegate::{
     audit::Event,
-    config::{HoldConfig, Mode, OnExpiry},
+    config::{HoldConfig, OnExpiry, Position},
     hold::{Change, DecideError, Decision, Hold, HoldError, Order, State, Way},
     store::StoreError,
 };
@@ -212,7 +212,7 @@ async fn nobody_to_carry_it_ends_it_orphaned() {
 async fn viewers_of_the_route_are_shown_a_release() {
     let dir = Dir::new();
     let life = live(&dir, config()).await;
-    let egress = |life: &Life| Hold { mode: Mode::Egress, ..life.message(1, "ben") };
+    let egress = |life: &Life| Hold { mode: Position::Egress, ..life.message(1, "ben") };
     let hold = life.queue.hold(egress(&life)).await.unwrap();
     assert_eq!(life.queue.way(&hold), Way::Orphan);
     let (mut one, mut two) = (life.viewer("/chat"), life.viewer("/chat"));

@@ -7,7 +7,7 @@ use std::{
 
 use hyper::http::{HeaderName, HeaderValue, Uri};
 
-use super::{Config, Mode, PRESETS, RouteConfig, ServiceConfig};
+use super::{Config, Inflow, Mode, PRESETS, RouteConfig, ServiceConfig};
 
 mod policy;
 
@@ -35,6 +35,7 @@ pub(super) fn check(config: &Config) -> Vec<(String, String)> {
         }
     }
     routes(config, &mut found);
+    inflows(config, &mut found);
     policy::floor(&config.floor, &mut found);
     policy::policies(config, &mut found);
     found.0
@@ -146,32 +147,65 @@ fn routes(config: &Config, found: &mut Found) {
     if config.route.len() > ROUTES_MAX {
         return found.add("route", format!("more than {ROUTES_MAX} routes"));
     }
-    let (mut paths, mut names) = (BTreeMap::new(), BTreeMap::new());
+    let mut paths = BTreeMap::new();
     for (index, route) in config.route.iter().enumerate() {
         let key = |name: &str| format!("route[{index}].{name}");
         if let Some(first) = paths.insert(route.path.trim_end_matches('/'), index) {
             let cause = format!("{:?} is the path of route[{first}] already", route.path);
             found.add(key("path"), cause);
-        } else if let Some(first) = names.insert(route.name(), index) {
-            let cause = format!("{:?} is the name of route[{first}] already", route.name());
+        }
+        one_route(route, &key, found);
+    }
+}
+
+/// What routes, bots and hooks have in common: a name of their own, and policies that exist.
+fn inflows(config: &Config, found: &mut Found) {
+    for (kind, count) in [("bot", config.bot.len()), ("hook", config.hook.len())] {
+        if count > ROUTES_MAX {
+            return found.add(kind, format!("more than {ROUTES_MAX} of them"));
+        }
+    }
+    let (mut names, mut counts) = (BTreeMap::new(), BTreeMap::new());
+    for Inflow { kind, name, policy, channels, route, .. } in config.inflows() {
+        let count: &mut usize = counts.entry(kind).or_default();
+        let at = format!("{kind}[{count}]");
+        *count += 1;
+        let key = |name: &str| format!("{at}.{name}");
+        if let Some(cause) = name_cause(name) {
             found.add(key("name"), cause);
+        }
+        // A route without a name goes by its path, which is then the thing to mend.
+        let named = route.is_none_or(|route| !route.name.is_empty());
+        if let Some(first) = names.insert(name, at.clone()).filter(|_| named) {
+            found.add(key("name"), format!("{name:?} is the name of {first} already"));
         }
         let missing = |policy: &str| {
             let there = PRESETS.contains(&policy) || config.policy.contains_key(policy);
             (!there).then(|| format!("there is no policy {policy:?}{}", known(config)))
         };
-        if let Some(cause) = missing(&route.policy) {
+        if let Some(cause) = missing(policy) {
             found.add(key("policy"), cause);
         }
-        if route.channels.len() > CHANNELS_MAX {
+        if channels.len() > CHANNELS_MAX {
             found.add(key("channels"), format!("more than {CHANNELS_MAX} channels"));
         }
-        for (channel, policy) in &route.channels {
+        for (channel, policy) in channels {
             let own = || key(&format!("channels.{channel}"));
             let causes = name_cause(channel).into_iter().chain(missing(policy));
             causes.for_each(|cause| found.add(own(), cause));
         }
-        one_route(route, &key, found);
+    }
+    for (index, hook) in config.hook.iter().enumerate() {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if !hook.name.chars().all(plain) {
+            let cause = format!("{:?} is more than letters, digits, '-', '_' and '.'", hook.name);
+            found.add(format!("hook[{index}].name"), cause);
+        }
+    }
+    for (index, bot) in config.bot.iter().enumerate() {
+        let (key, actions) = (|name| format!("bot[{index}].actions.{name}"), &bot.actions);
+        found.within(key("time_out_s"), actions.time_out_s, 1..=14 * DAY_MS / 1_000);
+        found.within(key("queue_max"), actions.queue_max as u64, 1..=100_000);
     }
 }
 
@@ -182,9 +216,6 @@ fn known(config: &Config) -> String {
 }
 
 fn one_route(route: &RouteConfig, key: &dyn Fn(&str) -> String, found: &mut Found) {
-    if let Some(cause) = name_cause(route.name()) {
-        found.add(key("name"), cause);
-    }
     if let Some(cause) = path_cause(&route.path) {
         found.add(key("path"), cause);
     }

@@ -53,9 +53,10 @@ pub type Changes = broadcast::Sender<()>;
 /// It keeps neither the queue nor the history: when those are gone, the store has to be free.
 pub fn follow(doors: &Doors) -> Changes {
     let (changes, _) = broadcast::channel(BEHIND_MAX);
-    let (told, audit, metrics) = (changes.clone(), doors.audit.clone(), doors.metrics.clone());
-    let rules = doors.pipeline.rules.clone();
-    let mut turns = doors.pipeline.history.turns();
+    let (told, audit, metrics) =
+        (changes.clone(), doors.settler.audit.clone(), doors.settler.metrics.clone());
+    let rules = doors.settler.pipeline.rules.clone();
+    let mut turns = doors.settler.pipeline.history.turns();
     tokio::spawn(async move {
         for count in 0_u64.. {
             match turns.recv().await {
@@ -133,7 +134,7 @@ pub async fn shield(
     }
     let now = now_ms();
     let until_ms = (minutes > 0).then(|| now + minutes * MINUTE_MS);
-    let history = &console.doors.pipeline.history;
+    let history = &console.doors.settler.pipeline.history;
     history.switch_shield(&route, &channel, until_ms, &session.name, now);
     Ok(Json(console.crowds()))
 }
@@ -190,7 +191,8 @@ pub async fn preview(
     let back_ms = asked.back_minutes * MINUTE_MS;
     let held = console.held_like(&target, back_ms).await;
     let _turn = console.comparing().await;
-    let (said, senders) = console.doors.pipeline.history.said(&target.pattern, now_ms(), back_ms);
+    let (said, senders) =
+        console.doors.settler.pipeline.history.said(&target.pattern, now_ms(), back_ms);
     let exact = target.pattern.is_exact();
     Ok(Json(json!({ "held": held.len(), "said": said, "senders": senders, "exact": exact })))
 }
@@ -219,11 +221,12 @@ pub async fn nuke(
         until_ms: now + asked.forward_minutes * MINUTE_MS,
         hits: 0,
     };
-    let nuke =
-        console.doors.pipeline.history.nuke(target.pattern.clone(), nuke).map_err(|max| {
+    let nuke = console.doors.settler.pipeline.history.nuke(target.pattern.clone(), nuke).map_err(
+        |max| {
             let message = format!("{max} nukes are the most at once; lift one first");
             Failure::new(StatusCode::CONFLICT, "nukes", message)
-        })?;
+        },
+    )?;
     // From here on nothing like it comes in, so the list of what is held is whole.
     let what = format!("nuke {} for {} min", nuke.id, asked.forward_minutes);
     let (what, text) = match &target.meant {
@@ -244,7 +247,7 @@ pub async fn lift(
     request: Request<Body>,
 ) -> Result<Json<Value>, Failure> {
     let session = console.need(request.headers(), Role::Moderator).await?;
-    let Some(nuke) = console.doors.pipeline.history.lift_nuke(id) else {
+    let Some(nuke) = console.doors.settler.pipeline.history.lift_nuke(id) else {
         let message = format!("there is no nuke {id}");
         return Err(Failure::new(StatusCode::NOT_FOUND, "unknown_nuke", message));
     };
@@ -255,7 +258,7 @@ pub async fn lift(
 
 impl Console {
     pub fn crowds(&self) -> Value {
-        let (history, now) = (&self.doors.pipeline.history, now_ms());
+        let (history, now) = (&self.doors.settler.pipeline.history, now_ms());
         let channels = history.channels(CHANNELS_MAX).into_iter();
         let channels =
             channels.map(|(route, channel)| json!({ "route": route, "channel": channel }));
@@ -268,10 +271,10 @@ impl Console {
     }
 
     fn record(&self, nuke: &Nuke, what: String, by: &str, text: Option<&str>) {
-        let id = self.doors.holds.fresh_id();
-        let rules = &self.doors.pipeline.rules.load().version;
+        let id = self.doors.settler.holds.fresh_id();
+        let rules = &self.doors.settler.pipeline.rules.load().version;
         let record = record(id, (&nuke.route, &nuke.channel), what, by, rules);
-        self.doors.audit.record(record, text);
+        self.doors.settler.audit.record(record, text);
     }
 
     /// How many are held like one message, itself included, and by how many senders.
@@ -303,7 +306,7 @@ impl Console {
     ) -> Result<Value, Failure> {
         let (mut ids, mut undo_until_ms) = (Vec::new(), None);
         for hold in held.iter().take(DECIDED_MAX) {
-            match self.doors.holds.decide(&hold.id, decision, by).await {
+            match self.doors.settler.holds.decide(&hold.id, decision, by).await {
                 Ok(hold) => {
                     // Those removed first are final first.
                     let own = hold.decided.as_ref().map(|decided| decided.undo_until_ms);
@@ -326,7 +329,7 @@ impl Console {
     /// The undecided of a channel that a text means, oldest first.
     async fn held_like(&self, target: &Target, back_ms: u64) -> Vec<Arc<Hold>> {
         let since_ms = now_ms().saturating_sub(back_ms);
-        let mut list = self.doors.holds.list();
+        let mut list = self.doors.settler.holds.list();
         list.retain(|hold| {
             hold.route == target.route && hold.channel == target.channel && hold.held_ms >= since_ms
         });
@@ -372,7 +375,7 @@ impl Console {
         }
         let channel = self.place(route, channel)?;
         let message = said(route, &channel, text);
-        let found = self.doors.pipeline.found(&message);
+        let found = self.doors.settler.pipeline.found(&message);
         Ok(Target {
             pattern: self.pattern(route, &channel, text),
             route: route.clone(),
@@ -383,7 +386,7 @@ impl Console {
     }
 
     fn target_of(&self, id: &str) -> Result<Target, Failure> {
-        let Some(hold) = self.doors.holds.find(id) else {
+        let Some(hold) = self.doors.settler.holds.find(id) else {
             let message = format!("there is no held message {id}");
             return Err(Failure::new(StatusCode::NOT_FOUND, "unknown", message));
         };
@@ -401,7 +404,7 @@ impl Console {
 
     fn pattern(&self, route: &str, channel: &str, text: &str) -> Pattern {
         let message = said(route, channel, text);
-        self.doors.pipeline.history.pattern(&message, &normalize(text))
+        self.doors.settler.pipeline.history.pattern(&message, &normalize(text))
     }
 }
 

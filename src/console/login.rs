@@ -40,12 +40,12 @@ pub async fn log_in(
         Err(error) => {
             if matches!(error, AccountError::Refused | AccountError::Locked(_)) {
                 tracing::warn!(%from, %error, "a login failed");
-                console.doors.metrics.login("refused");
+                console.doors.settler.metrics.login("refused");
             }
             return Err(error.into());
         }
     };
-    console.doors.metrics.login("ok");
+    console.doors.settler.metrics.login("ok");
     tracing::info!(name = login.session.name, %from, "logged in");
     let seconds = u64::from(console.doors.config.console.session_hours) * 3600;
     let cookie = cookie(&console, &headers, &login.secret, seconds);

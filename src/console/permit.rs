@@ -43,10 +43,10 @@ pub async fn permit(
     let channel = console.place(&route, &channel)?;
     let at_ms = now_ms();
     let until_ms = at_ms.saturating_add(seconds.saturating_mul(1000));
-    let pipeline = &console.doors.pipeline;
+    let pipeline = &console.doors.settler.pipeline;
     pipeline.history.permit_link(&route, &channel, &sender, until_ms);
     let record = Record {
-        id: console.doors.holds.fresh_id(),
+        id: console.doors.settler.holds.fresh_id(),
         at_ms,
         route,
         channel,
@@ -57,6 +57,6 @@ pub async fn permit(
         text_sha256: String::new(),
         decided_by: String::new(),
     };
-    console.doors.audit.record(record, None);
+    console.doors.settler.audit.record(record, None);
     Ok(Json(json!({ "now_ms": at_ms, "until_ms": until_ms })))
 }

@@ -51,8 +51,8 @@ pub async fn act(
     let session = console.need(request.headers(), Role::Moderator).await?;
     let by = session.name.as_str();
     let hold = match act.as_str() {
-        "release" => console.doors.holds.decide(&id, Decision::Release, by).await,
-        "remove" => console.doors.holds.decide(&id, Decision::Remove, by).await,
+        "release" => console.doors.settler.holds.decide(&id, Decision::Release, by).await,
+        "remove" => console.doors.settler.holds.decide(&id, Decision::Remove, by).await,
         "time-out" => {
             let TimeOut { seconds } = read_json(request, BODY_BYTES_MAX).await?;
             return console.time_out(&id, seconds, by).await;
@@ -70,7 +70,7 @@ pub async fn act(
 impl Console {
     /// The first rows, how many there are in all, and the last decisions.
     pub fn snapshot(&self) -> Value {
-        let holds = &self.doors.holds;
+        let holds = &self.doors.settler.holds;
         let list = holds.list();
         let ended = self.ended.list();
         json!({
@@ -84,7 +84,7 @@ impl Console {
 
     /// How a release of each listed row would go now: senders come and go while it waits.
     pub fn ways(&self) -> Value {
-        let holds = &self.doors.holds;
+        let holds = &self.doors.settler.holds;
         let list = holds.list();
         let ways =
             list.iter().take(LISTED_MAX).map(|hold| (hold.id.clone(), json!(holds.way(hold))));
@@ -94,7 +94,7 @@ impl Console {
     }
 
     pub fn answer(&self, hold: &Hold) -> Value {
-        json!({ "now_ms": now_ms(), "hold": shown(&self.doors.holds, hold) })
+        json!({ "now_ms": now_ms(), "hold": shown(&self.doors.settler.holds, hold) })
     }
 
     /// Removes the message and keeps the sender silent for a while, in that channel.
@@ -103,14 +103,14 @@ impl Console {
             let message = format!("a time-out lasts 1 to {TIME_OUT_S_MAX} seconds");
             return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "seconds", message));
         }
-        let holds = &self.doors.holds;
+        let holds = &self.doors.settler.holds;
         if holds.find(id).is_some_and(|hold| hold.sender.id.is_empty()) {
             let message = "this sender cannot be told from others; remove the message instead";
             return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "sender", message));
         }
         let hold = holds.decide(id, Decision::TimeOut { seconds }, by).await.map_err(refused)?;
         let until_ms = time_out_end(&hold).unwrap_or_else(now_ms);
-        let history = &self.doors.pipeline.history;
+        let history = &self.doors.settler.pipeline.history;
         history.time_out(&hold.route, &hold.channel, &hold.sender.id, until_ms);
         self.record_time_out(&hold, until_ms, by);
         Ok(Json(self.answer(&hold)))
@@ -130,16 +130,16 @@ impl Console {
             decided_by: String::new(),
             text_sha256: String::new(),
         };
-        self.doors.audit.record(record, None);
+        self.doors.settler.audit.record(record, None);
     }
 
     /// Takes back a removal, and the time-out that came with it.
     async fn undo(&self, id: &str, by: &str) -> Result<Json<Value>, Failure> {
-        let holds = &self.doors.holds;
+        let holds = &self.doors.settler.holds;
         let before = holds.find(id);
         let hold = holds.undo(id, by).await.map_err(refused)?;
         if let Some(until_ms) = before.and_then(|before| time_out_end(&before)) {
-            let history = &self.doors.pipeline.history;
+            let history = &self.doors.settler.pipeline.history;
             history.lift_time_out(&hold.route, &hold.channel, &hold.sender.id, until_ms);
         }
         Ok(Json(self.answer(&hold)))

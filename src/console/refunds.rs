@@ -92,7 +92,7 @@ pub async fn refunds_csv(
 
 impl Console {
     async fn owed(&self, asked: &Asked) -> Result<Refunds, StoreError> {
-        self.doors.holds.refunds(asked.since_ms, &asked.after, REFUNDS_MAX).await
+        self.doors.settler.holds.refunds(asked.since_ms, &asked.after, REFUNDS_MAX).await
     }
 }
 
@@ -151,9 +151,9 @@ pub async fn pardon(
     check_sender(&sender)?;
     let channel = console.place(&route, &channel)?;
     let whose = Whose { route: &route, channel: &channel, sender: &sender };
-    console.doors.pipeline.history.pardon(whose);
+    console.doors.settler.pipeline.history.pardon(whose);
     let record = Record {
-        id: console.doors.holds.fresh_id(),
+        id: console.doors.settler.holds.fresh_id(),
         at_ms: now_ms(),
         route,
         channel,
@@ -164,7 +164,7 @@ pub async fn pardon(
         text_sha256: String::new(),
         decided_by: String::new(),
     };
-    console.doors.audit.record(record, None);
+    console.doors.settler.audit.record(record, None);
     Ok(Json(json!({ "now_ms": now_ms() })))
 }
 

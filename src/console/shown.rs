@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    config::{Mode, OnExpiry},
+    config::{OnExpiry, Position},
     hold::{Decided, Hold, HoldQueue, State, Way},
     message::{Category, Finding, Language, Sender, Severity},
 };
@@ -16,7 +16,7 @@ use crate::{
 pub struct Shown<'a> {
     id: &'a str,
     route: &'a str,
-    mode: Mode,
+    mode: Position,
     channel: &'a str,
     sender: &'a Sender,
     message_id: Option<&'a str>,

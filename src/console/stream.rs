@@ -35,14 +35,14 @@ pub async fn stream(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Failure> {
     console.need(&headers, Role::Viewer).await?;
     let Ok(place) = console.streams.clone().try_acquire_owned() else {
-        console.doors.metrics.discard("console_streams");
+        console.doors.settler.metrics.discard("console_streams");
         let message = "as many consoles listen as may";
         let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message);
         return Err(failure.after(Duration::from_secs(5)));
     };
     let mut beat = interval_at(Instant::now() + BEAT, BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let changes = console.doors.holds.subscribe();
+    let changes = console.doors.settler.holds.subscribe();
     let secret = console.guard.secret(&headers).unwrap_or_default().to_owned();
     let crowds = console.changes.subscribe();
     let feed = Feed { console, changes, crowds, beat, secret, _place: place, next: Next::Queue };
@@ -85,7 +85,7 @@ impl Feed {
                 Ok(Change::Added(hold)) => Some(event("added", &self.console.answer(&hold))),
                 Ok(Change::Moved(hold, _)) => Some(event("moved", &self.console.answer(&hold))),
                 Err(RecvError::Lagged(_)) => {
-                    self.console.doors.metrics.discard("console_lag");
+                    self.console.doors.settler.metrics.discard("console_lag");
                     Some(event("queue", &self.console.snapshot()))
                 }
                 Err(RecvError::Closed) => None,

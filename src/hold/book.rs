@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::{Hold, Live, Order, Service, State, Way, states::Row};
-use crate::config::{HoldConfig, Mode};
+use crate::config::{HoldConfig, Position};
 
 /// Ended records that can still be asked about without the store.
 const ENDED_MAX: usize = 1_000;
@@ -285,17 +285,19 @@ impl Book {
     /// Every connected viewer of an egress route.
     pub fn viewers<'a>(&'a self, route: &'a str) -> impl Iterator<Item = &'a Seat> {
         let of_route = move |seat: &&Seat| {
-            seat.live.mode == Mode::Egress && *seat.live.route == *route && !seat.orders.is_closed()
+            seat.live.mode == Position::Egress
+                && *seat.live.route == *route
+                && !seat.orders.is_closed()
         };
         self.seats.values().filter(of_route)
     }
 
     pub fn way(&self, hold: &Hold) -> Way {
         match hold.mode {
-            Mode::Egress if self.viewers(&hold.route).next().is_some() => Way::Connection,
+            Position::Egress if self.viewers(&hold.route).next().is_some() => Way::Connection,
             // What the server sent is never written back to it.
-            Mode::Egress => Way::Orphan,
-            Mode::Inline => {
+            Position::Egress => Way::Orphan,
+            Position::Inline | Position::Bot | Position::Hook => {
                 let mut seats = self.seats_of(hold);
                 match seats.any(|(_, seat)| !seat.orders.is_closed()) {
                     true => Way::Connection,

@@ -17,7 +17,7 @@ use super::{
     clock::RETRY_MS,
     ledger::Ledger,
 };
-use crate::config::Mode;
+use crate::config::Position;
 
 /// Orders that a session may leave unread: three times the messages that one sender may have
 /// held. Beyond, it counts as gone.
@@ -56,7 +56,7 @@ impl Ledger {
         let mut full = HashSet::new();
         let mut routes = HashSet::new();
         for hold in book.unoffered() {
-            if hold.mode == Mode::Inline
+            if hold.mode != Position::Egress
                 && let Some(live) = offer(&book, &hold, &mut full)
             {
                 book.offer(&hold.id, Some(Carrier::Session(live)));
@@ -113,8 +113,10 @@ fn offer(book: &Book, hold: &Arc<Hold>, full: &mut HashSet<u64>) -> Option<u64> 
 /// Whether no session writes it, but this module does.
 fn by_courier(book: &Book, hold: &Hold) -> bool {
     match hold.mode {
-        Mode::Egress => book.way(hold) == Way::Connection,
-        Mode::Inline => book.services.contains_key(&hold.route),
+        Position::Egress => book.way(hold) == Way::Connection,
+        Position::Inline | Position::Bot | Position::Hook => {
+            book.services.contains_key(&hold.route)
+        }
     }
 }
 
@@ -152,7 +154,7 @@ async fn courier(ledger: Arc<Ledger>, route: String) {
 
 /// Writes a claimed message; whether it reached anybody.
 async fn carry(ledger: &Ledger, hold: &Arc<Hold>) -> bool {
-    if hold.mode == Mode::Egress {
+    if hold.mode == Position::Egress {
         let book = ledger.book();
         let mut reached = false;
         for seat in book.viewers(&hold.route) {

@@ -164,7 +164,7 @@ mod shared {
 mod tests {
     use super::*;
     use crate::{
-        config::Mode,
+        config::Position,
         hold::StoredFrame,
         message::{Language, Sender, Standing},
     };
@@ -175,7 +175,7 @@ mod tests {
         Row::new(Hold {
             id: "1".into(),
             route: "r".into(),
-            mode: Mode::Inline,
+            mode: Position::Inline,
             channel: "c".into(),
             sender: Sender::default(),
             message_id: None,

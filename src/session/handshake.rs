@@ -31,16 +31,16 @@ pub async fn answer(
     request: Request<Incoming>,
 ) -> Response<Body> {
     if headers::is_ambiguous(&request) || !route::is_plain(request.uri().path()) {
-        gate.metrics.refuse("ambiguous");
+        gate.settler.metrics.refuse("ambiguous");
         return say(StatusCode::BAD_REQUEST, "the request can be read in two ways");
     }
     let path = request.uri().path();
     let Some(route) = route::find(&gate.routes, path).cloned() else {
-        gate.metrics.refuse("no_route");
+        gate.settler.metrics.refuse("no_route");
         return say(StatusCode::NOT_FOUND, "no route has this path");
     };
     if route.blocks(path) {
-        gate.metrics.refuse("blocked_path");
+        gate.settler.metrics.refuse("blocked_path");
         return say(StatusCode::FORBIDDEN, "this path is blocked");
     }
     match headers::websocket_asked(&request) {
@@ -53,11 +53,11 @@ pub async fn answer(
             "websocket",
         ),
         Some(Err(wrong)) => {
-            gate.metrics.refuse("bad_handshake");
+            gate.settler.metrics.refuse("bad_handshake");
             refuse(wrong)
         }
         Some(Ok(())) if !route.allows_origin(request.headers()) => {
-            gate.metrics.refuse("origin");
+            gate.settler.metrics.refuse("origin");
             say(StatusCode::FORBIDDEN, "this origin may not open a chat here")
         }
         Some(Ok(())) => open(gate, route, peer, place, request).await,
@@ -105,7 +105,7 @@ async fn open(
     let mut answer = match answer {
         Err(cause) => return refuse_upstream(&gate, &cause),
         Ok(Answer::Refused(answer)) => {
-            gate.metrics.refuse("upstream_refused");
+            gate.settler.metrics.refuse("upstream_refused");
             return mirror(*answer);
         }
         Ok(Answer::Upgraded(answer)) => *answer,
@@ -132,7 +132,7 @@ async fn open(
     };
     let live = Live {
         route: route.name.clone(),
-        mode: route.config.mode,
+        mode: route.config.mode.into(),
         identity: route.identity(&gate.secret, request.headers(), request.uri()),
     };
     let client = hyper::upgrade::on(&mut request);
@@ -142,7 +142,7 @@ async fn open(
         let both = async { tokio::try_join!(client, server) };
         let opened = match Box::pin(tokio::time::timeout(limit, both)).await {
             Ok(Ok((client, server))) => begin(gate, route, client, server, seat, live),
-            _ => return gate.metrics.refuse("upgrade_unfinished"),
+            _ => return gate.settler.metrics.refuse("upgrade_unfinished"),
         };
         // An upgrade from something else than our own transport: nobody makes one.
         let Some(session) = opened else { return };
@@ -169,7 +169,7 @@ fn begin(
 }
 
 fn refuse_upstream(gate: &Gate, cause: &upstream::UpstreamError) -> Response<Body> {
-    gate.metrics.refuse("upstream_failed");
+    gate.settler.metrics.refuse("upstream_failed");
     failed(cause)
 }
 

@@ -24,7 +24,7 @@ impl Session {
         let flushed = poll_fn(|cx| Poll::Ready(self.server.poll_flush(cx))).await;
         let written = std::mem::take(&mut self.unflushed);
         for id in written {
-            self.gate.holds.written(&id, flushed).await;
+            self.gate.settler.holds.written(&id, flushed).await;
         }
         let rest = Duration::from_secs(1);
         let Session { client, server, .. } = *self;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{End, Session, settle};
+use super::{End, Session};
 use crate::{
     hold::{Hold, Order, State},
     protocol::{self, NoticeKind},
@@ -16,7 +16,7 @@ impl Session {
             // the queue finds another way.
             Order::Release(_) if self.closing.is_some() => None,
             Order::Release(hold) => {
-                let holds = self.gate.holds.clone();
+                let holds = self.gate.settler.holds.clone();
                 self.claims.push_back(Box::pin(async move {
                     let claimed = holds.claim(&hold.id).await;
                     (hold, claimed)
@@ -39,7 +39,7 @@ impl Session {
         match claimed {
             // Claimed in the moment of a close: it cannot be written, and must not seem to be.
             Ok(true) if self.server.closing() => {
-                let (holds, id) = (self.gate.holds.clone(), hold.id.clone());
+                let (holds, id) = (self.gate.settler.holds.clone(), hold.id.clone());
                 tokio::spawn(async move { holds.written(&id, false).await });
                 None
             }
@@ -50,7 +50,7 @@ impl Session {
             Ok(false) => None,
             Err(cause) => {
                 tracing::error!(%cause, hold = %hold.id, "a release could not be claimed");
-                self.gate.metrics.discard("claim_failed");
+                self.gate.settler.metrics.discard("claim_failed");
                 None
             }
         }
@@ -69,7 +69,7 @@ impl Session {
             State::Approved | State::Released => NoticeKind::Released,
             State::Held | State::Withdrawn | State::Orphaned => return self.go_on(),
         };
-        let (message, notice) = settle::notice_of(&self.gate, hold, kind);
+        let (message, notice) = self.gate.settler.notice_of(hold, kind);
         let told = notice.and_then(|notice| self.tell(&message, &notice));
         told.or_else(|| self.go_on())
     }

@@ -9,11 +9,13 @@ use sha2::{Digest, Sha256};
 use crate::{
     config::{IdentityConfig, IdentitySource, RouteConfig},
     protocol::{self, Dialect},
+    settle::Inlet,
 };
 
 /// A route, ready to use.
 pub struct Route {
     pub name: Arc<str>,
+    pub inlet: Inlet,
     pub config: RouteConfig,
     pub dialect: Arc<dyn Dialect>,
     pub upstream: Upstream,
@@ -38,8 +40,12 @@ impl Route {
     pub fn compile(config: &RouteConfig) -> Result<Route, String> {
         let name = if config.name.is_empty() { &config.path } else { &config.name };
         let place = |cause: String| format!("route {name:?}: {cause}");
+        let name: Arc<str> = name.as_str().into();
+        let inlet =
+            Inlet { name: name.clone(), position: config.mode.into(), language: config.language };
         Ok(Route {
-            name: name.as_str().into(),
+            name,
+            inlet,
             dialect: protocol::dialect(config).map_err(place)?,
             upstream: Upstream::parse(&config.upstream).map_err(place)?,
             config: config.clone(),

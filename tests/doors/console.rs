@@ -121,7 +121,7 @@ fn silent_until(house: &House) -> Option<u64> {
     let (flood, crowd, shield) = Default::default();
     let watch = Watch { flood: &flood, crowd: &crowd, shield: &shield };
     let message = said_by("u1");
-    let recent = house.doors.pipeline.history.peek(&message, &Canonical::default(), &watch);
+    let recent = house.doors.settler.pipeline.history.peek(&message, &Canonical::default(), &watch);
     recent.timed_out_until_ms
 }
 
@@ -213,7 +213,7 @@ async fn a_permit_lets_one_link_through() {
     }
     let viewer = house.cookie("vera").await;
     assert_eq!(permit(&viewer, "main", "u1", 60).await.status, 403);
-    let mut told = house.doors.audit.subscribe();
+    let mut told = house.doors.settler.audit.subscribe();
     let answer = permit(&cookie, "main", "u1", 60).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     let record = told.recv().await.expect("the permit is recorded");
@@ -221,7 +221,7 @@ async fn a_permit_lets_one_link_through() {
     assert!(matches!(&record.event, Event::Permitted { by, .. } if by == "ana"), "{record:?}");
     let links = async |text: &str| {
         let message = Message { text: text.into(), ..said_by("u1") };
-        let judged = house.doors.pipeline.judge(&message).await;
+        let judged = house.doors.settler.pipeline.judge(&message).await;
         judged.findings.iter().filter(|finding| finding.rule == "link").count()
     };
     for (text, expected) in

@@ -24,13 +24,13 @@ async fn said(house: &House, channel: &str, sender: &str, text: &str) -> Verdict
     let (route, channel, text) = ("".into(), channel.to_owned(), text.to_owned());
     let message =
         Message { route, channel, sender, id: None, text, at_ms: now_ms(), ..Message::default() };
-    house.doors.pipeline.judge(&message).await.verdict
+    house.doors.settler.pipeline.judge(&message).await.verdict
 }
 
 /// What the log says of settings, newest first.
 async fn logged(house: &House) -> Vec<(String, String)> {
-    house.doors.audit.flush().await;
-    let records = house.doors.audit.recent(100).await.expect("the log is there");
+    house.doors.settler.audit.flush().await;
+    let records = house.doors.settler.audit.recent(100).await.expect("the log is there");
     let settings = records.into_iter().filter_map(|record| match record.event {
         Event::Settings { what, by } => Some((what, by)),
         _ => None,
@@ -54,7 +54,7 @@ async fn waves(house: &House) -> Vec<Arc<Hold>> {
 }
 
 fn state(house: &House, hold: &Hold) -> State {
-    house.doors.holds.find(&hold.id).expect("it is remembered").state
+    house.doors.settler.holds.find(&hold.id).expect("it is remembered").state
 }
 
 #[tokio::test]
@@ -123,7 +123,7 @@ async fn a_shield_is_switched_shown_and_recorded() {
         tokio::task::yield_now().await;
     }
     assert_eq!(logged(&house).await, expected);
-    let metrics = house.doors.metrics.render();
+    let metrics = house.doors.settler.metrics.render();
     assert!(metrics.contains(r#"tidegate_shield_changes_total{state="on",by="moderator"} 1"#));
 }
 
@@ -136,14 +136,14 @@ async fn a_nuke_is_previewed_fired_listed_and_lifted() {
     assert_eq!(post(&house, &vera, "/api/nukes/preview", aim.clone()).await.status, 403);
     let seen = post(&house, &ana, "/api/nukes/preview", aim).await;
     assert_eq!(seen.json(), json!({ "held": 3, "said": 0, "senders": 0, "exact": false }));
-    assert_eq!(house.doors.holds.list().len(), 5, "looking changes nothing");
+    assert_eq!(house.doors.settler.holds.list().len(), 5, "looking changes nothing");
 
     let fire = json!({ "hold": held[0].id, "back_minutes": 10, "forward_minutes": 5 });
     assert_eq!(post(&house, &vera, "/api/nukes", fire.clone()).await.status, 403);
     let fired = post(&house, &ana, "/api/nukes", fire).await;
     assert_eq!(fired.status, 201, "{}", fired.body);
     assert_eq!(fired.json()["ids"], json!([held[0].id, held[1].id, held[2].id]));
-    assert_eq!(house.doors.holds.list().len(), 2);
+    assert_eq!(house.doors.settler.holds.list().len(), 2);
     let listed = house.page("GET", "/api/crowds", &vera, "").await.json();
     let nuke = &listed["nukes"][0];
     assert_eq!((&nuke["by"], &nuke["drop"]), (&json!("ana"), &json!(true)));
@@ -178,7 +178,7 @@ async fn a_nuke_is_previewed_fired_listed_and_lifted() {
     assert!(log.iter().all(|(_, by)| by == "ana"));
 
     // A viewer's words are kept where they can be erased, and a moderator's own with the nuke.
-    let records = house.doors.audit.recent(100).await.expect("the log is there");
+    let records = house.doors.settler.audit.recent(100).await.expect("the log is there");
     let kept = |what: &str| {
         let own = records.iter().find(|record| {
             matches!(&record.event, Event::Settings { what: own, .. } if own.starts_with(what))
@@ -277,5 +277,5 @@ async fn channels_are_meant_however_a_moderator_writes_them() {
         at_ms: now_ms(),
         ..Message::default()
     };
-    assert!(house.doors.pipeline.history.has_permit(&message));
+    assert!(house.doors.settler.pipeline.history.has_permit(&message));
 }

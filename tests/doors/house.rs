@@ -17,7 +17,7 @@ use tidegate::{
     accounts::{Accounts, Role, Scope},
     admin, api,
     audit::Audit,
-    config::{Config, Mode, OnExpiry},
+    config::{Config, OnExpiry, Position},
     console,
     doors::{Control, Doors, Ready},
     history::History,
@@ -27,6 +27,7 @@ use tidegate::{
     pipeline::Pipeline,
     rules::Ruleset,
     score::Scorer,
+    settle::Settler,
     store,
 };
 use tokio::{
@@ -104,15 +105,17 @@ async fn doors(config: Config) -> (Doors, String) {
         control: Control::create(&config.state_dir, config.listen.admin)
             .expect("the file is written"),
         store,
-        holds: holds.expect("an empty queue"),
-        audit,
-        pipeline: Pipeline {
-            rules: Arc::new(ArcSwap::new(RULES.clone())),
-            history: Arc::new(History::new(1000)),
-            scorer: Scorer::none(),
-        },
+        settler: Arc::new(Settler {
+            holds: holds.expect("an empty queue"),
+            audit,
+            pipeline: Pipeline {
+                rules: Arc::new(ArcSwap::new(RULES.clone())),
+                history: Arc::new(History::new(1000)),
+                scorer: Scorer::none(),
+            },
+            metrics,
+        }),
         accounts,
-        metrics,
         ready: Ready::default(),
         config,
     };
@@ -221,9 +224,9 @@ impl House {
             scored: None,
         };
         let hold = Hold {
-            id: self.doors.holds.fresh_id(),
+            id: self.doors.settler.holds.fresh_id(),
             route: "main".into(),
-            mode: Mode::Inline,
+            mode: Position::Inline,
             channel: "lobby".into(),
             sender: Sender { id: "u1".into(), name: "otter".into(), roles: Vec::new() },
             message_id: None,
@@ -244,6 +247,6 @@ impl House {
             paid: None,
             standing: Standing::default(),
         };
-        self.doors.holds.hold(hold).await.expect("there is room")
+        self.doors.settler.holds.hold(hold).await.expect("there is room")
     }
 }

@@ -195,7 +195,7 @@ async fn a_senders_texts_are_erased_while_it_runs() {
     }
     let again = audit::erase(&house.doors.config, erasure("main", "u1")).await;
     assert_eq!(again.expect("the door answers"), 0);
-    assert!(house.doors.holds.list().is_empty(), "{} was withdrawn", held.id);
+    assert!(house.doors.settler.holds.list().is_empty(), "{} was withdrawn", held.id);
     let page = house.page("GET", "/api/queue", &ana, "").await;
     assert!(!page.body.contains("\"text\":\"so blorp"), "{}", page.body);
     let chain = audit::verify(&house.dir).await.expect("the door answers");

@@ -13,7 +13,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use tidegate::{
     audit::{Audit, Event, Record},
-    config::{HoldConfig, Mode, OnExpiry, RetentionConfig},
+    config::{HoldConfig, OnExpiry, Position, RetentionConfig},
     hold::{Berth, Hold, HoldQueue, Live, Order, Service, State, StoredFrame},
     message::{Language, Sender, Standing, Verdict},
     metrics::Metrics,
@@ -118,7 +118,7 @@ impl Life {
         Hold {
             id: self.queue.fresh_id(),
             route: "/chat".into(),
-            mode: Mode::Inline,
+            mode: Position::Inline,
             channel: "room".into(),
             sender: Sender { id: sender.into(), name: sender.into(), roles: Vec::new() },
             message_id: None,
@@ -147,11 +147,11 @@ impl Life {
 
     pub fn session(&self, sender: &str) -> Berth {
         let identity = Some(format!("identity of {sender}"));
-        self.queue.register(Live { route: "/chat".into(), mode: Mode::Inline, identity })
+        self.queue.register(Live { route: "/chat".into(), mode: Position::Inline, identity })
     }
 
     pub fn viewer(&self, route: &str) -> Berth {
-        self.queue.register(Live { route: route.into(), mode: Mode::Egress, identity: None })
+        self.queue.register(Live { route: route.into(), mode: Position::Egress, identity: None })
     }
 
     /// A service connection that notes what it writes.

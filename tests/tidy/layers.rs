@@ -6,13 +6,14 @@ use super::{
 };
 
 /// Highest first; modules on one line never import each other.
-const LAYERS: [&[&str]; 12] = [
+const LAYERS: [&[&str]; 13] = [
     &["main"],
     &["commands"],
     &["demo"],
     &["listen"],
     &["session", "bots", "console", "api", "admin"],
     &["doors"],
+    &["settle"],
     &["pipeline", "hold", "accounts"],
     &["rules", "audit"],
     &["protocol", "normalize", "scan", "score", "decide", "act", "history", "store"],

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::broadcast::error::RecvError;
 
-use super::Gate;
+use super::Settler;
 use crate::{
     audit::{Event, Record},
     config::Consequence,
@@ -32,12 +32,18 @@ struct Offence<'a> {
 }
 
 /// Counts a verdict that acted, unless its sender is exempt or cannot be told from others.
-pub fn note(gate: &Gate, policy: &Policy, id: &str, message: &Message, judgement: &Judgement) {
+pub fn note(
+    settler: &Settler,
+    policy: &Policy,
+    id: &str,
+    message: &Message,
+    judgement: &Judgement,
+) -> Option<(Consequence, u64)> {
     if message.is_name || policy.exempts(&message.sender) {
-        return;
+        return None;
     }
-    strike(
-        gate,
+    let given = strike(
+        settler,
         policy,
         &Offence {
             id,
@@ -48,6 +54,7 @@ pub fn note(gate: &Gate, policy: &Policy, id: &str, message: &Message, judgement
             points: decide::points(policy, judgement.verdict, &judgement.findings),
         },
     );
+    given?.led_to
 }
 
 /// What was given for one offence, for as long as it may be undone.
@@ -58,12 +65,12 @@ struct Given {
 }
 
 /// `None` where nobody is struck.
-fn strike(gate: &Gate, policy: &Policy, offence: &Offence) -> Option<Given> {
+fn strike(settler: &Settler, policy: &Policy, offence: &Offence) -> Option<Given> {
     let Offence { id, route, channel, sender, rules, points } = *offence;
     if points <= 0.0 || sender.id.is_empty() {
         return None;
     }
-    let (history, now) = (&gate.pipeline.history, now_ms());
+    let (history, now) = (&settler.pipeline.history, now_ms());
     let whose = Whose { route, channel, sender: &sender.id };
     let struck = history.strike(whose, points, policy.strikes.half_life_ms, now);
     let led_to = decide::step(&policy.ladder, struck.before, struck.after, now);
@@ -74,7 +81,7 @@ fn strike(gate: &Gate, policy: &Policy, offence: &Offence) -> Option<Given> {
         Consequence::Hold => history.hold_all(whose, until_ms),
         Consequence::TimeOut | Consequence::Ban => history.silence(whose, until_ms),
     }
-    gate.metrics.ladder(then.name());
+    settler.metrics.ladder(then.name());
     let record = Record {
         id: id.to_owned(),
         at_ms: now,
@@ -87,13 +94,13 @@ fn strike(gate: &Gate, policy: &Policy, offence: &Offence) -> Option<Given> {
         text_sha256: String::new(),
         decided_by: String::new(),
     };
-    gate.audit.record(record, None);
+    settler.audit.record(record, None);
     given
 }
 
 /// Takes back what one removal gave, and what that led to; the rest of the sender's past stays.
-fn take_back(gate: &Gate, whose: Whose, given: &Given) {
-    let history = &gate.pipeline.history;
+fn take_back(settler: &Settler, whose: Whose, given: &Given) {
+    let history = &settler.pipeline.history;
     history.unstrike(whose, given.points, given.at_ms, now_ms());
     match given.led_to {
         Some((Consequence::Warn, _)) => history.unwarn(whose, given.at_ms),
@@ -105,10 +112,12 @@ fn take_back(gate: &Gate, whose: Whose, given: &Given) {
     }
 }
 
-/// Gives strikes for what moderators remove, and takes them back with an undo, until the gate is
-/// gone. A release takes nothing.
-pub async fn follow(gate: Weak<Gate>) {
-    let Some(mut changes) = gate.upgrade().map(|gate| gate.holds.subscribe()) else { return };
+/// Gives strikes for what moderators remove, and takes them back with an undo, until everybody who
+/// settles is gone. A release takes nothing.
+pub async fn follow(settler: Weak<Settler>) {
+    let Some(mut changes) = settler.upgrade().map(|settler| settler.holds.subscribe()) else {
+        return;
+    };
     let mut removals = Removals::default();
     loop {
         let (hold, was) = match changes.recv().await {
@@ -118,8 +127,8 @@ pub async fn follow(gate: Weak<Gate>) {
             Ok(Change::Added(_)) | Err(RecvError::Lagged(_)) => continue,
             Err(RecvError::Closed) => return,
         };
-        let Some(gate) = gate.upgrade() else { return };
-        removals.note(&gate, &hold, was);
+        let Some(settler) = settler.upgrade() else { return };
+        removals.note(&settler, &hold, was);
     }
 }
 
@@ -130,21 +139,21 @@ struct Removals(VecDeque<(String, Given)>);
 impl Removals {
     /// Only what a person did counts: a removal is erased and comes to its end as well, and stays a
     /// removal.
-    fn note(&mut self, gate: &Gate, hold: &Arc<Hold>, was: Option<State>) {
+    fn note(&mut self, settler: &Settler, hold: &Arc<Hold>, was: Option<State>) {
         match (was, hold.state) {
-            (Some(State::Held), State::Denied) => self.strike(gate, hold),
+            (Some(State::Held), State::Denied) => self.strike(settler, hold),
             (Some(State::Denied), State::Held) => {
                 let Some(at) = self.0.iter().position(|(id, _)| *id == hold.id) else { return };
                 let Some((_, given)) = self.0.remove(at) else { return };
                 let Hold { route, channel, sender, .. } = &**hold;
-                take_back(gate, Whose { route, channel, sender: &sender.id }, &given);
+                take_back(settler, Whose { route, channel, sender: &sender.id }, &given);
             }
             _ => {}
         }
     }
 
-    fn strike(&mut self, gate: &Gate, hold: &Hold) {
-        let rules = gate.pipeline.rules.load();
+    fn strike(&mut self, settler: &Settler, hold: &Hold) {
+        let rules = settler.pipeline.rules.load();
         let policy = rules.policy(&hold.route, &hold.channel).acting(hold.standing.shield);
         if policy.exempts(&hold.sender) {
             return;
@@ -157,7 +166,7 @@ impl Removals {
             rules: &hold.rules,
             points: decide::points(policy, Verdict::Drop, &hold.findings),
         };
-        let Some(given) = strike(gate, policy, &offence) else { return };
+        let Some(given) = strike(settler, policy, &offence) else { return };
         if self.0.len() >= UNDOABLE_MAX {
             self.0.pop_front();
         }

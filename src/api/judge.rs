@@ -1,0 +1,141 @@
+//! Judges texts for programs, one or many in a request.
+
+use axum::{
+    Json,
+    body::Body,
+    extract::State,
+    http::{Request, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    Api,
+    answer::{self, Answer},
+    problem::Problem,
+};
+use crate::{
+    accounts::Scope,
+    doors::{Failure, read_json},
+    message::{Language, Message, Sender, now_ms},
+};
+
+/// One message, or several below `messages`. Unknown keys are ignored: the same objects fit
+/// `tidegate judge`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Question {
+    Several { messages: Vec<Value> },
+    One(Asked),
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    /// Echoed as it came.
+    #[serde(default)]
+    id: Value,
+    text: String,
+    /// Told apart for what is remembered of a sender.
+    #[serde(default)]
+    channel: Value,
+    /// Without it the message leaves no trace and knows of none.
+    #[serde(default)]
+    user: Value,
+    /// `true`, or the language: the answer says why.
+    #[serde(default)]
+    explain: Explain,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(untagged)]
+enum Explain {
+    In(Language),
+    Yes(bool),
+    #[default]
+    Unsaid,
+}
+
+impl Explain {
+    fn language(&self) -> Option<Language> {
+        match self {
+            Explain::In(language) => Some(*language),
+            Explain::Yes(true) => Some(Language::default()),
+            Explain::Yes(false) | Explain::Unsaid => None,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Line {
+    Judged(Answer),
+    Bad { id: Value, error: String },
+}
+
+pub async fn judge(State(api): State<Api>, request: Request<Body>) -> Result<Response, Problem> {
+    api.permit(request.headers(), Scope::Judge).await?;
+    let _place = api.place()?;
+    let limits = &api.doors.config.api;
+    match read_json(request, limits.body_bytes_max).await? {
+        Question::One(asked) => match api.line(asked).await {
+            Line::Judged(answer) => Ok(Json(answer).into_response()),
+            Line::Bad { error, .. } => {
+                Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "text", error).into())
+            }
+        },
+        Question::Several { messages } if messages.len() > limits.messages_max => {
+            let message = format!("{} messages are the most in one request", limits.messages_max);
+            Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many", message).into())
+        }
+        Question::Several { messages } => {
+            let mut lines = Vec::with_capacity(messages.len());
+            for message in messages {
+                lines.push(api.line_of(message).await);
+                // A long request must not keep the chat from the thread.
+                tokio::task::yield_now().await;
+            }
+            Ok(Json(json!({ "messages": lines })).into_response())
+        }
+    }
+}
+
+impl Api {
+    /// A bad line gets an answer of its own; the others are judged all the same.
+    async fn line_of(&self, message: Value) -> Line {
+        let id = message.get("id").cloned().unwrap_or_default();
+        match serde_json::from_value(message) {
+            Ok(asked) => self.line(asked).await,
+            Err(error) => Line::Bad { id, error: error.to_string() },
+        }
+    }
+
+    async fn line(&self, asked: Asked) -> Line {
+        let bytes_max = self.doors.config.limits.message_bytes_max;
+        if asked.text.len() > bytes_max {
+            let error = format!("a text may have {bytes_max} bytes");
+            return Line::Bad { id: asked.id, error };
+        }
+        let user = plain(&asked.user);
+        let message = Message {
+            route: self.route.clone(),
+            channel: plain(&asked.channel),
+            sender: Sender { id: user.clone(), name: user, roles: Vec::new() },
+            id: None,
+            text: asked.text,
+            at_ms: now_ms(),
+            ..Message::default()
+        };
+        let (pipeline, explain) = (&self.doors.settler.pipeline, asked.explain.language());
+        Line::Judged(answer::judge(pipeline, &message, asked.id, explain).await)
+    }
+}
+
+/// A name that was given as a string or, as ids often are, as a number.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => String::new(),
+    }
+}

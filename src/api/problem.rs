@@ -1,0 +1,43 @@
+//! Tells programs why a request was not done, in the shape of RFC 9457.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+use crate::doors::Failure;
+
+/// A failure in the shape of RFC 9457.
+pub struct Problem(pub Failure);
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Problem {
+        Problem(failure)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let Problem(failure) = self;
+        let body = json!({
+            // No page describes the error, so the status alone is its type.
+            "type": "about:blank",
+            "title": failure.status.canonical_reason(),
+            "status": failure.status.as_u16(),
+            "detail": failure.message,
+            "error": failure.error,
+        });
+        let kind = HeaderValue::from_static("application/problem+json");
+        let mut response = (failure.status, body.to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, kind);
+        if let Some(wait) = failure.retry_header() {
+            headers.insert(header::RETRY_AFTER, wait);
+        }
+        if failure.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

@@ -1,0 +1,1 @@
+//! Acts on platforms that Tidegate cannot stand in front of.
