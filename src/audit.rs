@@ -79,6 +79,14 @@ pub enum Event {
         then: String,
         until_ms: u64,
     },
+    /// A bot did something on its platform, or could not: `done`, `gone` (nothing was left to do),
+    /// `watched` (it only says what it would do), `refused`, `given_up`.
+    Acted {
+        what: String,
+        result: String,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        cause: String,
+    },
     /// A moderator forgave a sender's strikes and time-outs.
     Pardoned {
         by: String,

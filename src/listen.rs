@@ -24,6 +24,7 @@ use crate::{
     accounts::Accounts,
     admin, api,
     audit::Audit,
+    bots::{self, Tools},
     config::{Config, ListenConfig, RetentionConfig},
     console,
     doors::{Control, Doors, Ready},
@@ -117,6 +118,7 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
     let wrong = |cause| StartError::Config(vec![cause]);
     let tls = tls::connector().map_err(wrong)?;
     let acceptor = acceptor(&config.listen).map_err(wrong)?;
+    let bots = bots::open(&config, &Tools::new(tls.clone())).map_err(StartError::Config)?;
 
     let chat = bind(&mut config.listen.chat).await?;
     let pages = bind(&mut config.listen.console).await?;
@@ -140,6 +142,9 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
         tokio::spawn(serve_router(console_door, pages, console)),
         tokio::spawn(serve_router(admin_door, operators, admin::router(behind.clone()))),
     ];
+    for bot in bots {
+        tasks.push(tokio::spawn(bot.run(behind.settler.clone())));
+    }
     if let Some(file) = file {
         let running = Config::clone(&behind.config);
         let Pipeline { rules, scorer, .. } = behind.settler.pipeline.clone();

@@ -46,6 +46,12 @@ pub struct Metrics {
     shield_changes: Family<Labels, Counter>,
     /// Channels in shield mode now.
     pub shields: Gauge,
+    /// By `bot`: whether it hears its platform now.
+    bots_connected: Family<Labels, Gauge>,
+    /// By `bot`, `what` and `result`.
+    bot_deeds: Family<Labels, Counter>,
+    /// From hearing a message to having acted on it.
+    pub bot_act_seconds: Histogram,
     pub connections: Gauge,
     pub held: Gauge,
     pub judge_seconds: Histogram,
@@ -88,6 +94,10 @@ impl Metrics {
             crowd_copies: Family::default(),
             shield_changes: Family::default(),
             shields: Gauge::default(),
+            bots_connected: Family::default(),
+            bot_deeds: Family::default(),
+            // 1 ms to about a minute: calls over the Internet, and waiting for a platform's pace.
+            bot_act_seconds: Histogram::new(exponential_buckets(1e-3, 2.0, 17)),
             connections: Gauge::default(),
             held: Gauge::default(),
             judge_seconds: seconds(),
@@ -124,6 +134,8 @@ impl Metrics {
         r.register("crowd_copies", "Copies that a crowd sent", self.crowd_copies.clone());
         r.register("shield_changes", "Shields raised and lowered", self.shield_changes.clone());
         r.register("shields", "Channels in shield mode now", self.shields.clone());
+        r.register("bots_connected", "Whether a bot hears now", self.bots_connected.clone());
+        r.register("bot_deeds", "What bots did, and how it ended", self.bot_deeds.clone());
         r.register("connections", "Proxied connections now", self.connections.clone());
         r.register("held", "Messages held now", self.held.clone());
         let unit = || Unit::Seconds;
@@ -134,6 +146,8 @@ impl Metrics {
             unit(),
             self.score_seconds.clone(),
         );
+        let act = self.bot_act_seconds.clone();
+        r.register_with_unit("bot_act", "From hearing to having acted", unit(), act);
         let model = self.model_seconds.clone();
         r.register_with_unit("model", "One batch in the model", unit(), model);
         let commit = self.store_commit_seconds.clone();
@@ -202,6 +216,17 @@ impl Metrics {
         let by = if by_itself { "itself" } else { "moderator" };
         let labels = vec![("state", state.to_owned()), ("by", by.to_owned())];
         self.shield_changes.get_or_create(&labels).inc();
+    }
+
+    pub fn bot_connected(&self, bot: &str, connected: bool) {
+        let labels = vec![("bot", bot.to_owned())];
+        self.bots_connected.get_or_create(&labels).set(connected.into());
+    }
+
+    pub fn bot_deed(&self, bot: &str, what: &'static str, result: &'static str) {
+        let labels =
+            vec![("bot", bot.to_owned()), ("what", what.to_owned()), ("result", result.to_owned())];
+        self.bot_deeds.get_or_create(&labels).inc();
     }
 
     /// The OpenMetrics text exposition, which Prometheus reads.

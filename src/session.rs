@@ -323,7 +323,12 @@ impl Session {
     }
 
     fn by(&self, held_channels: Vec<String>) -> By {
-        By { live: self.berth.live, identity: self.identity.clone(), held_channels }
+        By {
+            live: self.berth.live,
+            identity: self.identity.clone(),
+            held_channels,
+            suspected: None,
+        }
     }
 
     /// The frame that would carry this unit and nothing else.

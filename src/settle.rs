@@ -49,6 +49,8 @@ pub struct By {
     pub identity: Option<String>,
     /// Channels in which further messages are held because one already is.
     pub held_channels: Vec<String>,
+    /// What somebody else found before: for it the message is held at least.
+    pub suspected: Option<Finding>,
 }
 
 /// What became of one unit.
@@ -96,8 +98,9 @@ impl Settler {
         // The one that judged: under the shield it is the stricter.
         let policy = rules.policy(&inlet.name, &message.channel).acting(judgement.standing.shield);
         let behind = by.held_channels.contains(&message.channel) && !message.is_name;
-        if behind && judgement.verdict < Verdict::Hold {
-            wait_behind(policy, &mut judgement);
+        let reason = if behind { Some(behind_a_held_one()) } else { by.suspected.clone() };
+        if let Some(reason) = reason.filter(|_| judgement.verdict < Verdict::Hold) {
+            hold_at_least(policy, &mut judgement, reason);
         }
         if message.is_name {
             judgement.verdict = of_a_name(inlet.position, judgement.verdict);
@@ -134,14 +137,13 @@ impl Settler {
     }
 }
 
-/// Holds what would have gone, because an earlier message of its sender is held.
-fn wait_behind(policy: &Policy, judgement: &mut Judgement) {
+/// Holds what would have gone, for a reason that no stage knows.
+fn hold_at_least(policy: &Policy, judgement: &mut Judgement, reason: Finding) {
     judgement.verdict = Verdict::Hold;
     judgement.asked = judgement.asked.max(Verdict::Hold);
-    let finding = behind_a_held_one();
-    judgement.releases &= policy.releases(&finding);
-    judgement.findings.push(finding);
-    judgement.grounds.word = Word::Rule(WHILE_HELD.to_owned());
+    judgement.releases &= policy.releases(&reason);
+    judgement.grounds.word = Word::Rule(reason.rule.clone());
+    judgement.findings.push(reason);
 }
 
 /// What can become of a name. Nobody waits for one to be released, and a client's name cannot be

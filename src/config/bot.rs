@@ -57,6 +57,9 @@ pub struct ActionsConfig {
     pub drop: Action,
     /// For `time_out`.
     pub time_out_s: u64,
+    /// Whether what the platform holds back is shown where the policy lets it pass; else that waits
+    /// for a moderator too.
+    pub allow: bool,
     /// Whether strikes that come to a warning, a time-out or a ban do so on the platform too.
     pub ladder: bool,
     /// Messages that wait to be acted on; beyond, the least urgent is given up and counted.
@@ -70,6 +73,7 @@ impl Default for ActionsConfig {
             hold: Action::Delete,
             drop: Action::Delete,
             time_out_s: 600,
+            allow: false,
             ladder: true,
             queue_max: 1_000,
         }

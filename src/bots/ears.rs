@@ -1,0 +1,252 @@
+//! Judges what a bot hears and says what is to be done about it.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use tokio::time::Instant;
+
+use super::{
+    Deed, Heard, Target, What,
+    pending::Pending,
+    queue::{Queue, Waiting},
+    seen::SeenEvents,
+};
+use crate::{
+    audit::{Event, Record},
+    config::{Action, ActionsConfig, BotConfig, Consequence, Position},
+    hold::Decision,
+    message::{Fate, Finding, Message, Severity, Verdict, now_ms},
+    protocol::Frame,
+    settle::{By, Inlet, Ruled, Settler},
+};
+
+/// Events that are known again: some minutes of a busy chat.
+const EVENTS_MAX: usize = 20_000;
+
+/// Where a platform tells what it hears.
+pub struct Ears {
+    pub(super) settler: Arc<Settler>,
+    pub(super) inlet: Inlet,
+    pub(super) queue: Queue,
+    pub(super) pending: Arc<Pending>,
+    actions: ActionsConfig,
+    act: bool,
+    seen: Mutex<SeenEvents>,
+    ready: AtomicBool,
+}
+
+impl Ears {
+    pub(super) fn new(config: &BotConfig, settler: Arc<Settler>) -> Ears {
+        let (position, language) = (Position::Bot, config.language);
+        Ears {
+            settler,
+            inlet: Inlet { name: config.name().into(), position, language },
+            queue: Queue::new(config.actions.queue_max),
+            pending: Arc::default(),
+            actions: config.actions.clone(),
+            act: config.act,
+            seen: Mutex::new(SeenEvents::new(EVENTS_MAX)),
+            ready: AtomicBool::new(false),
+        }
+    }
+
+    /// The bot's name, for logs.
+    pub fn name(&self) -> &str {
+        &self.inlet.name
+    }
+
+    /// Says that the platform is heard from now on, and which permissions are missing for what the
+    /// bot should do there.
+    pub fn ready(&self, lacking: &[String]) {
+        self.ready.store(true, Ordering::Relaxed);
+        self.settler.metrics.bot_connected(self.name(), true);
+        tracing::info!(bot = self.name(), act = self.act, "a bot hears its platform");
+        for permission in lacking {
+            tracing::warn!(bot = self.name(), permission, "a bot lacks a permission");
+        }
+    }
+
+    /// Whether it was ready since it was last asked.
+    pub(super) fn was_ready(&self) -> bool {
+        self.settler.metrics.bot_connected(self.name(), false);
+        self.ready.swap(false, Ordering::Relaxed)
+    }
+
+    /// Judges what was said, once, and queues what follows.
+    pub async fn hear(&self, heard: Heard) {
+        let began = Instant::now();
+        if !self.is_new(&heard.event) {
+            return;
+        }
+        let Heard { mut message, target, pending, .. } = heard;
+        message.route = self.inlet.name.clone();
+        // What is only watched cannot be answered, so it does not wait for anybody.
+        let frame = (pending.is_some() && self.act).then(|| frame(&target)).flatten();
+        let is_pending = pending.is_some();
+        let suspected = pending.filter(|_| !self.actions.allow);
+        let by = By { suspected, ..By::default() };
+        let ruled = self.settler.settle(&self.inlet, &by, &message, frame).await;
+        if let Some(id) = ruled.id.as_ref().filter(|_| ruled.outcome.held) {
+            self.pending.insert(id, target);
+            return;
+        }
+        let deeds = match is_pending {
+            true => self.answer(&ruled),
+            false => self.response(ruled.judgement.verdict),
+        };
+        self.order(began, &message, &target, &ruled, &deeds);
+    }
+
+    /// Somebody decided on the platform what it held back.
+    pub async fn resolved(&self, message: &str, shown: bool, by: &str) {
+        let Some(hold) = self.pending.answer(message) else { return };
+        let decision = if shown { Decision::Release } else { Decision::Remove };
+        let by = format!("{}:{by}", self.name());
+        // Whoever was first here has told the platform, or will.
+        if let Err(cause) = self.settler.holds.decide(&hold, decision, &by).await {
+            tracing::debug!(bot = self.name(), hold, %cause, "decided in two places");
+        }
+    }
+
+    fn is_new(&self, event: &str) -> bool {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).note(event)
+    }
+
+    /// What is done about a message that everybody has seen.
+    fn response(&self, verdict: Verdict) -> Vec<What> {
+        let action = match verdict {
+            Verdict::Pass => Action::Leave,
+            Verdict::Mask => self.actions.mask,
+            Verdict::Hold => self.actions.hold,
+            Verdict::Drop => self.actions.drop,
+        };
+        let hidden = (action > Action::Leave).then_some(What::Delete);
+        hidden.into_iter().chain(self.punishment(action)).collect()
+    }
+
+    /// What is done about a message that the platform holds back and that does not wait here.
+    fn answer(&self, ruled: &Ruled) -> Vec<What> {
+        let kept = ruled.outcome.fate == Fate::Keep;
+        match ruled.judgement.verdict {
+            Verdict::Pass => vec![What::Allow],
+            Verdict::Hold if kept => vec![What::Allow],
+            // Nothing can be covered there.
+            Verdict::Mask if self.actions.mask == Action::Leave => vec![What::Allow],
+            Verdict::Mask => self.denial(self.actions.mask),
+            // It cannot wait here, so it goes on waiting there.
+            Verdict::Hold => Vec::new(),
+            Verdict::Drop => self.denial(self.actions.drop),
+        }
+    }
+
+    fn denial(&self, action: Action) -> Vec<What> {
+        [What::Deny].into_iter().chain(self.punishment(action)).collect()
+    }
+
+    fn punishment(&self, action: Action) -> Option<What> {
+        match action {
+            Action::Leave | Action::Delete => None,
+            Action::TimeOut => Some(What::TimeOut { seconds: self.actions.time_out_s }),
+            Action::Ban => Some(What::Ban),
+        }
+    }
+
+    /// What a sender's strikes have come to, where that is to be so on the platform as well.
+    fn ladder(&self, ruled: &Ruled) -> Option<What> {
+        let (then, until_ms) = ruled.led_to.filter(|_| self.actions.ladder)?;
+        let seconds = until_ms.saturating_sub(now_ms()).div_ceil(1_000).max(1);
+        match then {
+            Consequence::Warn => Some(What::Warn),
+            // Whatever comes next is judged a hold here.
+            Consequence::Hold => None,
+            Consequence::TimeOut => Some(What::TimeOut { seconds }),
+            Consequence::Ban => Some(What::Ban),
+        }
+    }
+
+    fn order(
+        &self,
+        heard: Instant,
+        message: &Message,
+        target: &Target,
+        ruled: &Ruled,
+        deeds: &[What],
+    ) {
+        let ladder = self.ladder(ruled).filter(|what| !deeds.contains(what));
+        if deeds.is_empty() && ladder.is_none() {
+            return;
+        }
+        let worst = ruled.judgement.findings.iter().filter(|finding| !finding.shadow);
+        let severity = worst.map(|Finding { severity, .. }| *severity).max();
+        // The log names who it was about, never what was said.
+        let message = Arc::new(Message { text: String::new(), ..message.clone() });
+        for what in deeds.iter().copied().chain(ladder) {
+            self.put(
+                heard,
+                Deed {
+                    what,
+                    target: target.clone(),
+                    reason: reason(ruled.judgement.grounds.rule()),
+                    decision: ruled.id.clone().unwrap_or_default(),
+                    message: message.clone(),
+                    severity: severity.unwrap_or_else(mildest),
+                },
+            );
+        }
+    }
+
+    /// Queues a deed, or says that it would be done.
+    pub(super) fn put(&self, heard: Instant, deed: Deed) {
+        if !self.act {
+            return self.tell(&deed, "watched", "");
+        }
+        let waiting = Waiting { deed, heard, tries: 0, ready: heard };
+        self.put_back(waiting);
+    }
+
+    pub(super) fn put_back(&self, waiting: Waiting) {
+        if let Some(surplus) = self.queue.put(waiting) {
+            self.settler.metrics.discard("bot_queue_full");
+            self.tell(&surplus.deed, "given_up", "more is to be done than may wait");
+        }
+    }
+
+    /// Records how a deed ended.
+    pub(super) fn tell(&self, deed: &Deed, result: &'static str, cause: &str) {
+        self.settler.metrics.bot_deed(self.name(), deed.what.name(), result);
+        let (what, bot) = (deed.what.name(), self.name());
+        match result {
+            "refused" | "given_up" => tracing::warn!(bot, what, result, cause, "a deed failed"),
+            _ => tracing::info!(bot, what, result, "a deed ended"),
+        }
+        let record = Record {
+            id: deed.decision.clone(),
+            at_ms: now_ms(),
+            route: bot.to_owned(),
+            channel: deed.message.channel.clone(),
+            sender: deed.message.sender.clone(),
+            event: Event::Acted { what: what.into(), result: result.into(), cause: cause.into() },
+            findings: Vec::new(),
+            rules: String::new(),
+            decided_by: String::new(),
+            text_sha256: String::new(),
+        };
+        self.settler.audit.record(record, None);
+    }
+}
+
+/// What a release writes: whom to tell, for the bot that serves it.
+fn frame(target: &Target) -> Option<Frame> {
+    let text = serde_json::to_string(target).ok()?;
+    Some(Frame::Text(text.into()))
+}
+
+pub(super) fn reason(rule: &str) -> String {
+    format!("Tidegate: {rule}")
+}
+
+pub(super) fn mildest() -> Severity {
+    Severity::new(1).expect("1 is a severity")
+}
