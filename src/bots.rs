@@ -14,12 +14,16 @@ use crate::{
 
 mod ears;
 pub mod http;
+mod kick;
+mod oauth;
 mod pace;
 mod pending;
 mod queue;
 mod seen;
 pub mod socket;
+mod when;
 mod work;
+mod youtube;
 
 pub use ears::Ears;
 pub use pace::Pace;
@@ -27,7 +31,7 @@ pub use pace::Pace;
 use http::Http;
 
 /// Every platform by its name.
-pub const BOTS: &[(&str, Open)] = &[];
+pub const BOTS: &[(&str, Open)] = &[("kick", kick::open), ("youtube", youtube::open)];
 
 /// Reads a platform's settings; the error names the key.
 pub type Open = fn(&BotConfig, &Tools) -> Result<Arc<dyn Platform>, String>;

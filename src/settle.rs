@@ -285,6 +285,23 @@ impl Settler {
         tokio::spawn(report(self.holds.clone(), hold));
     }
 
+    /// Reports a paid message that everybody has seen and that is taken away again.
+    pub async fn taken_away(&self, inlet: &Inlet, message: &Message, ruled: &Ruled) {
+        let rules = self.pipeline.rules.load_full();
+        let policy = rules.policy(&inlet.name, &message.channel);
+        let Judgement { findings, grounds, rules, standing, .. } = &ruled.judgement;
+        let hold = self.unframed(inlet, policy, &By::default(), message, findings.clone());
+        let hold = Hold {
+            id: ruled.id.clone().unwrap_or_else(|| hold.id.clone()),
+            rules: rules.to_string(),
+            decided_by: grounds.to_string(),
+            rule: grounds.rule().to_owned(),
+            standing: *standing,
+            ..hold
+        };
+        report(self.holds.clone(), hold).await;
+    }
+
     fn count(&self, inlet: &Inlet, judgement: &Judgement) {
         self.metrics.message(&inlet.name, judgement.verdict.name());
         for finding in &judgement.findings {

@@ -94,8 +94,11 @@ impl Ears {
         }
         let deeds = match is_pending {
             true => self.answer(&ruled),
-            false => self.response(ruled.judgement.verdict),
+            false => self.response(ruled.judgement.verdict, message.paid.is_some()),
         };
+        if message.paid.is_some() && self.act && !is_pending && !deeds.is_empty() {
+            self.settler.taken_away(&self.inlet, &message, &ruled).await;
+        }
         self.order(began, &message, &target, &ruled, &deeds);
     }
 
@@ -115,13 +118,14 @@ impl Ears {
     }
 
     /// What is done about a message that everybody has seen.
-    fn response(&self, verdict: Verdict) -> Vec<What> {
+    fn response(&self, verdict: Verdict, paid: bool) -> Vec<What> {
         let action = match verdict {
             Verdict::Pass => Action::Leave,
             Verdict::Mask => self.actions.mask,
             Verdict::Hold => self.actions.hold,
             Verdict::Drop => self.actions.drop,
         };
+        let action = if paid { action.min(self.actions.paid) } else { action };
         let hidden = (action > Action::Leave).then_some(What::Delete);
         hidden.into_iter().chain(self.punishment(action)).collect()
     }
@@ -174,7 +178,9 @@ impl Ears {
         ruled: &Ruled,
         deeds: &[What],
     ) {
-        let ladder = self.ladder(ruled).filter(|what| !deeds.contains(what));
+        // Whoever is banned loses what was said before, and paid for, on most platforms.
+        let spared = message.paid.is_some() && self.actions.paid == Action::Leave;
+        let ladder = self.ladder(ruled).filter(|what| !spared && !deeds.contains(what));
         if deeds.is_empty() && ladder.is_none() {
             return;
         }

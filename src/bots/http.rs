@@ -134,6 +134,26 @@ impl Reply {
     }
 }
 
+/// `name=value` pairs as forms and queries carry them.
+pub fn query(pairs: &[(&str, &str)]) -> String {
+    let one = |(name, value): &(&str, &str)| format!("{}={}", percent(name), percent(value));
+    pairs.iter().map(one).collect::<Vec<_>>().join("&")
+}
+
+/// Text as it may stand in one part of a URL.
+pub fn percent(text: &str) -> String {
+    let mut written = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                written.push(char::from(byte));
+            }
+            _ => written.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    written
+}
+
 /// The library's error says little; what caused it says more.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

@@ -55,6 +55,8 @@ pub struct ActionsConfig {
     pub mask: Action,
     pub hold: Action,
     pub drop: Action,
+    /// The most that is done about a message that somebody paid for, whatever its verdict.
+    pub paid: Action,
     /// For `time_out`.
     pub time_out_s: u64,
     /// Whether what the platform holds back is shown where the policy lets it pass; else that waits
@@ -72,6 +74,7 @@ impl Default for ActionsConfig {
             mask: Action::Leave,
             hold: Action::Delete,
             drop: Action::Delete,
+            paid: Action::Leave,
             time_out_s: 600,
             allow: false,
             ladder: true,

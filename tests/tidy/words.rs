@@ -13,7 +13,7 @@ const FOREIGN: [&str; 4] = ["futures_util", "hyper_util", "http_body_util", "tok
 
 /// The core knows no platform: each stands in its own files (a `/` ends a folder of them) and in
 /// one list. Tests may speak of any: their frames were captured somewhere.
-const PLATFORMS: [(&str, &[&str]); 6] = [
+const PLATFORMS: [(&str, &[&str]); 8] = [
     (
         "twitch",
         &[
@@ -25,6 +25,8 @@ const PLATFORMS: [(&str, &[&str]); 6] = [
             "src/protocol/irc/twitch.rs",
         ],
     ),
+    ("youtube", &["src/bots.rs", "src/bots/youtube.rs", "src/bots/youtube/"]),
+    ("kick", &["src/bots.rs", "src/bots/kick.rs", "src/bots/kick/"]),
     ("owncast", &["src/protocol.rs", "src/protocol/json.rs"]),
     (
         "onnx",

@@ -1,0 +1,269 @@
+//! Keeps access tokens fresh, by OAuth 2 refresh tokens or client credentials.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use hyper::{HeaderMap, Method, StatusCode, header, header::HeaderValue};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::{sync::Mutex, time::Instant};
+
+use super::{
+    ActError, HearError,
+    http::{CallError, Http, Reply, query},
+};
+use crate::config::read_bounded;
+
+/// A token that ends sooner is renewed before it is used.
+const MARGIN: Duration = Duration::from_secs(60);
+/// Where a platform does not say how long a token is good for.
+const LIFE: Duration = Duration::from_secs(3_600);
+/// After a refusal nobody asks again for so long.
+const REFUSED_FOR: Duration = Duration::from_secs(60);
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Where tokens come from, and who asks for them.
+pub struct Client {
+    pub url: String,
+    pub id: String,
+    pub secret: String,
+}
+
+/// On what grounds a token is given.
+pub enum Grant {
+    /// A person's consent, in a file; it is written anew where the platform changes it.
+    Refresh(PathBuf),
+    /// Nothing but the client.
+    Credentials,
+}
+
+/// Why a call was not made, or not answered.
+#[derive(Debug)]
+pub enum Trouble {
+    Later(String),
+    Refused(String),
+}
+
+/// Calls a platform with a token that is good.
+pub struct Tokens {
+    http: Http,
+    client: Client,
+    grant: Grant,
+    now: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    held: Option<Held>,
+    /// A refresh token that could not be written down.
+    unsaved: Option<String>,
+    refused: Option<(Instant, String)>,
+}
+
+#[derive(Clone)]
+struct Held {
+    access: Arc<str>,
+    until: Instant,
+    /// Unknown where the platform does not say.
+    scopes: Option<Arc<[String]>>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    access_token: String,
+    #[serde(default)]
+    expires_in: Value,
+    #[serde(default)]
+    refresh_token: Option<String>,
+    #[serde(default)]
+    scope: Option<String>,
+}
+
+impl Tokens {
+    pub fn new(http: Http, client: Client, grant: Grant) -> Tokens {
+        Tokens { http, client, grant, now: Mutex::default() }
+    }
+
+    /// Calls with a token; where that is refused, once more with a fresh one.
+    ///
+    /// # Errors
+    /// No token, or no answer; a status is no error, but for 401.
+    pub async fn call(&self, method: Method, url: &str, body: &Value) -> Result<Reply, Trouble> {
+        let held = self.held(None).await?;
+        let reply = self.ask(&held.access, method.clone(), url, body).await?;
+        if reply.status != StatusCode::UNAUTHORIZED {
+            return Ok(reply);
+        }
+        let fresh = self.held(Some(&held.access)).await?;
+        let reply = self.ask(&fresh.access, method, url, body).await?;
+        match reply.status {
+            StatusCode::UNAUTHORIZED => Err(Trouble::Later("a fresh token is refused".into())),
+            _ => Ok(reply),
+        }
+    }
+
+    /// The scopes of `wanted` that the token lacks: each is a choice of which one is enough.
+    ///
+    /// # Errors
+    /// No token.
+    pub async fn lacking(&self, wanted: &[&[&str]]) -> Result<Vec<String>, Trouble> {
+        let held = self.held(None).await?;
+        let Some(scopes) = held.scopes else { return Ok(Vec::new()) };
+        let has = |choice: &&&[&str]| choice.iter().any(|one| scopes.iter().any(|s| s == one));
+        let missing = wanted.iter().filter(|choice| !has(choice));
+        Ok(missing.map(|choice| choice.join(" or ")).collect())
+    }
+
+    async fn ask(
+        &self,
+        access: &str,
+        method: Method,
+        url: &str,
+        body: &Value,
+    ) -> Result<Reply, Trouble> {
+        let bearer = HeaderValue::from_str(&format!("Bearer {access}"));
+        let mut bearer = bearer.map_err(|_| Trouble::Refused("the token is no token".into()))?;
+        bearer.set_sensitive(true);
+        let headers = HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]);
+        Ok(self.http.call(method, url, &headers, body).await?)
+    }
+
+    /// A token that is good for a while and is not `stale`.
+    async fn held(&self, stale: Option<&str>) -> Result<Held, Trouble> {
+        // One renews, the others wait for it: a refresh token may be good for one use only.
+        let mut state = self.now.lock().await;
+        let now = Instant::now();
+        let good = |held: &&Held| held.until > now && stale != Some(&*held.access);
+        if let Some(held) = state.held.as_ref().filter(good) {
+            return Ok(held.clone());
+        }
+        if let Some((at, cause)) = &state.refused
+            && now < *at + REFUSED_FOR
+        {
+            return Err(Trouble::Refused(cause.clone()));
+        }
+        let renewed = self.renew(&mut state).await;
+        state.refused = match &renewed {
+            Err(Trouble::Refused(cause)) => Some((now, cause.clone())),
+            _ => None,
+        };
+        renewed
+    }
+
+    async fn renew(&self, state: &mut State) -> Result<Held, Trouble> {
+        let Client { url, id, secret } = &self.client;
+        let refresh = match (&self.grant, &state.unsaved) {
+            (Grant::Credentials, _) => None,
+            (Grant::Refresh(_), Some(unsaved)) => Some(unsaved.clone()),
+            (Grant::Refresh(file), None) => Some(secret_of(file).map_err(Trouble::Refused)?),
+        };
+        let grant = if refresh.is_some() { "refresh_token" } else { "client_credentials" };
+        let mut form = vec![("grant_type", grant), ("client_id", id), ("client_secret", secret)];
+        form.extend(refresh.as_deref().map(|token| ("refresh_token", token)));
+        let body = Bytes::from(query(&form));
+        let reply = self.http.send(Method::POST, url, &HeaderMap::new(), FORM, body).await?;
+        if !reply.status.is_success() {
+            return Err(refusal(&reply));
+        }
+        let answer: Answer = reply.json().map_err(Trouble::Later)?;
+        self.save(state, refresh.as_deref(), answer.refresh_token);
+        let scopes = answer.scope.map(|scope| {
+            scope.split([' ', ',']).filter(|one| !one.is_empty()).map(str::to_owned).collect()
+        });
+        let held = Held {
+            access: answer.access_token.into(),
+            until: Instant::now() + life(&answer.expires_in),
+            scopes,
+        };
+        state.held = Some(held.clone());
+        Ok(held)
+    }
+
+    fn save(&self, state: &mut State, old: Option<&str>, new: Option<String>) {
+        let (Grant::Refresh(file), Some(new)) = (&self.grant, new) else { return };
+        if new.is_empty() || old == Some(&new) {
+            return;
+        }
+        state.unsaved = match write_secret(file, &new) {
+            Ok(()) => None,
+            Err(cause) => {
+                let file = file.display();
+                tracing::error!(%file, %cause, "a new refresh token is lost with this process");
+                Some(new)
+            }
+        };
+    }
+}
+
+/// Some of a token's life is left for the call.
+fn life(expires_in: &Value) -> Duration {
+    let text = expires_in.as_str().and_then(|text| text.parse().ok());
+    let seconds = expires_in.as_u64().or(text).filter(|seconds| *seconds <= 366 * 86_400);
+    let life = seconds.map_or(LIFE, Duration::from_secs);
+    life.saturating_sub(MARGIN).max(life / 2)
+}
+
+fn refusal(reply: &Reply) -> Trouble {
+    let answer: Value = reply.json().unwrap_or_default();
+    let error: String = answer["error"].as_str().unwrap_or_default().chars().take(60).collect();
+    let cause = format!("no token is given: {} {}", reply.status, error.escape_debug());
+    match reply.status {
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Trouble::Later(cause),
+        status if status.is_client_error() => Trouble::Refused(cause),
+        _ => Trouble::Later(cause),
+    }
+}
+
+/// A secret from a file, without the line's end.
+pub fn secret_of(file: &Path) -> Result<String, String> {
+    let place = |cause| format!("{}: {cause}", file.display());
+    let secret = read_bounded(file).map_err(place)?.trim().to_owned();
+    let plain = !secret.is_empty() && secret.chars().all(|c| c.is_ascii_graphic());
+    plain.then_some(secret).ok_or_else(|| place("there is no secret in it".to_owned()))
+}
+
+/// Whole or not at all: a crash must not leave half a token.
+fn write_secret(file: &Path, secret: &str) -> std::io::Result<()> {
+    let beside = file.with_extension("new");
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut new = options.open(&beside)?;
+    new.write_all(secret.as_bytes())?;
+    new.sync_all()?;
+    fs::rename(beside, file)
+}
+
+impl From<CallError> for Trouble {
+    fn from(error: CallError) -> Trouble {
+        match error {
+            CallError::Request(..) => Trouble::Refused(error.to_string()),
+            CallError::Unreachable(..) | CallError::Late(_) => Trouble::Later(error.to_string()),
+        }
+    }
+}
+
+impl From<Trouble> for HearError {
+    fn from(trouble: Trouble) -> HearError {
+        match trouble {
+            Trouble::Later(cause) => HearError::Lost(cause),
+            Trouble::Refused(cause) => HearError::Refused(cause),
+        }
+    }
+}
+
+impl From<Trouble> for ActError {
+    fn from(trouble: Trouble) -> ActError {
+        match trouble {
+            Trouble::Later(cause) => ActError::later(cause),
+            Trouble::Refused(cause) => ActError::Refused(cause),
+        }
+    }
+}
