@@ -56,6 +56,8 @@ struct Settings {
     subscribe: bool,
     /// Between two looks at the subscriptions.
     check_s: u64,
+    /// Deletions and bans a second; Kick names no pace.
+    acts_per_s: u32,
     api: String,
     token_url: String,
 }
@@ -75,6 +77,7 @@ impl Default for Settings {
             body_bytes_max: 65_536,
             subscribe: true,
             check_s: 300,
+            acts_per_s: 5,
             api: "https://api.kick.com/public/v1".into(),
             token_url: "https://id.kick.com/oauth/token".into(),
         }
@@ -135,6 +138,7 @@ fn check(read: &Settings, act: bool) -> Result<(), String> {
         ("queue_max", read.queue_max as u64, 1..=100_000),
         ("body_bytes_max", read.body_bytes_max as u64, 1_024..=1_048_576),
         ("check_s", read.check_s, 1..=86_400),
+        ("acts_per_s", read.acts_per_s.into(), 1..=100),
     ] {
         if !range.contains(&value) {
             let (least, most) = (range.start(), range.end());
@@ -166,8 +170,7 @@ impl Platform for Kick {
     }
 
     fn pace(&self) -> Pace {
-        // Kick names no pace; a burst must not look like an attack.
-        Pace::new(10, Duration::from_secs(2))
+        Pace::new(2 * self.settings.acts_per_s, Duration::from_secs(2))
     }
 }
 

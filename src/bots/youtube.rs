@@ -50,6 +50,8 @@ struct Settings {
     quota: u64,
     /// Whether what was said before the start is acted on.
     history: bool,
+    /// Deletions and bans a second; YouTube counts units and names no pace.
+    acts_per_s: u32,
     api: String,
     token_url: String,
 }
@@ -65,6 +67,7 @@ impl Default for Settings {
             look_s: 120,
             quota: 10_000,
             history: false,
+            acts_per_s: 5,
             api: "https://www.googleapis.com/youtube/v3".into(),
             token_url: "https://oauth2.googleapis.com/token".into(),
         }
@@ -78,6 +81,7 @@ struct Youtube {
     look: Duration,
     act: bool,
     history: bool,
+    acts_per_s: u32,
     started_ms: OnceLock<u64>,
     /// Kept from one connection to the next, so that nothing said in between is missed.
     place: Mutex<Option<Place>>,
@@ -99,6 +103,7 @@ pub fn open(config: &BotConfig, tools: &Tools) -> Result<Arc<dyn Platform>, Stri
         ("poll_floor_ms", read.poll_floor_ms, 1..=600_000),
         ("look_s", read.look_s, 1..=86_400),
         ("quota", read.quota, 0..=1_000_000_000),
+        ("acts_per_s", read.acts_per_s.into(), 1..=100),
     ] {
         if !range.contains(&value) {
             let (least, most) = (range.start(), range.end());
@@ -119,6 +124,7 @@ pub fn open(config: &BotConfig, tools: &Tools) -> Result<Arc<dyn Platform>, Stri
         look: Duration::from_secs(read.look_s),
         act: config.act,
         history: read.history,
+        acts_per_s: read.acts_per_s,
         started_ms: OnceLock::new(),
         place: Mutex::default(),
     }))
@@ -147,8 +153,7 @@ impl Platform for Youtube {
     }
 
     fn pace(&self) -> Pace {
-        // YouTube counts units a day and names no pace; a burst must not look like an attack.
-        Pace::new(10, Duration::from_secs(2))
+        Pace::new(2 * self.acts_per_s, Duration::from_secs(2))
     }
 }
 

@@ -58,11 +58,8 @@ impl Item {
         if said.is_empty() || at_ms < since_ms {
             return Item::Other;
         }
-        let target = Target {
-            channel: chat.id.clone(),
-            message: id.to_owned(),
-            user: sender.id.clone(),
-        };
+        let target =
+            Target { channel: chat.id.clone(), message: id.to_owned(), user: sender.id.clone() };
         let channel = if chat.channel.is_empty() { &chat.id } else { &chat.channel };
         let message = Message {
             channel: channel.clone(),

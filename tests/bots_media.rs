@@ -1,0 +1,17 @@
+//! Moderates two video platforms by their own APIs, played by strict fakes.
+
+mod common;
+
+#[path = "fakes/kick.rs"]
+mod fake_kick;
+#[path = "fakes/youtube.rs"]
+mod fake_youtube;
+#[path = "fakes/media.rs"]
+mod media;
+
+#[path = "bots_media/kick.rs"]
+mod kick;
+#[path = "bots_media/stage.rs"]
+mod stage;
+#[path = "bots_media/youtube.rs"]
+mod youtube;
