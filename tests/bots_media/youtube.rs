@@ -284,7 +284,8 @@ async fn garbage_stops_nothing() {
         "{\"items\":7}",
         "{\"items\":[",
         "\u{0}\u{1}",
-        "{\"pollingIntervalMillis\":1,\"items\":[null,7,[],{\"id\":1,\"snippet\":[]},{\"snippet\":{\"type\":{}}}]}",
+        "{\"pollingIntervalMillis\":1,\"items\":[null,7,[],{\"id\":1,\"snippet\":[]},\
+         {\"snippet\":{\"type\":{}}}]}",
         "{\"nextPageToken\":\"\",\"pollingIntervalMillis\":0,\"items\":[]}",
         "{\"pollingIntervalMillis\":-1,\"items\":[]}",
     ]

@@ -26,7 +26,17 @@ const PLATFORMS: [(&str, &[&str]); 8] = [
         ],
     ),
     ("youtube", &["src/bots.rs", "src/bots/youtube.rs", "src/bots/youtube/"]),
-    ("kick", &["src/bots.rs", "src/bots/kick.rs", "src/bots/kick/"]),
+    (
+        "kick",
+        &[
+            "src/bots.rs",
+            "src/bots/kick.rs",
+            "src/bots/kick/",
+            // It is a command of IRC and an English word too.
+            "src/protocol/irc/known.rs",
+            "src/scan/joined.rs",
+        ],
+    ),
     ("owncast", &["src/protocol.rs", "src/protocol/json.rs"]),
     (
         "onnx",

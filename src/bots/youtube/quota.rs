@@ -130,7 +130,7 @@ mod tests {
     fn units_end_and_come_back_the_next_day() {
         let quota = Quota::new(10);
         assert_eq!((quota.spend(5, 0), quota.spend(5, 0)), (Ok(()), Ok(())));
-        let hours = |n| Duration::from_secs(n * 3_600);
+        let hours = |n: u64| Duration::from_secs(n * 3_600);
         assert_eq!(quota.spend(1, 0), Err(hours(8)));
         assert_eq!(quota.rest(hours(7).as_millis() as u64), Some(hours(1)));
         let tomorrow = hours(8).as_millis() as u64;
