@@ -71,7 +71,7 @@ impl Book {
         self.longest = self.longest.max(length);
     }
 
-    /// Calls with the entry and the end of every term in a text as it is read, overlapping ones too.
+    /// Calls with the entry and the end of every term in a text as it is read, overlapping too.
     pub fn run(&self, text: &str, mut found: impl FnMut(u32, usize)) {
         let places = self.places(text);
         for first in (0..places.len()).filter(|first| places[*first].id != 0) {
