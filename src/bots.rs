@@ -12,13 +12,18 @@ use crate::{
     settle::Settler,
 };
 
+mod clock;
+mod discord;
 mod ears;
 pub mod http;
+mod lenient;
+mod owncast;
 mod pace;
 mod pending;
 mod queue;
 mod seen;
 pub mod socket;
+mod token;
 mod work;
 
 pub use ears::Ears;
@@ -27,7 +32,7 @@ pub use pace::Pace;
 use http::Http;
 
 /// Every platform by its name.
-pub const BOTS: &[(&str, Open)] = &[];
+pub const BOTS: &[(&str, Open)] = &[("discord", discord::open), ("owncast", owncast::open)];
 
 /// Reads a platform's settings; the error names the key.
 pub type Open = fn(&BotConfig, &Tools) -> Result<Arc<dyn Platform>, String>;
@@ -139,6 +144,10 @@ pub enum ActError {
     /// Tried again, after this time where the platform names one.
     #[error("{cause}")]
     Later { cause: String, after: Option<Duration> },
+    /// Not yet: as much as may be of its kind was done just now. Others need not wait, and it was
+    /// not tried.
+    #[error("not yet")]
+    Busy { after: Duration },
     /// There is nothing left to do it to; it counts as done.
     #[error("it is gone")]
     Gone,
