@@ -1,4 +1,4 @@
-//! Acts on platforms that Tidegate cannot stand in front of: hears what was said, does what follows.
+//! Acts on platforms that Tidegate cannot stand in front of: hears them, and does what follows.
 
 use std::{sync::Arc, time::Duration};
 

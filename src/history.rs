@@ -71,6 +71,7 @@ const SHARDS_MAX: usize = 64;
 pub struct History {
     shards: Box<[Mutex<Shard>]>,
     keys: [RandomState; 2],
+    sign_keys: sign::Keys,
     /// Senders in one generation of one shard.
     generation_max: usize,
     crowds: Crowds,
@@ -123,6 +124,7 @@ impl History {
         History {
             shards: (0..shards).map(|_| Mutex::default()).collect(),
             keys: [RandomState::new(), RandomState::new()],
+            sign_keys: sign::Keys::new(),
             generation_max: (senders_max / shards / 2).max(1),
             crowds: Crowds::new(config),
             shields: Shields::default(),
@@ -140,7 +142,7 @@ impl History {
     /// The message's own time is the clock.
     pub fn note(&self, message: &Message, text: &Canonical, watch: &Watch) -> Recent {
         let channel = self.channel_key(&message.route, &message.channel);
-        let sign = Sign::of(message, text, &self.keys[1], channel);
+        let sign = Sign::of(message, text, self.sign_keys, channel);
         let now = message.at_ms;
         let shield = self.shields.up(channel, now);
         let nuked = self.nukes.find(channel, &sign, now, true);
@@ -191,7 +193,7 @@ impl History {
     /// What `note` would say, leaving no trace.
     pub fn peek(&self, message: &Message, text: &Canonical, watch: &Watch) -> Recent {
         let channel = self.channel_key(&message.route, &message.channel);
-        let sign = Sign::of(message, text, &self.keys[1], channel);
+        let sign = Sign::of(message, text, self.sign_keys, channel);
         let now = message.at_ms;
         let shield = self.shields.peek(channel, now);
         let nuked = self.nukes.find(channel, &sign, now, false);
@@ -257,7 +259,7 @@ impl History {
     /// What is meant by a text in a channel.
     pub fn pattern(&self, message: &Message, text: &Canonical) -> Pattern {
         let channel = self.channel_key(&message.route, &message.channel);
-        Pattern { channel, sign: Sign::of(message, text, &self.keys[1], channel) }
+        Pattern { channel, sign: Sign::of(message, text, self.sign_keys, channel) }
     }
 
     /// How many messages like it were said lately, and by how many senders: of ten minutes, and

@@ -4,6 +4,7 @@
 
 use unicode_normalization::char::{compose, decompose_compatible, is_combining_mark};
 
+pub mod bytes;
 pub mod language;
 pub mod lookalike;
 pub mod ordinary;

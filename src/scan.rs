@@ -2,11 +2,14 @@
 
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
+use aho_corasick::AhoCorasick;
+
 use crate::{
     letters::ordinary::{Known, known},
     message::{Canonical, Category, Hit, Severity, Tongues, View, ViewKind},
 };
 
+mod book;
 mod cover;
 mod embedded;
 mod glue;
@@ -22,6 +25,7 @@ mod stretch;
 mod tape;
 pub mod wordlist;
 
+use book::Book;
 use cover::Cover;
 use guess::Guesses;
 use loose::Loose;
@@ -84,9 +88,9 @@ impl MatchMode {
 pub struct Scanner {
     entries: Vec<Entry>,
     /// Terms as they are spelt.
-    literal: Tape,
+    literal: Spellings,
     /// The same, for readings in which a stroke may be an i or an l.
-    folded: Tape,
+    folded: Spellings,
     /// The letters of terms, each repeat once, for words that were stretched or taken apart.
     loose: Tape,
     /// What their words look like when they are misspelt.
@@ -151,8 +155,8 @@ impl Scanner {
         }
         let words = words(&build.entries, &build.literal);
         Ok(Scanner {
-            literal: Tape::new(&build.literal, tape::same)?,
-            folded: Tape::new(&build.literal, tape::strokes)?,
+            literal: Spellings::new(&build.literal, false)?,
+            folded: Spellings::new(&build.literal, true)?,
             loose: Tape::new(&build.loose, tape::strokes)?,
             guesses: Guesses::build(&build.entries, build.literal.iter()),
             words,
@@ -215,8 +219,8 @@ impl Scanner {
 
     fn scan_literal(&self, view: &View, plain: &View, found: &mut Vec<Found>) {
         let letters = Letters { base: view, plain };
-        let tape = if view.kind == ViewKind::Plain { &self.literal } else { &self.folded };
-        tape.run(&view.text, |entry, end| {
+        let spelt = if view.kind == ViewKind::Plain { &self.literal } else { &self.folded };
+        spelt.run(&view.text, |entry, end| {
             let listed = &self.entries[entry as usize].letters;
             let start = tape::start(&view.text, end, listed.len());
             if letters.are(listed, start..end) {
@@ -321,6 +325,48 @@ impl Scanner {
             list: entry.list.clone(),
         })
     }
+}
+
+/// Terms by how they are spelt: those of whole words, and those within words.
+struct Spellings {
+    book: Book,
+    /// With a quick look for their longest words: most texts hold none of them.
+    within: Option<(AhoCorasick, Tape)>,
+}
+
+impl Spellings {
+    fn new(patterns: &[(String, u32)], strokes: bool) -> Result<Spellings, String> {
+        let mut book = Book::new(strokes);
+        let whole = |pattern: &str| pattern.starts_with(' ') && pattern.ends_with(' ');
+        let (words, within): (Vec<_>, Vec<_>) =
+            patterns.iter().cloned().partition(|(pattern, _)| whole(pattern));
+        for (pattern, entry) in &words {
+            book.add(pattern.split_whitespace(), *entry);
+        }
+        let within = (!within.is_empty()).then(|| within_words(&within, strokes)).transpose()?;
+        Ok(Spellings { book, within })
+    }
+
+    /// Calls with the entry and the end in `text` of every term, overlapping ones too.
+    fn run(&self, text: &str, mut found: impl FnMut(u32, usize)) {
+        let read = self.book.read(text);
+        self.book.run(&read, &mut found);
+        if let Some((_, within)) = self.within.as_ref().filter(|(quick, _)| quick.is_match(&*read))
+        {
+            within.run(&read, &mut found);
+        }
+    }
+}
+
+fn within_words(patterns: &[(String, u32)], strokes: bool) -> Result<(AhoCorasick, Tape), String> {
+    let alike = if strokes { tape::strokes } else { tape::same };
+    let longest = patterns.iter().map(|(pattern, _)| {
+        let word = pattern.split_whitespace().max_by_key(|word| word.len()).unwrap_or_default();
+        word.bytes().map(alike).collect::<Vec<u8>>()
+    });
+    let quick = AhoCorasick::new(longest);
+    let quick = quick.map_err(|error| format!("the word lists do not fit: {error}"))?;
+    Ok((quick, Tape::new(patterns, alike)?))
 }
 
 /// The patterns on their way into the automata.

@@ -50,6 +50,10 @@ impl Rule for Art {
 
 /// What makes a text a picture, if anything.
 pub(super) fn art(text: &str) -> Option<String> {
+    // Nearly every line: too short for symbols, and nothing else in it draws.
+    if text.is_ascii() && text.bytes().filter(u8::is_ascii_punctuation).count() < TYPED_MIN {
+        return None;
+    }
     let counts = Counts::of(text);
     let share = |part: usize| part as f32 / counts.shown.max(1) as f32;
     if counts.braille >= DRAWN_MIN && share(counts.braille) >= DRAWN_SHARE_MIN && !counts.is_text()

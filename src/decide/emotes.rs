@@ -6,10 +6,13 @@ use std::{
     sync::LazyLock,
 };
 
-use crate::message::{Hit, Severity};
+use crate::{
+    letters::bytes::FnvBuild,
+    message::{Hit, Severity},
+};
 
 /// What viewers everywhere know.
-static EVERYWHERE: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+static EVERYWHERE: LazyLock<HashSet<&'static str, FnvBuild>> = LazyLock::new(|| {
     let lines = include_str!("../../wordlists/emotes.list").lines();
     lines.filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace).collect()
 });

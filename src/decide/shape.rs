@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use super::{Heard, Policy, Rule, Seen, art, emotes};
 use crate::{
     config::ShapeConfig,
+    letters::bytes::fnv,
     message::{Category, Finding, Severity},
 };
 
@@ -34,6 +35,9 @@ impl Rule for Shape {
     }
 
     fn find(&self, policy: &Policy, seen: &Seen, _heard: &Heard, found: &mut Vec<Finding>) {
+        if is_quiet(&seen.message.text, &policy.shape) {
+            return;
+        }
         let counts = Counts::of(&seen.message.text, &policy.emotes);
         let mut beyond = counts.beyond(&policy.shape);
         if !beyond.is_empty() && art::art(&seen.message.text).is_some() {
@@ -52,6 +56,37 @@ impl Rule for Shape {
             });
         }
     }
+}
+
+/// A quick look: whether nothing in it can be beyond a bound, however it is counted. Nearly every
+/// line of ASCII; in others a character may be a picture.
+fn is_quiet(text: &str, shape: &ShapeConfig) -> bool {
+    if !text.is_ascii() {
+        return false;
+    }
+    let (mut capitals, mut symbols, mut mentions, mut words) = (0_usize, 0_usize, 0_usize, 1_usize);
+    let (mut run, mut longest, mut before) = (0_usize, 0_usize, b' ');
+    for byte in text.bytes() {
+        capitals += usize::from(byte.is_ascii_uppercase());
+        symbols += usize::from(!byte.is_ascii_alphanumeric() && byte != b' ');
+        mentions += usize::from(byte == b'@');
+        words += usize::from(byte <= b' ');
+        if !byte.is_ascii_whitespace() {
+            run = if byte == before { run + 1 } else { 1 };
+            longest = longest.max(run);
+            before = byte;
+        }
+    }
+    let within = |count: usize, max: u32| max == 0 || count <= max as usize;
+    // What is said again counts for a word each time at most.
+    let repeats = longest.max(words);
+    let shouted = (shape.caps_letters_min as f32 * shape.caps_share).floor();
+    (shape.caps_share <= 0.0 || (capitals as f32) < shouted)
+        && symbols < SYMBOLS_MIN
+        && within(repeats, shape.repeats_max)
+        && within(text.len(), shape.length_max)
+        && within(words, shape.emotes_max)
+        && within(mentions, shape.mentions_max)
 }
 
 /// A message by numbers.
@@ -113,16 +148,20 @@ impl Counts {
     }
 
     fn token(&mut self, token: &str) {
-        self.mentions += token.split('@').skip(1).filter(|name| is_name(name)).count();
+        if token.contains('@') {
+            self.mentions += token.split('@').skip(1).filter(|name| is_name(name)).count();
+        }
         let mut before = None;
         for c in token.chars() {
-            if c.is_alphanumeric() {
+            if c.is_ascii_lowercase() || c.is_alphanumeric() {
                 self.letters += 1;
                 let again = before == Some(c);
                 if !again && (c.is_uppercase() || c.is_lowercase()) {
                     self.cased += 1;
                     self.capitals += usize::from(c.is_uppercase());
                 }
+            } else if c.is_ascii() {
+                self.symbols += 1;
             } else if is_emoji(c) {
                 // Parts that are joined are one picture.
                 self.emotes += usize::from(before != Some('\u{200d}'));
@@ -136,7 +175,8 @@ impl Counts {
     /// Looks for the longest run of one character, and of one phrase.
     fn repeat(&mut self, text: &str, words: &[&str]) {
         let (mut run, mut before) = (0, None);
-        for c in text.chars().filter(|c| !c.is_whitespace() && !is_part(*c)) {
+        let shown = |c: &char| c.is_ascii_graphic() || !c.is_whitespace() && !is_part(*c);
+        for c in text.chars().filter(shown) {
             run = if before == Some(c) { run + 1 } else { 1 };
             before = Some(c);
             // A row of pictures is counted with the emotes.
@@ -144,10 +184,15 @@ impl Counts {
                 self.repeats = run;
             }
         }
+        let words: Vec<u64> = words.iter().map(|word| fnv(word.as_bytes())).collect();
         for length in 1..=PHRASE_WORDS_MAX.min(words.len() / 2) {
             let mut same = 0;
-            for at in length..words.len() {
-                same = if words[at] == words[at - length] { same + 1 } else { 0 };
+            for (word, earlier) in words[length..].iter().zip(&words) {
+                if word != earlier {
+                    same = 0;
+                    continue;
+                }
+                same += 1;
                 let weight = (same / length + 1) * length.min(PHRASE_WEIGHT_MAX);
                 if same >= length && weight > self.repeats {
                     (self.repeats, self.repeated) = (weight, Repeated::Phrase);

@@ -3,11 +3,9 @@
 //! Whoever misspells a slur writes a word that nobody else writes. So a word is only ever guessed
 //! at where it stands in no list of ordinary words, `wordlists/common/ordinary.list`.
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
-    sync::LazyLock,
-};
+use std::{collections::HashMap, sync::LazyLock};
+
+use super::bytes::FnvBuild;
 
 /// What is known of a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +18,7 @@ pub enum Known {
 /// Longer than every word in the table.
 const WORD_BYTES_MAX: usize = 24;
 
-type Table = HashMap<&'static str, Known, BuildHasherDefault<Fnv>>;
+type Table = HashMap<&'static str, Known, FnvBuild>;
 
 const ORDINARY: &str = include_str!("../../wordlists/common/ordinary.list");
 const CHAT: &str = include_str!("../../wordlists/common/chat.list");
@@ -43,27 +41,6 @@ pub fn known(word: &str) -> Option<Known> {
 /// Whether a folded word is one that people use.
 pub fn is_ordinary(word: &str) -> bool {
     known(word).is_some()
-}
-
-/// FNV-1a: the table is fixed, so nobody can fill it with collisions, and words are short.
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Fnv {
-        Fnv(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
 }
 
 #[cfg(test)]

@@ -7,14 +7,14 @@
 use std::{collections::HashSet, ops::Range};
 
 use crate::{
-    letters::ordinary::is_ordinary,
+    letters::{bytes::ByteSet, ordinary::is_ordinary},
     message::{View, ViewKind},
 };
 
 use super::{empty, push};
 
 /// Signs that may be more than one letter, or one and part of another.
-pub(super) const SIGNS: &[u8] = b"|/\\(<[{!1#+@$^023456789";
+pub(super) const SIGNS: ByteSet = ByteSet::of(b"|/\\(<[{!1#+@$^023456789").and_beyond_ascii();
 /// Signs that no word has inside.
 const LEFT_OVER: &str = "|/\\<>{}[]()_#@$+^!€£=*~";
 /// Punctuation behind a word.
@@ -123,15 +123,27 @@ struct Walk<'a, F> {
 }
 
 impl<F: Fn(usize, char) -> Vec<(char, usize)>> Walk<'_, F> {
-    fn step(&mut self, at: usize, read: &mut Reading) {
+    fn step(&mut self, from: usize, read: &mut Reading) {
         if self.left == 0 {
             return;
         }
-        if at == self.text.len() {
-            self.left -= 1;
-            self.all.push(read.clone());
-            return;
+        let known = read.len();
+        let fixed = self.text.as_bytes()[from..].iter().enumerate();
+        let fixed = fixed.take_while(|(nth, _)| is_fixed(self.text.as_bytes(), from + nth));
+        read.extend(fixed.map(|(_, byte)| (char::from(*byte), 1)));
+        let at = from + read.len() - known;
+        match at == self.text.len() {
+            true => {
+                self.left -= 1;
+                self.all.push(read.clone());
+            }
+            false => self.branch(at, read),
         }
+        read.truncate(known);
+    }
+
+    /// Goes on with each letter that may stand here.
+    fn branch(&mut self, at: usize, read: &mut Reading) {
         let before = read.last().map_or(' ', |(c, _)| *c);
         for (letter, len) in (self.others)(at, before) {
             if self.may_stand(letter, at, read) {
@@ -156,6 +168,15 @@ impl<F: Fn(usize, char) -> Vec<(char, usize)>> Walk<'_, F> {
             }
             _ => true,
         }
+    }
+}
+
+/// Whether what stands here is itself and nothing else.
+fn is_fixed(text: &[u8], at: usize) -> bool {
+    match text[at] {
+        b'p' => text.get(at + 1) != Some(&b'h'),
+        b'v' => text.get(at + 1) != Some(&b'v'),
+        byte => byte.is_ascii_lowercase() || byte == b' ',
     }
 }
 
@@ -226,7 +247,8 @@ pub(super) fn views(first: View, open: &[Open], plain: &View) -> Vec<View> {
     views
 }
 
-fn copy(base: &View, span: Range<usize>, view: &mut View) {
+/// Adds part of a view as it stands.
+pub(super) fn copy(base: &View, span: Range<usize>, view: &mut View) {
     view.text.push_str(&base.text[span.clone()]);
     view.origin.extend_from_slice(&base.origin[span]);
 }

@@ -1,7 +1,7 @@
 //! Reads look-alike characters and leetspeak as letters.
 
 use crate::{
-    letters::{lookalike::lookalike, ordinary::is_ordinary},
+    letters::{bytes::ByteSet, lookalike::lookalike, ordinary::is_ordinary},
     message::{View, ViewKind},
 };
 
@@ -11,7 +11,9 @@ use super::{
 };
 
 /// Signs that may stand for a letter or be part of one.
-const SIGNS: &[u8] = b"@$!|+(/\\[<{^#_)]}>";
+const SIGNS: ByteSet = ByteSet::of(b"@$!|+(/\\[<{^#_)]}>");
+/// Whatever may say something else than it seems to.
+const SAYING: ByteSet = SIGNS.and_digits().and_beyond_ascii();
 /// With so many letters left, a token with digits is a word and not a number with a unit.
 const LETTERS_LEFT_MIN: usize = 2;
 /// So many signs and digits in words are a way of writing.
@@ -20,14 +22,14 @@ const MIXED_MIN: usize = 3;
 /// The folded readings, where they differ from the plain one: more than one where signs may be
 /// several letters (`|3` is b as well as le).
 pub(super) fn folded(plain: &View) -> Vec<View> {
-    let says = |b: u8| b >= 0x80 || b.is_ascii_digit() || SIGNS.contains(&b);
-    if !plain.text.bytes().any(says) && !plain.text.contains("vv") {
+    if !SAYING.any(&plain.text) && !has_double_v(&plain.text) {
         return Vec::new();
     }
     // Who writes several words so means the short ones too.
     let signs = plain.text.split(' ').map(leet_signs).sum::<usize>();
     let mixed = signs + usize::from(plain.text.split(' ').any(is_counted)) >= MIXED_MIN;
-    let foreign = plain.text.chars().any(|c| !c.is_ascii() && is_foreign(c));
+    let foreign =
+        !plain.text.is_ascii() && plain.text.chars().any(|c| !c.is_ascii() && is_foreign(c));
     let several = |pair: &[u8]| pair[0] == b'|' && b"238<({_".contains(&pair[1]);
     let drawn = plain.text.as_bytes().windows(2).any(several);
     let angle = plain.text.contains('>');
@@ -56,6 +58,11 @@ impl Line {
         let mut left = READINGS_MAX;
         let mut at = 0;
         for text in plain.text.split_inclusive(' ') {
+            if self.is_plain(text) {
+                choose::copy(plain, at..at + text.len(), &mut first);
+                at += text.len();
+                continue;
+            }
             let token = Token::new(text, self);
             let mut readings = vec![token.read()];
             if self.open && left > 0 && token.is_open() {
@@ -72,13 +79,27 @@ impl Line {
         }
         choose::views(first, &open, plain)
     }
+
+    /// Whether nothing in a word could be read otherwise: nearly every word.
+    fn is_plain(self, text: &str) -> bool {
+        !(SAYING.any(text) || has_double_v(text) || self.mixed && text.contains("ph"))
+    }
+}
+
+fn has_double_v(text: &str) -> bool {
+    text.as_bytes().windows(2).any(|pair| pair == b"vv")
 }
 
 /// How much the signs and digits of a word with letters look like letters.
 fn leet_signs(token: &str) -> usize {
+    /// Those of them that are no punctuation.
+    const LETTERLIKE: ByteSet = ByteSet::of(b"@$|<{\\[(#+");
+    if !SAYING.any(token) {
+        return 0;
+    }
     let count = |sort: fn(&u8) -> bool| token.as_bytes().iter().filter(|b| sort(b)).count();
     let letters = count(u8::is_ascii_alphabetic);
-    let signs = count(|b| SIGNS.contains(b));
+    let signs = SIGNS.count(token);
     let digits = count(u8::is_ascii_digit);
     if letters == 0 || digits > letters + signs || token.contains("://") {
         return 0;
@@ -87,8 +108,8 @@ fn leet_signs(token: &str) -> usize {
     let digit = |pair: &&[u8]| {
         pair[0].is_ascii_digit() && (pair[1].is_ascii_alphabetic() || pair[1] >= 0x80)
     };
-    let signs = token.bytes().filter(|b| b"@$|<{\\[(#+".contains(b)).count();
-    let signs = signs + token.chars().filter(|c| matches!(c, '€' | '£' | '¢')).count();
+    let signs =
+        LETTERLIKE.count(token) + token.chars().filter(|c| matches!(c, '€' | '£' | '¢')).count();
     2 * (signs + pairs().filter(digit).count())
 }
 
@@ -123,7 +144,7 @@ impl Token<'_> {
         let digits = text.bytes().filter(u8::is_ascii_digit).count();
         let letters = latin + text.chars().filter(|c| lookalike(*c).is_some()).count();
         let address = text.contains("://") || text.starts_with("www.");
-        let signs = text.bytes().filter(|b| SIGNS.contains(b)).count();
+        let signs = SIGNS.count(text);
         let count = |signs: &[char]| text.matches(signs).count();
         let long = || text.trim_end().len() >= 5;
         Token {
@@ -164,8 +185,10 @@ impl Token<'_> {
 
     /// Whether a sign in it may be more than one letter.
     fn is_open(&self) -> bool {
-        let signs = || self.text.bytes().any(|b| choose::SIGNS.contains(&b) || b >= 0x80);
-        let open = self.text.contains("ph") || self.doubled_v || signs();
+        // Every letter drawn with a slash has a backslash too: a path is none.
+        let slashes = self.text.contains('\\');
+        let signs = self.text.bytes().any(|b| choose::SIGNS.has(b) && (b != b'/' || slashes));
+        let open = self.text.contains("ph") || self.doubled_v || signs;
         (self.symbols || self.digits) && open
     }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::{
-    letters::is_odd_double,
+    letters::{bytes::ByteSet, is_odd_double},
     message::{View, ViewKind},
 };
 
@@ -61,24 +61,30 @@ fn is_word(letter: &str) -> bool {
 /// A quick look for what `squeezed` undoes: a long repeat, an unusual double, a separator
 /// between letters, or three letters in a row standing alone.
 fn is_worth_it(text: &str) -> bool {
+    const JOINERS: ByteSet = ByteSet::of(b".-_*~^|");
     let bytes = text.as_bytes();
     let is_letter = |at: usize| bytes.get(at).is_some_and(|b| b.is_ascii_lowercase() || *b >= 0x80);
     let mut alone = 0;
+    let mut starts = true;
     for (at, &byte) in bytes.iter().enumerate() {
-        let starts = at == 0 || !is_letter(at - 1);
         if byte.is_ascii_lowercase() || byte >= 0xc0 {
+            // What comes twice begins with the same byte behind it.
             let width = width(byte);
-            if is_repeated(bytes, at, width) {
+            if bytes.get(at + width) == Some(&byte) && is_repeated(bytes, at, width) {
                 return true;
             }
             if starts {
                 alone = if is_letter(at + width) { 0 } else { alone + 1 };
+                if alone >= SPELT_LETTERS_MIN {
+                    return true;
+                }
             }
-            if alone >= SPELT_LETTERS_MIN {
+            starts = false;
+        } else {
+            if JOINERS.has(byte) && !starts && is_letter(at + 1) {
                 return true;
             }
-        } else if is_joiner(byte as char) && !starts && is_letter(at + 1) {
-            return true;
+            starts = byte < 0x80;
         }
     }
     false

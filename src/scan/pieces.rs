@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::tape::{Class, class};
 use crate::letters::{
+    bytes::ByteSet,
     is_odd_double,
     ordinary::{Known, known},
 };
@@ -70,9 +71,13 @@ fn run(text: &str, start: usize, kind: Class) -> (usize, bool) {
         if next != kind {
             break;
         }
-        let c = text[at..].chars().next().unwrap_or(' ');
+        let c = match len {
+            1 => char::from(text.as_bytes()[at]),
+            _ => text[at..].chars().next().unwrap_or(' '),
+        };
         count = if c == before { count + 1 } else { 1 };
-        repeats |= kind == Class::Letter && (count > 2 || count == 2 && is_odd_double(c));
+        let odd = count > 1 && (count > 2 || is_odd_double(c));
+        repeats |= odd && kind == Class::Letter;
         before = c;
         at += len;
     }
@@ -115,7 +120,8 @@ fn is_masked(bytes: &[u8], span: &Range<usize>) -> bool {
 
 /// Masking signs that are no punctuation.
 pub(super) fn is_strong(byte: u8) -> bool {
-    b"*#%&$@".contains(&byte)
+    const STRONG: ByteSet = ByteSet::of(b"*#%&$@");
+    STRONG.has(byte)
 }
 
 /// Whether a letter is a word in French, English or chat.
@@ -125,5 +131,6 @@ fn is_word(letter: char) -> bool {
 
 /// Signs that people write in the place of a letter.
 pub(super) fn is_mask(byte: u8) -> bool {
-    b"*#%_-.!?&$@+~^=".contains(&byte)
+    const MASKS: ByteSet = ByteSet::of(b"*#%_-.!?&$@+~^=");
+    MASKS.has(byte)
 }

@@ -156,6 +156,9 @@ fn is_niss(digits: &str) -> bool {
 /// Ids and accounts with letters in them: Corsican NIR, IBAN, licence plates.
 pub(super) fn lettered(scene: &Scene, found: &mut Vec<Place>) {
     let line = scene.line;
+    if !line.text.bytes().any(|b| b.is_ascii_digit()) {
+        return;
+    }
     let corsica = ["2a", "2b"].iter().any(|department| line.text.contains(department));
     for at in 0..line.words.len() {
         let word = line.word(at);

@@ -7,6 +7,7 @@ use std::{collections::HashMap, ops::Range, sync::LazyLock};
 use aho_corasick::AhoCorasick;
 
 use super::words::Line;
+use crate::letters::bytes::FnvBuild;
 
 static PATTERNS: LazyLock<Patterns> =
     LazyLock::new(|| parse(include_str!("patterns.txt")).expect("a test reads the file"));
@@ -44,8 +45,10 @@ pub(super) struct Match {
 
 struct Patterns {
     all: Vec<Pattern>,
-    /// The patterns that begin with a word.
-    by_word: HashMap<String, Vec<usize>>,
+    /// A number for every word that a pattern holds, from 1 on.
+    words: HashMap<String, WordId, FnvBuild>,
+    /// The patterns that begin with a word, by its number.
+    by_word: Vec<Vec<usize>>,
     by_mention: Vec<usize>,
     by_capital: Vec<usize>,
     anchors: AhoCorasick,
@@ -55,11 +58,16 @@ struct Pattern {
     kind: Kind,
     level: u8,
     elements: Vec<Element>,
+    /// Words of which one must be somewhere in the line, behind the first; empty where none must.
+    needed: Vec<WordId>,
 }
+
+/// Comparing numbers costs a fraction of comparing words; 0 is a word of no pattern.
+type WordId = u16;
 
 #[derive(Default)]
 struct Element {
-    words: Vec<String>,
+    words: Vec<WordId>,
     mention: bool,
     capital: bool,
     number: bool,
@@ -80,14 +88,18 @@ pub(super) fn may_match(text: &str) -> bool {
 /// too much to be read to its end.
 pub(super) fn matches(line: &Line, found: &mut Vec<Match>) -> bool {
     let patterns = &*PATTERNS;
+    let read = Read::new(line, patterns);
     let mut steps = STEPS.min(line.words.len() * STEPS_PER_WORD + STEPS / 4);
     for at in 0..line.words.len() {
-        let word = patterns.by_word.get(line.word(at)).map_or(&[][..], Vec::as_slice);
+        let word = &patterns.by_word[usize::from(read.words[at])];
         let mention = if line.words[at].mention { &patterns.by_mention[..] } else { &[] };
         let capital = if line.is_capital(at) { &patterns.by_capital[..] } else { &[] };
         for index in word.iter().chain(mention).chain(capital) {
             let pattern = &patterns.all[*index];
-            if let Some(end) = ends(line, &pattern.elements, at, at, &mut steps) {
+            if !read.has(&pattern.needed) {
+                continue;
+            }
+            if let Some(end) = read.ends(&pattern.elements, at, at, &mut steps) {
                 let Pattern { kind, level, .. } = *pattern;
                 found.push(Match { kind, level, words: at..end });
             }
@@ -99,40 +111,68 @@ pub(super) fn matches(line: &Line, found: &mut Vec<Match>) -> bool {
     true
 }
 
-/// The end of the words that fit these elements from a word on.
-fn ends(line: &Line, left: &[Element], from: usize, at: usize, steps: &mut usize) -> Option<usize> {
-    *steps = steps.checked_sub(1)?;
-    let Some((element, rest)) = left.split_first() else { return Some(at) };
-    if element.gap {
-        let most = (at + GAP_WORDS_MAX).min(line.words.len());
-        return (at..=most).find_map(|next| {
-            let whole = (at..next).all(|inner| !line.breaks(inner));
-            whole.then(|| ends(line, rest, from, next, steps)).flatten()
-        });
-    }
-    if element.end {
-        let over = at >= line.words.len() || line.breaks(at) || line.gap(at).contains(',');
-        return over.then(|| ends(line, rest, from, at, steps)).flatten();
-    }
-    if at < line.words.len() && (at == from || !line.breaks(at)) && element.fits(line, at) {
-        let end = ends(line, rest, from, at + 1, steps);
-        if end.is_some() {
-            return end;
-        }
-    }
-    element.optional.then(|| ends(line, rest, from, at, steps)).flatten()
+/// A line as patterns see it.
+struct Read<'a> {
+    line: &'a Line<'a>,
+    words: Vec<WordId>,
+    /// A bit for each word that is there.
+    there: Vec<u64>,
+    /// Whether a sentence ends before each word.
+    breaks: Vec<bool>,
 }
 
-impl Element {
-    fn fits(&self, line: &Line, at: usize) -> bool {
-        let word = line.word(at);
-        let listed = || self.words.iter().any(|own| own == word);
-        if self.not {
-            return !listed() && !line.is_number(at) && word.len() > 1;
+impl Read<'_> {
+    fn new<'a>(line: &'a Line<'a>, patterns: &Patterns) -> Read<'a> {
+        let places = 0..line.words.len();
+        let id = |at: usize| patterns.words.get(line.word(at)).copied().unwrap_or_default();
+        let words: Vec<WordId> = places.clone().map(id).collect();
+        let mut there = vec![0; patterns.words.len() / 64 + 1];
+        for word in words.iter().filter(|word| **word != 0) {
+            there[usize::from(*word) / 64] |= 1 << (word % 64);
         }
-        (self.mention && line.words[at].mention)
-            || (self.capital && line.is_capital(at) && !PLAIN.contains(&word))
-            || (self.number && line.is_number(at))
+        Read { line, words, there, breaks: places.map(|at| line.breaks(at)).collect() }
+    }
+
+    /// Whether one of these words is there; nothing asked for is.
+    fn has(&self, words: &[WordId]) -> bool {
+        let is_there = |word: &WordId| self.there[usize::from(*word) / 64] >> (word % 64) & 1 == 1;
+        words.is_empty() || words.iter().any(is_there)
+    }
+
+    /// The end of the words that fit these elements from a word on.
+    fn ends(&self, left: &[Element], from: usize, at: usize, steps: &mut usize) -> Option<usize> {
+        *steps = steps.checked_sub(1)?;
+        let Some((element, rest)) = left.split_first() else { return Some(at) };
+        if element.gap {
+            let most = (at + GAP_WORDS_MAX).min(self.words.len());
+            return (at..=most).find_map(|next| {
+                let whole = !self.breaks[at..next].contains(&true);
+                whole.then(|| self.ends(rest, from, next, steps)).flatten()
+            });
+        }
+        if element.end {
+            let line = self.line;
+            let over = at >= self.words.len() || self.breaks[at] || line.gap(at).contains(',');
+            return over.then(|| self.ends(rest, from, at, steps)).flatten();
+        }
+        if at < self.words.len() && (at == from || !self.breaks[at]) && self.fits(element, at) {
+            let end = self.ends(rest, from, at + 1, steps);
+            if end.is_some() {
+                return end;
+            }
+        }
+        element.optional.then(|| self.ends(rest, from, at, steps)).flatten()
+    }
+
+    fn fits(&self, element: &Element, at: usize) -> bool {
+        let (line, word) = (self.line, self.words[at]);
+        let listed = || word != 0 && element.words.contains(&word);
+        if element.not {
+            return !listed() && !line.is_number(at) && line.word(at).len() > 1;
+        }
+        (element.mention && line.words[at].mention)
+            || (element.capital && line.is_capital(at) && !PLAIN.contains(&line.word(at)))
+            || (element.number && line.is_number(at))
             || listed()
     }
 }
@@ -220,6 +260,7 @@ const PLAIN: [&str; 76] = [
 fn parse(text: &str) -> Result<Patterns, String> {
     let mut sets: HashMap<&str, Vec<&str>> = HashMap::new();
     let (mut all, mut anchors) = (Vec::new(), Vec::new());
+    let mut words = HashMap::default();
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();
         let mut parts = line.split_whitespace();
@@ -231,14 +272,15 @@ fn parse(text: &str) -> Result<Patterns, String> {
                 sets.insert(name, parts.collect());
             }
             kind => {
-                let pattern = pattern(kind, parts, &sets);
+                let pattern = pattern(kind, parts, &sets, &mut words);
                 all.push(pattern.ok_or(format!("line {number} is no pattern: {line}"))?);
             }
         }
     }
     let mut patterns = Patterns {
         all,
-        by_word: HashMap::new(),
+        by_word: vec![Vec::new(); words.len() + 1],
+        words,
         by_mention: Vec::new(),
         by_capital: Vec::new(),
         anchors: AhoCorasick::new(&anchors).map_err(|cause| cause.to_string())?,
@@ -246,7 +288,7 @@ fn parse(text: &str) -> Result<Patterns, String> {
     for (index, pattern) in patterns.all.iter().enumerate() {
         let first = pattern.elements.first().ok_or("a pattern has an element")?;
         for word in &first.words {
-            patterns.by_word.entry(word.clone()).or_default().push(index);
+            patterns.by_word[usize::from(*word)].push(index);
         }
         patterns.by_mention.extend(first.mention.then_some(index));
         patterns.by_capital.extend(first.capital.then_some(index));
@@ -258,6 +300,7 @@ fn pattern<'a>(
     kind: &str,
     mut parts: impl Iterator<Item = &'a str>,
     sets: &HashMap<&str, Vec<&str>>,
+    words: &mut HashMap<String, WordId, FnvBuild>,
 ) -> Option<Pattern> {
     let kind = match kind {
         "swat" => Kind::Swat,
@@ -276,13 +319,27 @@ fn pattern<'a>(
         _ => return None,
     };
     let level = parts.next()?.parse().ok().filter(|level| *level <= 4)?;
-    let elements: Vec<Element> = parts.map(|part| element(part, sets)).collect::<Option<_>>()?;
+    let elements: Vec<Element> =
+        parts.map(|part| element(part, sets, words)).collect::<Option<_>>()?;
     let starts =
         elements.first().is_some_and(|e| !e.not && !e.gap && !e.end && !e.optional && !e.number);
-    starts.then_some(Pattern { kind, level, elements })
+    starts.then(|| Pattern { kind, level, needed: needed(&elements), elements })
 }
 
-fn element(part: &str, sets: &HashMap<&str, Vec<&str>>) -> Option<Element> {
+/// The words of the element behind the first that fewest words fit, of those that must fit.
+fn needed(elements: &[Element]) -> Vec<WordId> {
+    let must = elements.iter().skip(1).filter(|element| {
+        let Element { mention, capital, number, not, gap, end, optional, .. } = **element;
+        !(mention || capital || number || not || gap || end || optional)
+    });
+    must.map(|element| element.words.clone()).min_by_key(Vec::len).unwrap_or_default()
+}
+
+fn element(
+    part: &str,
+    sets: &HashMap<&str, Vec<&str>>,
+    words: &mut HashMap<String, WordId, FnvBuild>,
+) -> Option<Element> {
     if part == ".." {
         return Some(Element { gap: true, ..Element::default() });
     }
@@ -316,7 +373,8 @@ fn element(part: &str, sets: &HashMap<&str, Vec<&str>>) -> Option<Element> {
             "^" => element.capital = true,
             "#" => element.number = true,
             word if word.chars().all(char::is_alphanumeric) && !word.is_empty() => {
-                element.words.push(word.to_owned());
+                let next = WordId::try_from(words.len() + 1).ok()?;
+                element.words.push(*words.entry(word.to_owned()).or_insert(next));
             }
             _ => return None,
         }
@@ -336,8 +394,9 @@ mod tests {
                 let some = !element.words.is_empty() || element.mention || element.number;
                 let needed = some && !element.optional && !element.not && !element.capital;
                 let digit = |word: &str| word.contains(|c: char| c.is_ascii_digit());
-                let marked = |word: &String| digit(word) || patterns.anchors.is_match(word);
-                needed && element.words.iter().all(marked)
+                let marked = |word: &str| digit(word) || patterns.anchors.is_match(word);
+                let spelt = |id: &WordId| patterns.words.iter().find(|(_, own)| *own == id);
+                needed && element.words.iter().all(|id| spelt(id).is_some_and(|(w, _)| marked(w)))
             });
             let first = pattern.elements.first().map(|element| &element.words);
             assert!(sure, "{:?} {first:?}", pattern.kind);

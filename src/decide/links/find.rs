@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::hosts::{self, HOST_BYTES_MAX};
-use crate::message::View;
+use crate::{letters::bytes::ByteSet, message::View};
 
 mod spelt;
 mod tokens;
@@ -78,8 +78,19 @@ pub(super) fn links(text: &str, plain: &View, knows: &dyn Fn(&str, &str) -> bool
 
 /// A quick look for what every link has.
 fn is_worth_it(plain: &str) -> bool {
-    plain.contains(['.', '。'])
-        || ["://", "dot", "d0t", "point", " gg"].iter().any(|part| plain.contains(part))
+    /// The first bytes of all that a link has one of.
+    const FIRST: ByteSet = ByteSet::of(b".:dp \xe3");
+    // A dot that ends the line is in no name.
+    let bytes = plain.trim_end_matches([' ', '.', '!', '?', ')', '"', '\'', ',']).as_bytes();
+    let starts = |at: usize| match bytes[at] {
+        b'.' => true,
+        b':' => bytes[at..].starts_with(b"://"),
+        b'd' => bytes[at..].starts_with(b"dot") || bytes[at..].starts_with(b"d0t"),
+        b'p' => bytes[at..].starts_with(b"point"),
+        b' ' => bytes[at..].starts_with(b" gg"),
+        _ => bytes[at..].starts_with("。".as_bytes()),
+    };
+    (0..bytes.len()).any(|at| FIRST.has(bytes[at]) && starts(at))
 }
 
 struct Finder<'a> {

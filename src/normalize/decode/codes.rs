@@ -72,7 +72,7 @@ fn single(text: &str, token: &Range<usize>) -> Option<Piece> {
         matches!(c, '"' | '\'' | '(' | ')' | '[' | ']' | '`' | ',' | ';' | '!' | '?' | ':' | '.')
     };
     let inner = all.trim_matches(outer);
-    let start = token.start + all.find(inner).unwrap_or(0);
+    let start = token.start + (inner.as_ptr() as usize - all.as_ptr() as usize);
     if inner.len() > TOKEN_BYTES_MAX {
         return None;
     }
@@ -103,6 +103,9 @@ fn base64(token: &str, start: usize) -> Option<Piece> {
     if body.len() < BASE64_CHARS_MIN || !body.bytes().all(inside) || body.len() % 4 == 1 {
         return None;
     }
+    if !may_be_letters(body.as_bytes()) {
+        return None;
+    }
     let bytes = BASE64.decode(body).ok()?;
     let mut piece = Piece::new(start..start + token.len());
     let end = start + token.len();
@@ -115,6 +118,13 @@ fn base64(token: &str, start: usize) -> Option<Piece> {
     // Letters outside of ASCII come out of any characters too easily.
     let ascii = bytes.iter().filter(|b| b.is_ascii_alphabetic() || **b == b' ').count();
     (ascii * 4 >= bytes.len() * 3 && piece.extend(&bytes, from)).then_some(piece)
+}
+
+/// A quick look: the first of each four characters holds most of a byte, and says whether that can
+/// be a letter or a space.
+fn may_be_letters(body: &[u8]) -> bool {
+    let odd = body.chunks(4).filter(|group| !matches!(group[0], b'Q'..=b'Z' | b'a'..=b'e' | b'I'));
+    odd.count() * 4 <= body.len() * 3 / 4
 }
 
 /// Tokens in a row with one character each, and how many.

@@ -35,8 +35,14 @@ fn is_better(word: &str) -> bool {
         let read = word.chars().map(|c| if turn { turned(c) } else { c });
         read.filter(|c| matches!(c, 'a' | 'e' | 'i' | 'o' | 'u' | 'y')).count()
     };
-    let (as_is, rotated) = (odd(false), odd(true));
-    rotated < as_is || (rotated == as_is && vowels(false) + 2 <= vowels(true))
+    // Nearly every word has no such pair, and nothing that could be better.
+    match odd(false) {
+        0 => vowels(false) + 2 <= vowels(true) && odd(true) == 0,
+        as_is => {
+            let rotated = odd(true);
+            rotated < as_is || (rotated == as_is && vowels(false) + 2 <= vowels(true))
+        }
+    }
 }
 
 fn turned(c: char) -> char {
