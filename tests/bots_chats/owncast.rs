@@ -1,4 +1,4 @@
-//! Owncast: hides what does not pass, with what each kind of token may do.
+//! Tries Owncast: hides what does not pass, with what each kind of token may do.
 
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
@@ -130,7 +130,7 @@ async fn a_token_that_was_taken_back_is_said_and_a_new_one_is_not_needed_to_hear
     owncast.say("u1", "you grumbix");
     stage.until_deeds("delete", "refused", 1).await;
     owncast.hang_up();
-    stage.until_logged("does not accept the token").await;
+    stage.until_logged("account is disabled").await;
 }
 
 #[tokio::test]

@@ -169,8 +169,9 @@ impl Discord {
         self.book.write(|pages| {
             for session in pages.sessions.values_mut().filter(|session| !session.over) {
                 let from = session.log.len().saturating_sub(count);
-                for event in session.log[from..].to_vec() {
-                    let event: Value = serde_json::from_str(&event).expect("it is JSON");
+                let parsed = |event: &String| serde_json::from_str(event).expect("it is JSON");
+                let again: Vec<Value> = session.log[from..].iter().map(parsed).collect();
+                for event in again {
                     if event["t"] == "MESSAGE_CREATE" {
                         session.push("MESSAGE_CREATE", &event["d"]);
                     }
@@ -259,12 +260,13 @@ impl Pages {
 }
 
 fn message(id: &str, channel: &str, user: u64, content: &str, fields: Value) -> Value {
+    let name = format!("user-{user}");
     let mut message = json!({
         "id": id,
         "channel_id": channel,
         "guild_id": GUILD,
         "type": 0,
-        "author": { "id": user.to_string(), "username": format!("user-{user}"), "global_name": null },
+        "author": { "id": user.to_string(), "username": name, "global_name": null },
         "member": { "nick": null, "roles": [], "joined_at": "2026-01-01T00:00:00Z" },
         "content": content,
         "timestamp": "2026-01-01T00:00:00.000000+00:00",

@@ -35,7 +35,16 @@ const PLATFORMS: [(&str, &[&str]); 7] = [
             "src/protocol/json.rs",
         ],
     ),
-    ("discord", &["src/bots.rs", "src/bots/discord.rs", "src/bots/discord/"]),
+    (
+        "discord",
+        &[
+            "src/bots.rs",
+            "src/bots/discord.rs",
+            "src/bots/discord/",
+            "src/commands/import.rs",
+            "src/commands/import/discord.rs",
+        ],
+    ),
     (
         "onnx",
         &[

@@ -114,7 +114,11 @@ impl Discord {
             None => json!({ "op": 2, "d": {
                 "token": &*token,
                 "intents": INTENTS,
-                "properties": { "os": std::env::consts::OS, "browser": "tidegate", "device": "tidegate" },
+                "properties": {
+                    "os": std::env::consts::OS,
+                    "browser": "tidegate",
+                    "device": "tidegate",
+                },
             } }),
         };
         socket.send(begin.to_string()).await.map_err(HearError::Lost)?;

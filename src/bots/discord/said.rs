@@ -135,8 +135,8 @@ impl Discord {
             roles: roles.into_iter().filter(|(is, _)| *is).map(|(_, role)| role).collect(),
         };
         Some(Heard {
-            // An edit is another event of the same message.
-            event: edited.map_or(said.id.to_string(), |at| format!("{}/{at}", said.id)),
+            // An edit is another event of the same message, and two in one instant are two.
+            event: edited.map_or(said.id.to_string(), |at| format!("{}/{at}/{text}", said.id)),
             target: Target {
                 channel: said.channel_id.to_string(),
                 message: said.id.to_string(),

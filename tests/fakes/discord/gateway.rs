@@ -175,7 +175,7 @@ impl Discord {
         }
         // The last number that it has seen.
         let seen = frame["d"].as_u64().and_then(|seq| usize::try_from(seq).ok());
-        if !frame["d"].is_null() && !seen.is_some_and(|seen| seen <= place.sent) {
+        if !frame["d"].is_null() && seen.is_none_or(|seen| seen > place.sent) {
             self.wrong(format!("a heartbeat with {} after {}", frame["d"], place.sent));
         }
         let answers = self.book.write(|pages| {
@@ -199,12 +199,13 @@ async fn close(seat: &mut Seat, code: u16) {
 
 fn guild(pages: &Pages) -> Value {
     let channel = |id: &str, name: &str| json!({ "id": id, "type": 0, "name": name, "permission_overwrites": [] });
+    let everyone = (1_u64 << 10 | 1 << 11).to_string();
     json!({
         "id": GUILD,
         "name": "The guild",
         "owner_id": OWNER,
         "roles": [
-            { "id": GUILD, "name": "@everyone", "permissions": (1_u64 << 10 | 1 << 11).to_string() },
+            { "id": GUILD, "name": "@everyone", "permissions": everyone },
             { "id": MODS, "name": "mods", "permissions": (1_u64 << 13).to_string() },
             { "id": OWN_ROLE, "name": "tidegate", "permissions": pages.permissions.to_string() },
         ],
