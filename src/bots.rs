@@ -12,16 +12,20 @@ use crate::{
     settle::Settler,
 };
 
+mod clock;
+mod discord;
 mod ears;
 pub mod http;
 mod kick;
+mod lenient;
 mod oauth;
+mod owncast;
 mod pace;
 mod pending;
 mod queue;
 mod seen;
 pub mod socket;
-mod when;
+mod token;
 mod work;
 mod youtube;
 
@@ -31,7 +35,12 @@ pub use pace::Pace;
 use http::Http;
 
 /// Every platform by its name.
-pub const BOTS: &[(&str, Open)] = &[("kick", kick::open), ("youtube", youtube::open)];
+pub const BOTS: &[(&str, Open)] = &[
+    ("discord", discord::open),
+    ("kick", kick::open),
+    ("owncast", owncast::open),
+    ("youtube", youtube::open),
+];
 
 /// Reads a platform's settings; the error names the key.
 pub type Open = fn(&BotConfig, &Tools) -> Result<Arc<dyn Platform>, String>;
@@ -143,6 +152,10 @@ pub enum ActError {
     /// Tried again, after this time where the platform names one.
     #[error("{cause}")]
     Later { cause: String, after: Option<Duration> },
+    /// Not yet: as much as may be of its kind was done just now. Others need not wait, and it was
+    /// not tried.
+    #[error("not yet")]
+    Busy { after: Duration },
     /// There is nothing left to do it to; it counts as done.
     #[error("it is gone")]
     Gone,

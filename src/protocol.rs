@@ -18,6 +18,9 @@ mod spelling;
 mod splice;
 mod text;
 
+pub use json::rfc3339;
+use spelling::Spelled;
+
 /// One state machine per proxied connection; it sees the data frames of both legs, in order.
 ///
 /// A protocol is pure: no I/O and no clock.
@@ -128,6 +131,11 @@ pub struct Seat {
 /// The fates that keep one unit and remove all others.
 fn only(units: usize, index: usize) -> Vec<Fate> {
     (0..units).map(|at| if at == index { Fate::Keep } else { Fate::Remove }).collect()
+}
+
+/// The text as a browser shows this HTML, for whoever hears it elsewhere than on a route.
+pub fn shown(html: &str) -> String {
+    Spelled::plain(html, 0).shown().text
 }
 
 /// A route's protocol with its settings compiled, shared by the route's connections.

@@ -24,6 +24,8 @@ use crate::{
 
 /// Events that are known again: some minutes of a busy chat.
 const EVENTS_MAX: usize = 20_000;
+/// More than any platform lets one message be: what is longer is read up to here.
+const TEXT_BYTES_MAX: usize = 32 * 1024;
 
 /// Where a platform tells what it hears.
 pub struct Ears {
@@ -68,10 +70,26 @@ impl Ears {
         }
     }
 
+    /// Whether this connection was said to be ready.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+
     /// Whether it was ready since it was last asked.
     pub(super) fn was_ready(&self) -> bool {
         self.settler.metrics.bot_connected(self.name(), false);
         self.ready.swap(false, Ordering::Relaxed)
+    }
+
+    /// Notes an event as heard that is not to be judged: it was said before anybody listened.
+    pub fn skip(&self, event: &str) {
+        self.is_new(event);
+    }
+
+    /// Counts what cannot be understood; whoever sent it goes on.
+    pub fn strange(&self, cause: &dyn std::fmt::Display) {
+        self.settler.metrics.discard("bot_strange_event");
+        tracing::debug!(bot = self.name(), %cause, "a platform said something strange");
     }
 
     /// Judges what was said, once, and queues what follows.
@@ -82,6 +100,10 @@ impl Ears {
         }
         let Heard { mut message, target, pending, .. } = heard;
         message.route = self.inlet.name.clone();
+        if message.text.len() > TEXT_BYTES_MAX {
+            self.settler.metrics.discard("bot_text_cut");
+            message.text.truncate(message.text.floor_char_boundary(TEXT_BYTES_MAX));
+        }
         // What is only watched cannot be answered, so it does not wait for anybody.
         let frame = (pending.is_some() && self.act).then(|| frame(&target)).flatten();
         let is_pending = pending.is_some();

@@ -31,6 +31,11 @@ impl Pace {
         self.full = self.full.max(now) + self.every;
     }
 
+    /// Gives back one that was taken and not needed.
+    pub fn give_back(&mut self) {
+        self.full = self.full.checked_sub(self.every).unwrap_or(self.full);
+    }
+
     /// Takes none for so long: the platform said so.
     pub fn rest(&mut self, now: Instant, pause: Duration) {
         self.full = self.full.max(now + pause + self.every * (self.burst - 1));
@@ -53,6 +58,13 @@ mod tests {
         assert_eq!([(); 3].map(|()| take(start)), [Ok(()); 3]);
         assert_eq!(take(start), Err(second));
         assert_eq!((take(start + second), take(start + second)), (Ok(()), Err(second)));
+        pace.give_back();
+        assert_eq!((pace.wait(start + second), pace.wait(start)), (Duration::ZERO, second));
+        pace.take(start + second);
+        let mut take = |now| {
+            let wait = pace.wait(now);
+            wait.is_zero().then(|| pace.take(now)).ok_or(wait)
+        };
         // Quiet for long: three at once, and no more.
         let later = start + 100 * second;
         assert_eq!([(); 3].map(|()| take(later)), [Ok(()); 3]);

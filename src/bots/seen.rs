@@ -31,6 +31,12 @@ impl SeenEvents {
         }
         self.young.insert(hash)
     }
+
+    /// Whether an event was noted.
+    pub fn knows(&self, event: &(impl Hash + ?Sized)) -> bool {
+        let hash = self.hasher.hash_one(event);
+        self.young.contains(&hash) || self.old.contains(&hash)
+    }
 }
 
 #[cfg(test)]
@@ -42,9 +48,9 @@ mod tests {
         let mut seen = SeenEvents::new(10);
         for n in 0..100 {
             assert!(seen.note(&n), "{n}");
-            assert!(!seen.note(&n), "{n}");
+            assert!(!seen.note(&n) && seen.knows(&n), "{n}");
             assert!(seen.young.len() + seen.old.len() <= 10);
         }
-        assert!(!seen.note(&96) && seen.note(&3));
+        assert!(!seen.note(&96) && !seen.knows(&3) && seen.note(&3));
     }
 }

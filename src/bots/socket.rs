@@ -8,7 +8,7 @@ use rustls_pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_rustls::{TlsConnector, rustls::ClientConfig};
 use tokio_tungstenite::{
@@ -30,6 +30,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 pub struct Socket {
     stream: WebSocketStream<Box<dyn Stream>>,
     place: String,
+    /// When anything came last, a ping as well.
+    last: Instant,
 }
 
 /// What came.
@@ -52,10 +54,23 @@ impl Socket {
         url: &str,
         headers: &HeaderMap,
     ) -> Result<Socket, String> {
+        Socket::connect_for(tls, url, headers, MESSAGE_BYTES_MAX).await
+    }
+
+    /// The same where one message may be so large.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn connect_for(
+        tls: &Arc<ClientConfig>,
+        url: &str,
+        headers: &HeaderMap,
+        bytes_max: usize,
+    ) -> Result<Socket, String> {
         let place = url.split(['?', '#']).next().unwrap_or_default().to_owned();
-        let connected = timeout(CONNECT_WAIT, open(tls, url, headers)).await;
+        let connected = timeout(CONNECT_WAIT, open(tls, url, headers, bytes_max)).await;
         match connected {
-            Ok(Ok(stream)) => Ok(Socket { stream, place }),
+            Ok(Ok(stream)) => Ok(Socket { stream, place, last: Instant::now() }),
             Ok(Err(cause)) => Err(format!("{place}: {cause}")),
             Err(_) => Err(format!("{place} did not answer in time")),
         }
@@ -68,7 +83,9 @@ impl Socket {
     pub async fn next(&mut self, wait: Duration) -> Result<Came, String> {
         let next = timeout(wait, async {
             loop {
-                match self.stream.next().await {
+                let next = self.stream.next().await;
+                self.last = Instant::now();
+                match next {
                     Some(Ok(Message::Text(text))) => return Ok(Came::Text(text.to_string())),
                     Some(Ok(Message::Close(frame))) => {
                         return Ok(Came::Closed(frame.map(|frame| frame.code.into())));
@@ -80,6 +97,11 @@ impl Socket {
             }
         });
         next.await.unwrap_or(Ok(Came::Nothing))
+    }
+
+    /// For how long nothing came at all, not even a ping.
+    pub fn quiet(&self) -> Duration {
+        self.last.elapsed()
     }
 
     /// # Errors
@@ -103,6 +125,7 @@ async fn open(
     tls: &Arc<ClientConfig>,
     url: &str,
     headers: &HeaderMap,
+    bytes_max: usize,
 ) -> Result<WebSocketStream<Box<dyn Stream>>, String> {
     let text = |cause: &dyn std::fmt::Display| cause.to_string();
     let uri: Uri = url.parse().map_err(|cause| text(&cause))?;
@@ -127,8 +150,8 @@ async fn open(
     let mut request = uri.into_client_request().map_err(|cause| text(&cause))?;
     request.headers_mut().extend(headers.clone());
     let config = WebSocketConfig::default()
-        .max_message_size(Some(MESSAGE_BYTES_MAX))
-        .max_frame_size(Some(MESSAGE_BYTES_MAX));
+        .max_message_size(Some(bytes_max))
+        .max_frame_size(Some(bytes_max));
     let shaken = client_async_with_config(request, wire, Some(config)).await;
     Ok(shaken.map_err(|cause| text(&cause))?.0)
 }

@@ -84,6 +84,9 @@ async fn deliver(platform: &dyn Platform, ears: &Ears) {
         let free = under_way.len() < AT_ONCE_MAX && wait.is_zero();
         tokio::select! {
             Some((waiting, done)) = under_way.next(), if !under_way.is_empty() => {
+                if matches!(done, Err(ActError::Busy { .. })) {
+                    pace.give_back();
+                }
                 if let Some(pause) = settle_deed(ears, waiting, done) {
                     pace.rest(Instant::now(), pause);
                 }
@@ -109,6 +112,15 @@ fn settle_deed(ears: &Ears, waiting: Waiting, done: Result<(), ActError>) -> Opt
         Err(ActError::Gone) => "gone",
         Err(ActError::Refused(cause)) => {
             ears.tell(deed, "refused", cause);
+            return None;
+        }
+        Err(ActError::Busy { after }) if Instant::now() + *after <= *heard + TOO_LATE => {
+            ears.put_back(Waiting { ready: Instant::now() + *after, ..waiting });
+            return None;
+        }
+        Err(ActError::Busy { .. }) => {
+            ears.settler.metrics.discard("bot_gave_up");
+            ears.tell(deed, "given_up", "the platform lets no more of its kind be done");
             return None;
         }
         Err(ActError::Later { cause, after }) => {
@@ -158,6 +170,7 @@ async fn allow(platform: &dyn Platform, deed: &Deed) -> Result<(), String> {
             Ok(()) => return Ok(()),
             Err(ActError::Gone) => return Err("the platform does not hold it any more".into()),
             Err(ActError::Refused(cause)) => return Err(cause),
+            Err(ActError::Busy { after }) => sleep(after).await,
             Err(ActError::Later { after, .. }) => sleep(after.unwrap_or(pause)).await,
         }
         pause *= 2;

@@ -20,6 +20,8 @@ mod shape;
 mod template;
 mod wide;
 
+pub use template::rfc3339;
+
 /// The shapes of chat servers that are known by name.
 const PRESETS: &str = include_str!("json/presets.toml");
 

@@ -13,7 +13,7 @@ const FOREIGN: [&str; 4] = ["futures_util", "hyper_util", "http_body_util", "tok
 
 /// The core knows no platform: each stands in its own files (a `/` ends a folder of them) and in
 /// one list. Tests may speak of any: their frames were captured somewhere.
-const PLATFORMS: [(&str, &[&str]); 8] = [
+const PLATFORMS: [(&str, &[&str]); 9] = [
     (
         "twitch",
         &[
@@ -37,7 +37,26 @@ const PLATFORMS: [(&str, &[&str]); 8] = [
             "src/scan/joined.rs",
         ],
     ),
-    ("owncast", &["src/protocol.rs", "src/protocol/json.rs"]),
+    (
+        "owncast",
+        &[
+            "src/bots.rs",
+            "src/bots/owncast.rs",
+            "src/bots/owncast/",
+            "src/protocol.rs",
+            "src/protocol/json.rs",
+        ],
+    ),
+    (
+        "discord",
+        &[
+            "src/bots.rs",
+            "src/bots/discord.rs",
+            "src/bots/discord/",
+            "src/commands/import.rs",
+            "src/commands/import/discord.rs",
+        ],
+    ),
     (
         "onnx",
         &[

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    bots::{Heard, Target, when::rfc3339_ms},
+    bots::{Heard, Target, clock::read_rfc3339},
     message::{Message, Paid, Role, Sender, now_ms},
 };
 
@@ -141,7 +141,7 @@ fn heard(
         },
         id: message_id,
         text,
-        at_ms: created_at.and_then(rfc3339_ms).unwrap_or_else(now_ms),
+        at_ms: created_at.and_then(read_rfc3339).unwrap_or_else(now_ms),
         paid,
         ..Message::default()
     };

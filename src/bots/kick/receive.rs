@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{event::Event, seal::Seal};
 use crate::{
-    bots::{Heard, when::rfc3339_ms},
+    bots::{Heard, clock::read_rfc3339},
     message::now_ms,
     metrics::Metrics,
 };
@@ -120,7 +120,7 @@ impl Door {
         let kind = header("kick-event-type")?;
         let version = header("kick-event-version")?;
         // Before anything costs something: most of what is not Kick's ends here.
-        let at_ms = rfc3339_ms(timestamp);
+        let at_ms = read_rfc3339(timestamp);
         if at_ms.is_none_or(|at_ms| at_ms.abs_diff(now_ms()) > self.tolerance_ms) {
             return Err(Refusal(StatusCode::FORBIDDEN, "webhook_stale"));
         }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::{
-    bots::{Heard, Target, when::rfc3339_ms},
+    bots::{Heard, Target, clock::read_rfc3339},
     message::{Message, Paid, Role, Sender},
 };
 
@@ -50,7 +50,7 @@ impl Item {
             "" => return Item::Strange,
             _ => return Item::Other,
         };
-        let at_ms = rfc3339_ms(text("/publishedAt"));
+        let at_ms = read_rfc3339(text("/publishedAt"));
         let sender = sender(&item["authorDetails"], text("/authorChannelId"));
         let (Some(at_ms), false, false) = (at_ms, id.is_empty(), sender.id.is_empty()) else {
             return Item::Strange;

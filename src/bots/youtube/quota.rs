@@ -4,8 +4,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-
-use crate::bots::when::{days, year_of};
+use time::{Date, Month, OffsetDateTime};
 
 const DAY_MS: i64 = 86_400_000;
 const HOUR_MS: i64 = 3_600_000;
@@ -90,22 +89,24 @@ fn midnight_after(now_ms: u64) -> u64 {
 
 /// How far California is behind UTC.
 fn behind_ms(now: i64) -> i64 {
-    let year = year_of(now.div_euclid(DAY_MS));
+    let Ok(time) = OffsetDateTime::from_unix_timestamp(now / 1_000) else { return 8 * HOUR_MS };
     // Summer time: from the second Sunday of March to the first of November, at two in the morning.
-    let starts = sunday(days(year, 3, 8)) * DAY_MS + (2 + 8) * HOUR_MS;
-    let ends = sunday(days(year, 11, 1)) * DAY_MS + (2 + 7) * HOUR_MS;
+    let starts = sunday(time.year(), Month::March, 8) + (2 + 8) * HOUR_MS;
+    let ends = sunday(time.year(), Month::November, 1) + (2 + 7) * HOUR_MS;
     if (starts..ends).contains(&now) { 7 * HOUR_MS } else { 8 * HOUR_MS }
 }
 
-/// The first Sunday on a day or after it; the first of January 1970 was a Thursday.
-fn sunday(day: i64) -> i64 {
-    day + (3 - day).rem_euclid(7)
+/// When the first Sunday on a day or after it begins.
+fn sunday(year: i32, month: Month, day: u8) -> i64 {
+    let Ok(day) = Date::from_calendar_date(year, month, day) else { return 0 };
+    let later = (7 - day.weekday().number_days_from_sunday()) % 7;
+    day.midnight().assume_utc().unix_timestamp() * 1_000 + i64::from(later) * DAY_MS
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bots::when::rfc3339_ms;
+    use crate::bots::clock::read_rfc3339;
 
     #[test]
     fn the_day_ends_at_midnight_in_california() {
@@ -121,7 +122,7 @@ mod tests {
             ("2026-11-01T08:00:00Z", "2026-11-02T08:00:00Z"),
             ("2026-11-01T06:00:00Z", "2026-11-01T07:00:00Z"),
         ] {
-            let ms = |text| rfc3339_ms(text).expect("a time");
+            let ms = |text| read_rfc3339(text).expect("a time");
             assert_eq!(midnight_after(ms(now)), ms(midnight), "{now}");
         }
     }

@@ -37,7 +37,7 @@ pub fn fill(template: &str, about: &Message, notice: &Notice) -> String {
 }
 
 /// Unix milliseconds as RFC 3339 in UTC.
-fn rfc3339(ms: u64) -> String {
+pub fn rfc3339(ms: u64) -> String {
     let (days, second, milli) = (ms / 86_400_000, ms / 1000 % 86_400, ms % 1000);
     // Howard Hinnant's civil-from-days: years start in March, so that a leap day comes last.
     let day = days + 719_468;
