@@ -26,6 +26,7 @@ mod queue;
 mod seen;
 pub mod socket;
 mod token;
+mod twitch;
 mod work;
 mod youtube;
 
@@ -39,6 +40,7 @@ pub const BOTS: &[(&str, Open)] = &[
     ("discord", discord::open),
     ("kick", kick::open),
     ("owncast", owncast::open),
+    ("twitch", twitch::open),
     ("youtube", youtube::open),
 ];
 

@@ -101,6 +101,14 @@ pub async fn run(config: Config, file: Option<PathBuf>) -> Result<(), StartError
     Ok(())
 }
 
+/// What is wrong with the settings of bots, their secrets' files included.
+pub fn bots_wrong(config: &Config) -> Vec<String> {
+    match tls::connector() {
+        Ok(tls) => bots::open(config, &Tools::new(tls)).err().unwrap_or_default(),
+        Err(cause) => vec![cause],
+    }
+}
+
 /// Starts everything; it runs on the runtime's tasks until [`Running::stop`].
 ///
 /// # Errors

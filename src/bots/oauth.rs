@@ -55,6 +55,8 @@ pub struct Tokens {
     http: Http,
     client: Client,
     grant: Grant,
+    /// What every call carries besides the token.
+    headers: HeaderMap,
     now: Mutex<State>,
 }
 
@@ -81,13 +83,20 @@ struct Answer {
     expires_in: Value,
     #[serde(default)]
     refresh_token: Option<String>,
+    /// Words in one text, or a list of them.
     #[serde(default)]
-    scope: Option<String>,
+    scope: Value,
 }
 
 impl Tokens {
     pub fn new(http: Http, client: Client, grant: Grant) -> Tokens {
-        Tokens { http, client, grant, now: Mutex::default() }
+        Tokens { http, client, grant, headers: HeaderMap::new(), now: Mutex::default() }
+    }
+
+    /// The same with a header in every call.
+    pub fn with_header(mut self, name: &'static str, value: HeaderValue) -> Tokens {
+        self.headers.insert(name, value);
+        self
     }
 
     /// Calls with a token; where that is refused, once more with a fresh one.
@@ -95,13 +104,31 @@ impl Tokens {
     /// # Errors
     /// No token, or no answer; a status is no error, but for 401.
     pub async fn call(&self, method: Method, url: &str, body: &Value) -> Result<Reply, Trouble> {
+        self.call_as("Bearer", method, url, body).await
+    }
+
+    /// The same where the token goes by another scheme.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn call_as(
+        &self,
+        scheme: &str,
+        method: Method,
+        url: &str,
+        body: &Value,
+    ) -> Result<Reply, Trouble> {
         let held = self.held(None).await?;
-        let reply = self.ask(&held.access, method.clone(), url, body).await?;
+        let reply = self.ask((scheme, &held.access), method.clone(), url, body).await?;
         if reply.status != StatusCode::UNAUTHORIZED {
             return Ok(reply);
         }
+        // Some platforms say so where the token is good and its consent too narrow.
+        if reply.body.windows(5).any(|part| part.eq_ignore_ascii_case(b"scope")) {
+            return Err(Trouble::Refused("the token lacks a scope".into()));
+        }
         let fresh = self.held(Some(&held.access)).await?;
-        let reply = self.ask(&fresh.access, method, url, body).await?;
+        let reply = self.ask((scheme, &fresh.access), method, url, body).await?;
         match reply.status {
             StatusCode::UNAUTHORIZED => Err(Trouble::Later("a fresh token is refused".into())),
             _ => Ok(reply),
@@ -122,15 +149,16 @@ impl Tokens {
 
     async fn ask(
         &self,
-        access: &str,
+        (scheme, access): (&str, &str),
         method: Method,
         url: &str,
         body: &Value,
     ) -> Result<Reply, Trouble> {
-        let bearer = HeaderValue::from_str(&format!("Bearer {access}"));
+        let bearer = HeaderValue::from_str(&format!("{scheme} {access}"));
         let mut bearer = bearer.map_err(|_| Trouble::Refused("the token is no token".into()))?;
         bearer.set_sensitive(true);
-        let headers = HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]);
+        let mut headers = self.headers.clone();
+        headers.insert(header::AUTHORIZATION, bearer);
         Ok(self.http.call(method, url, &headers, body).await?)
     }
 
@@ -173,9 +201,7 @@ impl Tokens {
         }
         let answer: Answer = reply.json().map_err(Trouble::Later)?;
         self.save(state, refresh.as_deref(), answer.refresh_token);
-        let scopes = answer.scope.map(|scope| {
-            scope.split([' ', ',']).filter(|one| !one.is_empty()).map(str::to_owned).collect()
-        });
+        let scopes = scopes(&answer.scope);
         let held = Held {
             access: answer.access_token.into(),
             until: Instant::now() + life(&answer.expires_in),
@@ -199,6 +225,16 @@ impl Tokens {
             }
         };
     }
+}
+
+/// Unknown where nothing is said of them.
+fn scopes(scope: &Value) -> Option<Arc<[String]>> {
+    let words = match scope {
+        Value::String(text) => text.split([' ', ',']).collect::<Vec<_>>(),
+        Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
+        _ => return None,
+    };
+    Some(words.into_iter().filter(|one| !one.is_empty()).map(str::to_owned).collect())
 }
 
 /// Some of a token's life is left for the call.

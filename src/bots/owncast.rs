@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::{
     ActError, Deed, Ears, HearError, Heard, Pace, Platform, Target, Tools,
+    http::percent,
     seen::SeenEvents,
     settings,
     socket::{Came, Socket},
@@ -115,7 +116,7 @@ impl Owncast {
         }
         // `http` becomes `ws`, `https` becomes `wss`.
         let address = self.url.replacen("http", "ws", 1);
-        let address = format!("{address}/ws?accessToken={}", calls::in_query(&token));
+        let address = format!("{address}/ws?accessToken={}", percent(&token));
         let connected = Socket::connect(&self.tools.tls, &address, &HeaderMap::new()).await;
         let mut socket = connected.map_err(HearError::Lost)?;
         loop {
@@ -200,7 +201,7 @@ impl Owncast {
 
     /// The last messages, as far as the server gives them.
     async fn history(&self, token: &str) -> Result<Vec<Value>, HearError> {
-        let url = format!("{}/api/chat?accessToken={}", self.url, calls::in_query(token));
+        let url = format!("{}/api/chat?accessToken={}", self.url, percent(token));
         let asked = self.tools.http.call(Method::GET, &url, &HeaderMap::new(), &Value::Null).await;
         let reply = asked.map_err(|cause| HearError::Lost(cause.to_string()))?;
         match reply.status {

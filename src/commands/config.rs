@@ -9,6 +9,7 @@ use super::Failure;
 use crate::{
     config::{self, Config, DEFAULT_FILE, Problem},
     decide::{self, Policy},
+    listen,
     protocol::{self, PROTOCOLS},
     rules::{self, Ruleset},
     score,
@@ -33,6 +34,7 @@ pub fn check(path: &Path) -> Result<(), Failure> {
         let judged = if wrong.is_empty() { &config } else { &lists_only };
         wrong.extend(Ruleset::build(judged).err().unwrap_or_default());
         wrong.extend(rules::unmet_by_own(&config));
+        wrong.extend(listen::bots_wrong(&config));
         if wrong.is_empty() && config.score.enabled {
             wrong.extend(score::open(&config.score).err().unwrap_or_default());
         }

@@ -107,7 +107,7 @@ fn bot(name: &str, platform: &str, folder: &Folder, plan: Plan) -> BotConfig {
     let secret = folder.file("client-secret", "hush&hush=\n");
     let mut settings = plan.settings;
     let text = |path: PathBuf| toml::Value::String(path.display().to_string());
-    settings.insert("client_id".into(), "the app".into());
+    settings.entry("client_id").or_insert("the app".into());
     settings.insert("client_secret_file".into(), text(secret));
     if !plan.refresh.is_empty() {
         settings.insert("refresh_token_file".into(), text(folder.file("refresh", plan.refresh)));

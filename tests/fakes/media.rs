@@ -108,10 +108,11 @@ impl<S> Shared<S> {
             loop {
                 // Seen before it is looked at: what changes meanwhile is looked at again.
                 changed.borrow_and_update();
-                // In this order, as everywhere.
-                let state = self.state();
-                let so = is_so(&self.log(), &state);
-                drop(state);
+                let so = {
+                    // In this order, as everywhere.
+                    let state = self.state();
+                    is_so(&self.log(), &state)
+                };
                 if so {
                     return;
                 }

@@ -19,6 +19,7 @@ const PLATFORMS: [(&str, &[&str]); 9] = [
         &[
             "src/bots.rs",
             "src/bots/twitch.rs",
+            "src/bots/twitch/",
             "src/commands/import.rs",
             "src/commands/import/twitch.rs",
             "src/protocol/irc.rs",

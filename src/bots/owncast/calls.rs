@@ -1,6 +1,6 @@
 //! Does on the server what is to be done there.
 
-use std::{fmt::Write, time::Duration};
+use std::time::Duration;
 
 use hyper::{
     HeaderMap, Method, StatusCode,
@@ -9,7 +9,10 @@ use hyper::{
 use serde_json::{Value, json};
 
 use super::{NO_TIME_OUT, Owncast, event::User};
-use crate::bots::{ActError, Deed, What, http::Reply};
+use crate::bots::{
+    ActError, Deed, What,
+    http::{Reply, percent},
+};
 
 /// Of what the server says to it, a line is enough for a log.
 const CAUSE_CHARS_MAX: usize = 200;
@@ -90,7 +93,7 @@ impl Owncast {
     }
 
     async fn moderator(&self, call: &str, body: &Value) -> Result<Reply, ActError> {
-        let token = in_query(&self.token.known());
+        let token = percent(&self.token.known());
         let url = format!("{}/api/chat/{call}?accessToken={token}", self.url);
         let asked = self.tools.http.call(Method::POST, &url, &HeaderMap::new(), body).await;
         asked.map_err(ActError::later)
@@ -129,20 +132,4 @@ fn outcome(reply: &Reply) -> Result<(), ActError> {
         status if status.is_success() && body["success"] != json!(false) => Ok(()),
         status => Err(ActError::Refused(format!("the server answers {status}: {said}"))),
     }
-}
-
-/// A value as it stands in a query.
-pub fn in_query(value: &str) -> String {
-    let mut text = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                text.push(char::from(byte));
-            }
-            _ => {
-                let _ = write!(text, "%{byte:02X}");
-            }
-        }
-    }
-    text
 }

@@ -198,7 +198,10 @@ async fn close(seat: &mut Seat, code: u16) {
 }
 
 fn guild(pages: &Pages) -> Value {
-    let channel = |id: &str, name: &str| json!({ "id": id, "type": 0, "name": name, "permission_overwrites": [] });
+    let channel = |id: &str, name: &str| {
+        let none: [Value; 0] = [];
+        json!({ "id": id, "type": 0, "name": name, "permission_overwrites": none })
+    };
     let everyone = (1_u64 << 10 | 1 << 11).to_string();
     json!({
         "id": GUILD,
