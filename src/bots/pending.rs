@@ -22,9 +22,9 @@ impl Pending {
         self.lock().insert(hold.to_owned(), Waits { target, answered: false });
     }
 
-    /// Ends it; its target, unless the platform was answered already.
-    pub fn take(&self, hold: &str) -> Option<Target> {
-        self.lock().remove(hold).filter(|waits| !waits.answered).map(|waits| waits.target)
+    /// Ends it; whether the platform was answered already.
+    pub fn end(&self, hold: &str) -> bool {
+        self.lock().remove(hold).is_some_and(|waits| waits.answered)
     }
 
     /// The hold of a message that was decided on the platform.

@@ -188,7 +188,7 @@ async fn follow(ears: &Ears, mut changes: Receiver<Change>) {
                 for id in ears.pending.holds() {
                     match ears.settler.holds.find(&id) {
                         Some(hold) => ended(ears, &hold),
-                        None => drop(ears.pending.take(&id)),
+                        None => _ = ears.pending.end(&id),
                     }
                 }
             }
@@ -208,8 +208,10 @@ fn ended(ears: &Ears, hold: &Hold) {
         State::Denied | State::Expired | State::Withdrawn => true,
         State::Released | State::Orphaned => false,
     };
-    let answered = ears.pending.take(&hold.id);
-    let Some(target) = answered.filter(|_| denied) else { return };
+    // Its own record says whom to tell: it may have been denied before a restart.
+    let answered = ears.pending.end(&hold.id);
+    let told = target(&hold.frame.frame()).filter(|_| denied && !answered);
+    let Some(target) = told else { return };
     let time_out = hold.decided.as_ref().and_then(|decided| decided.time_out_s);
     let time_out = time_out.map(|seconds| What::TimeOut { seconds });
     let severity = hold.findings.iter().map(|finding| finding.severity).max();

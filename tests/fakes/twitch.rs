@@ -58,13 +58,20 @@ pub struct Done {
     pub at: Instant,
 }
 
+#[derive(Clone, PartialEq, Eq)]
+pub struct Subscription {
+    id: String,
+    kind: String,
+    version: String,
+    session: String,
+}
+
 pub struct Pages {
     pub access: String,
     pub refresh: String,
     pub scopes: Vec<&'static str>,
     tokens: u32,
-    /// Type, broadcaster and session.
-    pub subscriptions: Vec<(String, String, String)>,
+    pub subscriptions: Vec<Subscription>,
     sessions: u32,
     /// Connections of each session: two while one takes over from the other.
     live: HashMap<String, u32>,
@@ -161,7 +168,7 @@ impl Twitch {
         let fields = fields.as_object().expect("fields").clone();
         event.as_object_mut().expect("an event").extend(fields);
         self.book.write(|pages| pages.said.insert(id.clone(), Instant::now()));
-        self.tell("channel.chat.message", "1", event);
+        self.tell("channel.chat.message", "1", &event);
         id
     }
 
@@ -171,7 +178,10 @@ impl Twitch {
         let places: Vec<_> =
             places.iter().map(|(s, e)| json!({ "start_pos": s, "end_pos": e })).collect();
         self.book.write(|pages| pages.held.insert(id.clone(), (Held::Waiting, Instant::now())));
-        let event = json!({
+        // Version 1 has no place for where; clients that do not know version 2 read this.
+        let mut event = json!({
+            "category": category,
+            "level": 4,
             "broadcaster_user_id": CHANNEL,
             "broadcaster_user_login": LOGIN,
             "broadcaster_user_name": "Ana_Live",
@@ -182,12 +192,15 @@ impl Twitch {
             "message": { "text": text, "fragments": [
                 { "type": "text", "text": text, "cheermote": null, "emote": null },
             ] },
-            "reason": "automod",
-            "automod": { "category": category, "level": 4, "boundaries": places },
-            "blocked_term": null,
             "held_at": rfc3339(now_ms()),
         });
-        self.tell("automod.message.hold", "2", event);
+        self.tell("automod.message.hold", "1", &event);
+        let fields = event.as_object_mut().expect("an event");
+        fields.retain(|name, _| name != "category" && name != "level");
+        event["reason"] = "automod".into();
+        event["automod"] = json!({ "category": category, "level": 4, "boundaries": places });
+        event["blocked_term"] = Value::Null;
+        self.tell("automod.message.hold", "2", &event);
         id
     }
 
@@ -203,22 +216,29 @@ impl Twitch {
             "broadcaster_user_id": CHANNEL, "message_id": id, "status": status,
             "moderator_user_id": "5", "moderator_user_login": "mira", "moderator_user_name": "Mira",
         });
-        self.tell("automod.message.update", "2", event);
+        self.tell("automod.message.update", "2", &event);
     }
 
-    fn tell(&self, kind: &str, version: &str, event: Value) {
+    fn tell(&self, kind: &str, version: &str, event: &Value) {
         let id = self.fresh("event");
-        let text = notification(&id, kind, version, &event);
-        self.send(kind, text);
+        for subscription in self.subscribed(kind) {
+            if subscription.version == version {
+                let text = notification(&id, &subscription, event);
+                let _ = self.orders.send(Order::Text(subscription.session, text));
+            }
+        }
+    }
+
+    fn subscribed(&self, kind: &str) -> Vec<Subscription> {
+        self.book.read(|pages| {
+            let meant = pages.subscriptions.iter().filter(|own| own.kind == kind);
+            meant.cloned().collect()
+        })
     }
 
     /// Any text to whoever is subscribed to a kind of events.
     pub fn send(&self, kind: &str, text: String) {
-        let sessions = self.book.read(|pages| {
-            let meant = pages.subscriptions.iter().filter(|(own, ..)| own == kind);
-            meant.map(|(.., session)| session.clone()).collect::<Vec<_>>()
-        });
-        for session in sessions {
+        for Subscription { session, .. } in self.subscribed(kind) {
             let _ = self.orders.send(Order::Text(session, text.clone()));
         }
     }
@@ -232,16 +252,20 @@ impl Twitch {
             "message": { "text": text }, "message_type": "text", "badges": [],
         });
         self.book.write(|pages| pages.said.insert(id.clone(), Instant::now()));
-        let text = notification(&self.fresh("event"), "channel.chat.message", "1", &event);
-        self.send("channel.chat.message", text.clone());
-        self.send("channel.chat.message", text);
+        let event_id = self.fresh("event");
+        for subscription in self.subscribed("channel.chat.message") {
+            let text = notification(&event_id, &subscription, &event);
+            for _ in 0..2 {
+                let _ = self.orders.send(Order::Text(subscription.session.clone(), text.clone()));
+            }
+        }
         id
     }
 
     /// Tells everybody to come by another address, as before a restart there.
     pub fn ask_to_reconnect(&self) {
         let sessions = self.book.read(|pages| {
-            let mut all: Vec<_> = pages.subscriptions.iter().map(|(.., s)| s.clone()).collect();
+            let mut all: Vec<_> = pages.subscriptions.iter().map(|s| s.session.clone()).collect();
             all.dedup();
             all
         });
@@ -295,11 +319,15 @@ fn meta(id: &str, kind: &str) -> Value {
     json!({ "message_id": id, "message_type": kind, "message_timestamp": rfc3339(now_ms()) })
 }
 
-fn notification(id: &str, kind: &str, version: &str, event: &Value) -> String {
+fn notification(id: &str, to: &Subscription, event: &Value) -> String {
     let mut metadata = meta(id, "notification");
-    metadata["subscription_type"] = kind.into();
-    metadata["subscription_version"] = version.into();
-    let subscription = json!({ "id": "s", "status": "enabled", "type": kind, "version": version });
+    metadata["subscription_type"] = to.kind.as_str().into();
+    metadata["subscription_version"] = to.version.as_str().into();
+    let subscription = json!({
+        "id": to.id, "status": "enabled", "type": to.kind, "version": to.version, "cost": 0,
+        "condition": {}, "created_at": rfc3339(now_ms()),
+        "transport": { "method": "websocket", "session_id": to.session },
+    });
     json!({ "metadata": metadata, "payload": { "subscription": subscription, "event": event } })
         .to_string()
 }
@@ -310,6 +338,7 @@ impl Site for Twitch {
             ("POST", "/oauth2/token") => self.token(&ask),
             ("GET", "/oauth2/validate") => self.validate(&ask),
             (_, path) if path.starts_with("/helix/") => self.helix(&ask),
+            ("POST", path) if path.starts_with("/fake/") => self.told_by(&ask),
             (method, path) => {
                 self.wrong(format!("{method} {path}"));
                 error(404, "not found")
@@ -346,6 +375,27 @@ fn pairs(text: &str) -> HashMap<String, String> {
 }
 
 impl Twitch {
+    /// What whoever plays with it from outside wants said or held, or wants to know.
+    fn told_by(&self, ask: &Ask) -> Answer {
+        let body = ask.json().unwrap_or_default();
+        let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+        match ask.path.as_str() {
+            "/fake/say" => {
+                Answer::json(200, json!({ "id": self.say(&text("user"), &text("text")) }))
+            }
+            "/fake/hold" => {
+                let id = self.hold(&text("user"), &text("text"), &text("category"), &[]);
+                Answer::json(200, json!({ "id": id }))
+            }
+            "/fake/done" => self.book.read(|pages| {
+                let done = pages.done.iter().map(|done| json!([done.what, done.id]));
+                let done: Vec<_> = done.collect();
+                Answer::json(200, json!({ "done": done, "wrong": pages.wrong }))
+            }),
+            _ => error(404, "not found"),
+        }
+    }
+
     fn token(&self, ask: &Ask) -> Answer {
         let form = pairs(&String::from_utf8_lossy(&ask.body));
         let is = |name: &str, value: &str| form.get(name).is_some_and(|own| own == value);
@@ -411,14 +461,15 @@ impl Twitch {
     fn subscribe(&self, ask: &Ask) -> Answer {
         let Some(body) = ask.json() else { return error(400, "no JSON") };
         let (kind, condition) = (body["type"].as_str().unwrap_or_default(), &body["condition"]);
-        let (version, role, scope) = match kind {
-            "channel.chat.message" => ("1", "user_id", SCOPES[0]),
+        let (versions, role, scope) = match kind {
+            "channel.chat.message" => (&["1"][..], "user_id", SCOPES[0]),
             "automod.message.hold" | "automod.message.update" => {
-                ("2", "moderator_user_id", SCOPES[1])
+                (&["1", "2"][..], "moderator_user_id", SCOPES[1])
             }
             _ => return error(400, "invalid subscription type"),
         };
-        let good = body["version"] == version
+        let version = body["version"].as_str().unwrap_or_default();
+        let good = versions.contains(&version)
             && condition["broadcaster_user_id"] == CHANNEL
             && condition[role] == BOT
             && condition.as_object().is_some_and(|all| all.len() == 2)
@@ -432,12 +483,22 @@ impl Twitch {
                 return error(403, "subscription missing proper authorization");
             }
             let session = body["transport"]["session_id"].as_str().unwrap_or_default().to_owned();
-            let one = (kind.to_owned(), CHANNEL.to_owned(), session);
-            if pages.subscriptions.contains(&one) {
+            pages.tokens += 1;
+            let one = Subscription {
+                id: format!("subscription-{}", pages.tokens),
+                kind: kind.to_owned(),
+                version: version.to_owned(),
+                session,
+            };
+            let same = |own: &&Subscription| {
+                (&own.kind, &own.version, &own.session) == (&one.kind, &one.version, &one.session)
+            };
+            if pages.subscriptions.iter().find(same).is_some() {
                 return error(409, "subscription already exists");
             }
+            let id = one.id.clone();
             pages.subscriptions.push(one);
-            Answer::json(202, json!({ "data": [{ "status": "enabled" }] }))
+            Answer::json(202, json!({ "data": [{ "id": id, "status": "enabled" }], "total": 1 }))
         })
     }
 
@@ -606,7 +667,7 @@ impl Twitch {
             let live = pages.live.get_mut(&session).expect("it was counted");
             *live -= 1;
             if *live == 0 {
-                pages.subscriptions.retain(|(.., own)| *own != session);
+                pages.subscriptions.retain(|own| own.session != session);
             }
         });
     }
