@@ -172,7 +172,10 @@ impl Helix {
             }
             json!({ "data": data })
         };
-        let answer_automod = |action: &str| json!({ "user_id": self.me(), "msg_id": target.message, "action": action });
+        let answer_automod = |action: &str| {
+            let (me, message) = (self.me(), &target.message);
+            json!({ "user_id": me, "msg_id": message, "action": action })
+        };
         let (method, path, body) = match deed.what {
             What::Delete => {
                 pairs.push(("message_id", &target.message));
