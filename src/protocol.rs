@@ -18,6 +18,8 @@ mod spelling;
 mod splice;
 mod text;
 
+pub use spelling::Spelled;
+
 /// One state machine per proxied connection; it sees the data frames of both legs, in order.
 ///
 /// A protocol is pure: no I/O and no clock.
