@@ -1,6 +1,6 @@
 //! Answers in the shape of the Perspective API, which its owner switches off at the end of 2026.
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -11,7 +11,7 @@ use axum::{
     routing::{get, post},
 };
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
     Api,
@@ -60,8 +60,8 @@ pub(super) fn routes() -> Router<Api> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Analyzed {
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    attribute_scores: Map<String, Value>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    attribute_scores: BTreeMap<String, AttributeScores>,
     languages: Vec<String>,
     detected_languages: Vec<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -123,7 +123,7 @@ async fn analyze(State(api): State<Api>, request: Request<Body>) -> Result<Respo
     };
     let text = asked.comment.text().to_owned();
     let found = reading::found(pipeline, api.route.clone(), text).await;
-    let mut attribute_scores = Map::new();
+    let mut attribute_scores = BTreeMap::new();
     for wanted in &asked.wanted {
         if !wanted.attribute.is_known_to(whole.as_ref()) {
             if asked.drops_unsupported {
@@ -132,7 +132,6 @@ async fn analyze(State(api): State<Api>, request: Request<Body>) -> Result<Respo
             return Err(request::unknown(&wanted.name));
         }
         if let Some(scores) = answer(wanted, &asked.comment, whole.as_ref(), &spans, &found) {
-            let scores = serde_json::to_value(scores).expect("numbers and names serialize");
             attribute_scores.insert(wanted.name.clone(), scores);
         }
     }

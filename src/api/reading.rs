@@ -21,8 +21,8 @@ const PIECE_BYTES_MAX: usize = 320;
 /// The model did not answer in time, or another took over meanwhile.
 pub struct Late;
 
-/// What the model says of a text: of each head the highest over the text and, where it is long, over
-/// its pieces. `None` without a model.
+/// What the model says of a text: of each head the highest over the text and, where it is long,
+/// over its pieces. `None` without a model.
 ///
 /// The pieces are asked for one after the other, so that one long text is never more than one of
 /// those that wait for the model.

@@ -7,8 +7,8 @@ use Category::{Extremism, Harassment, Hate, SelfHarm, Sexual, Threat};
 /// One of OpenAI's categories, and where its score comes from.
 pub(super) struct Known {
     pub name: &'static str,
-    /// Its score is the lowest of theirs: `hate/threatening` is both. Empty where nothing here tells
-    /// it from what is harmless.
+    /// Its score is the lowest of theirs: `hate/threatening` is both. Empty where nothing here
+    /// tells it from what is harmless.
     heads: &'static [Head],
     /// A finding in each of these makes it true.
     categories: &'static [&'static [Category]],
