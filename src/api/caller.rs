@@ -86,7 +86,8 @@ pub(super) fn key(request: &Request<Body>) -> Option<&str> {
         let (scheme, key) = text(header::AUTHORIZATION.as_str())?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
     };
-    in_query.or_else(|| text(KEY_HEADER)).or_else(bearer).filter(|key| !key.is_empty())
+    let full = |key: &&str| !key.is_empty();
+    in_query.filter(full).or_else(|| text(KEY_HEADER).filter(full)).or_else(bearer).filter(full)
 }
 
 /// Whether whoever sent this is on this machine and nobody sent it for somebody else: no proxy,

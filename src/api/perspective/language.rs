@@ -33,8 +33,8 @@ impl Languages {
         let knows = |tag: &String| {
             let primary = tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
             // Another script than the usual one is not what was read.
-            let latin = tag.to_ascii_lowercase().contains("-latn");
-            known.contains(&primary.as_str()) && !(latin && !is_latin(&primary))
+            let turned = tag.to_ascii_lowercase().contains("-latn") && !is_latin(&primary);
+            known.contains(&primary.as_str()) && !turned
         };
         let (whose, languages, refuses) = match self.requested.is_empty() {
             true => ("detectedLanguages", &self.detected, self.sure),
