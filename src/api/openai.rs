@@ -1,6 +1,9 @@
 //! Answers in the shape of OpenAI's moderations.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Json, Router,
@@ -20,7 +23,7 @@ use super::{
 use crate::{
     accounts::secret,
     doors::{Failure, read_body},
-    message::{Finding, Message, Score, Verdict, now_ms},
+    message::{Finding, Message, Score, Scores, Verdict, now_ms},
 };
 
 mod categories;
@@ -88,25 +91,30 @@ async fn moderate(State(api): State<Api>, request: Request<Body>) -> Result<Resp
 }
 
 impl Api {
-    /// The verdict of the policy on what nobody in particular has said, and all scores.
+    /// The verdict of the policy on what nobody in particular has said, and all scores: of the
+    /// whole text and, where it has several, of each sentence.
     async fn moderated(&self, text: String) -> Result<Moderated, Late> {
         let wait = Duration::from_millis(self.doors.config.api.score_wait_ms);
-        let pipeline = &self.doors.settler.pipeline;
-        let (route, at_ms) = (self.route.clone(), now_ms());
-        let message = Message { route, text, at_ms, ..Message::default() };
-        let judgement = pipeline.judge_within(&message, Some(wait)).await;
-        if judgement.score == Score::Late {
-            return Err(Late);
+        let until = Instant::now() + wait;
+        let mut seen = self.judged(text.clone(), wait).await?;
+        for part in reading::parts(&text) {
+            let left = until.saturating_duration_since(Instant::now());
+            let part = self.judged(text[part].to_owned(), left).await?;
+            seen.flagged |= part.flagged;
+            seen.findings.extend(part.findings);
+            if let (Some(all), Some(scores)) = (&mut seen.scores, part.scores) {
+                reading::raise(all, scores)?;
+            }
+            tokio::task::yield_now().await;
         }
-        let scores = reading::scores(pipeline, &message.text, wait).await?;
-        let rules = pipeline.rules.load();
-        let policy = rules.policy(&message.route, &message.channel);
+        let rules = self.doors.settler.pipeline.rules.load();
+        let policy = rules.policy(&self.route, "");
         let acts = |finding: &&Finding| !finding.shadow && policy.asks(finding) > Verdict::Pass;
-        let acted: Vec<&Finding> = judgement.findings.iter().filter(acts).collect();
-        let score = |own: &categories::Known| own.score(scores.as_ref(), &judgement.findings);
+        let acted: Vec<&Finding> = seen.findings.iter().filter(acts).collect();
+        let score = |own: &categories::Known| own.score(seen.scores.as_ref(), &seen.findings);
         let read: &[&str] = &["text"];
         Ok(Moderated {
-            flagged: judgement.verdict > Verdict::Pass,
+            flagged: seen.flagged,
             categories: CATEGORIES.iter().map(|own| (own.name, own.applies(&acted))).collect(),
             category_scores: CATEGORIES.iter().map(|own| (own.name, score(own))).collect(),
             category_applied_input_types: CATEGORIES
@@ -115,4 +123,30 @@ impl Api {
                 .collect(),
         })
     }
+
+    async fn judged(&self, text: String, wait: Duration) -> Result<Judged, Late> {
+        let pipeline = &self.doors.settler.pipeline;
+        let (route, at_ms) = (self.route.clone(), now_ms());
+        let message = Message { route, text, at_ms, ..Message::default() };
+        let judgement = pipeline.judge_within(&message, Some(wait)).await;
+        let score = match judgement.score {
+            // The policy had no use for it; who asks here has.
+            Score::Skipped => pipeline.score_within(&message.text, Some(wait)).await,
+            score => score,
+        };
+        let scores = match score {
+            Score::Known(scores) => Some(scores),
+            Score::Skipped => None,
+            Score::Late => return Err(Late),
+        };
+        let flagged = judgement.verdict > Verdict::Pass;
+        Ok(Judged { flagged, findings: judgement.findings, scores })
+    }
+}
+
+/// What came of judging one text.
+struct Judged {
+    flagged: bool,
+    findings: Vec<Finding>,
+    scores: Option<Scores>,
 }

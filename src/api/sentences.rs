@@ -1,4 +1,4 @@
-//! Cuts a text into its sentences, and into pieces that a model reads whole.
+//! Cuts a text into its sentences, and into parts that a model reads whole.
 
 use std::ops::Range;
 
@@ -33,29 +33,30 @@ pub fn sentences(text: &str, max: usize) -> Vec<Range<usize>> {
     found
 }
 
-/// Pieces of at most `bytes_max` that end with a sentence where they can, else with a word, else
-/// with a character.
-pub fn pieces(text: &str, bytes_max: usize) -> Vec<Range<usize>> {
-    let mut pieces: Vec<Range<usize>> = Vec::new();
-    for sentence in sentences(text, usize::MAX) {
-        let mut rest = sentence;
-        match pieces.last_mut().filter(|last| rest.end - last.start <= bytes_max) {
-            Some(last) => last.end = rest.end,
-            None => {
-                while rest.len() > bytes_max {
-                    let most = text.floor_char_boundary(rest.start + bytes_max);
-                    // A character that is longer than a piece is a piece.
-                    let most = if most > rest.start { most } else { rest.end };
-                    let word = text[rest.start..most].rfind(char::is_whitespace);
-                    let cut = word.filter(|at| *at > 0).map_or(most, |at| rest.start + at);
-                    pieces.push(rest.start..cut);
-                    rest.start = cut;
-                }
-                pieces.push(rest);
-            }
+/// What is read by itself: each sentence or, where there are more than `max`, as many of them
+/// together as fit into `bytes_max`. None is longer; it is cut after a word, or a character.
+pub fn parts(text: &str, max: usize, bytes_max: usize) -> Vec<Range<usize>> {
+    let sentences = sentences(text, usize::MAX);
+    let merges = sentences.len() > max;
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    for mut rest in sentences {
+        let fits = |last: &&mut Range<usize>| merges && rest.end - last.start <= bytes_max;
+        if let Some(last) = parts.last_mut().filter(fits) {
+            last.end = rest.end;
+            continue;
         }
+        while rest.len() > bytes_max {
+            let most = text.floor_char_boundary(rest.start + bytes_max);
+            // A character that is longer than a part is a part.
+            let most = if most > rest.start { most } else { rest.end };
+            let word = text[rest.start..most].rfind(char::is_whitespace);
+            let cut = word.filter(|at| *at > 0).map_or(most, |at| rest.start + at);
+            parts.push(rest.start..cut);
+            rest.start = cut;
+        }
+        parts.push(rest);
     }
-    pieces
+    parts
 }
 
 /// What ends a sentence, and what may stand after the stop that does.
@@ -129,12 +130,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_are_short_and_leave_out_space_alone(text in "([a-z😀é]{0,9}[ .\n]{0,2}){0,30}") {
+        fn parts_are_short_and_leave_out_space_alone(
+            text in "([a-z😀é]{0,9}[ .\n]{0,2}){0,30}",
+            max in 0usize..9,
+        ) {
             let mut end = 0;
-            for piece in pieces(&text, 20) {
-                prop_assert!(piece.start >= end && !piece.is_empty() && piece.len() <= 20);
-                prop_assert!(text[end..piece.start].trim().is_empty());
-                end = piece.end;
+            for part in parts(&text, max, 20) {
+                prop_assert!(part.start >= end && !part.is_empty() && part.len() <= 20);
+                prop_assert!(text[end..part.start].trim().is_empty());
+                end = part.end;
             }
             prop_assert!(text[end..].trim().is_empty());
         }

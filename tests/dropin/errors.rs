@@ -257,3 +257,29 @@ async fn a_late_model_is_never_a_zero() {
     let said = answer.json()["error"]["message"].clone();
     assert_eq!((answer.status, said), (400, json!("Unknown requested attribute: THREAT")));
 }
+
+/// Whoever reads the description finds each of its paths answered.
+#[tokio::test]
+async fn every_described_path_is_answered() {
+    let house = house(|_| {}).await;
+    let parts = [
+        include_str!("../../src/api/openapi/perspective.json"),
+        include_str!("../../src/api/openapi/openai.json"),
+    ];
+    let mut described = 0;
+    for part in parts {
+        let part: Value = serde_json::from_str(part).expect("JSON");
+        assert_eq!(part["openapi"], "3.1.0");
+        for (path, methods) in part["paths"].as_object().expect("paths") {
+            for (method, own) in methods.as_object().expect("methods") {
+                let (method, host) = (method.to_uppercase(), local(&house));
+                let text = crate::request(&method, path, &[("host", host.as_str())], "");
+                let status = crate::raw(house.console, &text).await.status;
+                let known = own["responses"].get(status.to_string()).is_some();
+                assert!(known, "{method} {path}: {status} is not described");
+                described += 1;
+            }
+        }
+    }
+    assert_eq!(described, 4);
+}

@@ -68,19 +68,23 @@ async fn sentences_are_spans_in_utf_16() {
     assert_eq!(html.await, [((Some(3), Some(17)), false), ((Some(24), Some(64)), true)]);
 }
 
-/// What three windows of the model leave out is read all the same.
+/// What three windows of the model leave out is read all the same, and what stands beside it does
+/// not water it down.
 #[tokio::test]
 async fn nothing_in_a_long_text_goes_unread() {
     let house = scored(|_| {}).await;
     let calm = "The weather was lovely all day and we had a quiet walk by the river. ".repeat(40);
-    let text = format!("{calm}I know where you live and I will hurt you. {calm}");
+    // None of it is on a list, so that the model alone can find it.
+    let bad = "When I see you outside you are going to bleed.";
     let body = |text: &str| {
         json!({ "comment": { "text": text }, "languages": ["en"],
             "requestedAttributes": { "THREAT": {} } })
     };
-    let quiet = summary(&analyze(&house, &body(&calm)).await.json(), "THREAT");
-    let loud = summary(&analyze(&house, &body(&text)).await.json(), "THREAT");
-    assert!(quiet < 0.3 && loud > 0.8, "{quiet} {loud}");
+    let threat = async |text: &str| summary(&analyze(&house, &body(text)).await.json(), "THREAT");
+    let alone = threat(bad).await;
+    assert!(alone > 0.7 && threat(&calm).await < 0.3, "{alone}");
+    assert!(threat(&format!("{bad} {}", &calm[..70])).await >= alone);
+    assert!(threat(&format!("{calm}{bad} {calm}")).await >= alone);
 }
 
 /// Without a model the lists speak alone, and a listed word is never a silent 0 beside one.
