@@ -15,8 +15,13 @@ use crate::{
 };
 
 pub mod answer;
+mod caller;
 mod judge;
+mod openai;
+mod perspective;
 mod problem;
+mod reading;
+mod sentences;
 
 use problem::Problem;
 
@@ -37,11 +42,11 @@ pub fn router(doors: Doors) -> Router {
         let message = "this is answered to POST";
         Problem(Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method", message))
     };
-    Router::new().route("/v1/judge", post(judge::judge).fallback(wrong_method)).with_state(Api {
-        doors,
-        requests,
-        route,
-    })
+    Router::new()
+        .route("/v1/judge", post(judge::judge).fallback(wrong_method))
+        .merge(perspective::routes())
+        .merge(openai::routes())
+        .with_state(Api { doors, requests, route })
 }
 
 impl Api {

@@ -298,11 +298,32 @@ pub struct ApiConfig {
     pub messages_max: usize,
     /// Requests being judged at once; one more is answered 503.
     pub requests_max: usize,
+    /// How long the answers in the shapes of other services wait for the model. They have no way
+    /// to say "not known", so that without a score they are a 503.
+    pub score_wait_ms: u64,
+    /// Who may ask for verdicts without a token.
+    pub keyless: Keyless,
+}
+
+/// Who needs no token to ask for verdicts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keyless {
+    #[default]
+    Never,
+    /// Programs on this machine.
+    Loopback,
 }
 
 impl Default for ApiConfig {
     fn default() -> Self {
-        ApiConfig { body_bytes_max: 1024 * 1024, messages_max: 256, requests_max: 64 }
+        ApiConfig {
+            body_bytes_max: 1024 * 1024,
+            messages_max: 256,
+            requests_max: 64,
+            score_wait_ms: 2_000,
+            keyless: Keyless::Never,
+        }
     }
 }
 

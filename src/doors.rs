@@ -10,7 +10,7 @@ use std::{
 };
 
 use axum::{
-    body::{Body, to_bytes},
+    body::{Body, Bytes, to_bytes},
     extract::ConnectInfo,
     http::{HeaderValue, Request, StatusCode, header},
     response::{IntoResponse, Response},
@@ -26,8 +26,10 @@ use crate::{
 };
 
 pub mod control;
+pub mod hosts;
 
 pub use control::Control;
+pub use hosts::Hosts;
 
 /// A body that trickles in longer than this is given up.
 const BODY_WAIT: Duration = Duration::from_secs(10);
@@ -150,19 +152,23 @@ pub async fn read_json<T: DeserializeOwned>(
         let message = "the body must be application/json";
         return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type", message));
     }
-    let bytes =
-        match tokio::time::timeout(BODY_WAIT, to_bytes(request.into_body(), bytes_max)).await {
-            Ok(Ok(bytes)) => bytes,
-            // A body that breaks off has nobody left to read the answer, so one status fits both.
-            Ok(Err(_)) => {
-                let message = format!("the body may have {bytes_max} bytes");
-                return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message));
-            }
-            Err(_) => {
-                let message = "the body took too long";
-                return Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "timeout", message));
-            }
-        };
+    let bytes = read_body(request, bytes_max).await?;
     serde_json::from_slice(&bytes)
         .map_err(|error| Failure::new(StatusCode::BAD_REQUEST, "json", error.to_string()))
+}
+
+/// Reads a body of at most `bytes_max`, whatever it is declared as.
+pub async fn read_body(request: Request<Body>, bytes_max: usize) -> Result<Bytes, Failure> {
+    match tokio::time::timeout(BODY_WAIT, to_bytes(request.into_body(), bytes_max)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        // A body that breaks off has nobody left to read the answer, so one status fits both.
+        Ok(Err(_)) => {
+            let message = format!("the body may have {bytes_max} bytes");
+            Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message))
+        }
+        Err(_) => {
+            let message = "the body took too long";
+            Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "timeout", message))
+        }
+    }
 }

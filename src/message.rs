@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 mod crowd;
 pub mod explain;
 mod grounds;
+pub mod offsets;
 mod score;
 mod sender;
 mod tongue;

@@ -1,6 +1,6 @@
 //! Puts the stages in order, and nothing else.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 
@@ -28,6 +28,11 @@ pub struct Pipeline {
 impl Pipeline {
     /// The one judgement of a message. It cannot fail, and waits for nothing but the score.
     pub async fn judge(&self, message: &Message) -> Judgement {
+        self.judge_within(message, None).await
+    }
+
+    /// The same, where somebody can wait longer for the score than a chat; `None`: as a chat.
+    pub async fn judge_within(&self, message: &Message, wait: Option<Duration>) -> Judgement {
         let rules = self.rules.load_full();
         let policy = rules.policy(&message.route, &message.channel);
         let watch = Watch { flood: &policy.flood, crowd: &policy.crowd, shield: &policy.shield };
@@ -52,7 +57,7 @@ impl Pipeline {
         let prepared = decide::prepare(policy, &seen);
         let needed = prepared.needs_score();
         let score = match needed {
-            true => self.scorer.score(&message.text, undisguised(&text)).await,
+            true => self.scorer.score_within(&message.text, undisguised(&text), wait).await,
             false => self.scorer.skip(),
         };
         let Ruling { verdict, asked, releases, findings, mask, grounds } = prepared.judge(&score);
@@ -90,7 +95,12 @@ impl Pipeline {
 
     /// The score of a text that the policy had no use for, for whoever asks for it all the same.
     pub async fn score(&self, text: &str) -> Score {
-        self.scorer.score(text, undisguised(&normalize(text))).await
+        self.score_within(text, None).await
+    }
+
+    /// The same within so long; `None`: as a chat.
+    pub async fn score_within(&self, text: &str, wait: Option<Duration>) -> Score {
+        self.scorer.score_within(text, undisguised(&normalize(text)), wait).await
     }
 }
 

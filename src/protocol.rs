@@ -19,7 +19,7 @@ mod splice;
 mod text;
 
 pub use json::rfc3339;
-use spelling::Spelled;
+pub use spelling::Spelled;
 
 /// One state machine per proxied connection; it sees the data frames of both legs, in order.
 ///

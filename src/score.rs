@@ -157,6 +157,16 @@ impl Scorer {
     /// The score of a text, and of the reading that undoes its evasion where it has one: of each
     /// head the higher. `Late` after the deadline, with a full queue, or when the model failed.
     pub async fn score(&self, text: &str, reading: Option<&str>) -> Score {
+        self.score_within(text, reading, None).await
+    }
+
+    /// The same for whoever can wait longer, or less long, than a chat; `None`: as a chat.
+    pub async fn score_within(
+        &self,
+        text: &str,
+        reading: Option<&str>,
+        wait: Option<Duration>,
+    ) -> Score {
         let Some(stage) = &self.stage else { return Score::Skipped };
         let reading = reading.filter(|reading| *reading != text);
         let key = stage.keys.hash_one((text, reading));
@@ -167,7 +177,7 @@ impl Scorer {
         }
         drop(loaded);
         let asked = Instant::now();
-        let score = stage.ask(key, text, reading).await;
+        let score = stage.ask(key, text, reading, wait.unwrap_or(stage.deadline)).await;
         stage.metrics.score_seconds.observe(asked.elapsed().as_secs_f64());
         stage.metrics.scored(if score == Score::Late { "late" } else { "known" });
         score
@@ -207,7 +217,7 @@ impl Scorer {
 }
 
 impl Stage {
-    async fn ask(&self, key: u64, text: &str, reading: Option<&str>) -> Score {
+    async fn ask(&self, key: u64, text: &str, reading: Option<&str>, wait: Duration) -> Score {
         let (answer, row) = oneshot::channel();
         let ask = Ask { key, text: text.to_owned(), reading: reading.map(str::to_owned), answer };
         self.metrics.score_queue.inc();
@@ -219,7 +229,7 @@ impl Stage {
             });
             return Score::Late;
         }
-        match tokio::time::timeout(self.deadline, row).await {
+        match tokio::time::timeout(wait, row).await {
             Ok(Ok(score)) => score,
             // The model failed on this batch and dropped the way back.
             Ok(Err(_)) => {

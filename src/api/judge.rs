@@ -16,7 +16,6 @@ use super::{
     problem::Problem,
 };
 use crate::{
-    accounts::Scope,
     doors::{Failure, read_json},
     message::{Language, Message, Sender, now_ms},
 };
@@ -74,11 +73,11 @@ enum Line {
 }
 
 pub async fn judge(State(api): State<Api>, request: Request<Body>) -> Result<Response, Problem> {
-    api.permit(request.headers(), Scope::Judge).await?;
+    let known = api.asks(&request).await?.is_known();
     let _place = api.place()?;
     let limits = &api.doors.config.api;
     match read_json(request, limits.body_bytes_max).await? {
-        Question::One(asked) => match api.line(asked).await {
+        Question::One(asked) => match api.line(asked, known).await {
             Line::Judged(answer) => Ok(Json(answer).into_response()),
             Line::Bad { error, .. } => {
                 Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "text", error).into())
@@ -91,7 +90,7 @@ pub async fn judge(State(api): State<Api>, request: Request<Body>) -> Result<Res
         Question::Several { messages } => {
             let mut lines = Vec::with_capacity(messages.len());
             for message in messages {
-                lines.push(api.line_of(message).await);
+                lines.push(api.line_of(message, known).await);
                 // A long request must not keep the chat from the thread.
                 tokio::task::yield_now().await;
             }
@@ -102,21 +101,22 @@ pub async fn judge(State(api): State<Api>, request: Request<Body>) -> Result<Res
 
 impl Api {
     /// A bad line gets an answer of its own; the others are judged all the same.
-    async fn line_of(&self, message: Value) -> Line {
+    async fn line_of(&self, message: Value, known: bool) -> Line {
         let id = message.get("id").cloned().unwrap_or_default();
         match serde_json::from_value(message) {
-            Ok(asked) => self.line(asked).await,
+            Ok(asked) => self.line(asked, known).await,
             Err(error) => Line::Bad { id, error: error.to_string() },
         }
     }
 
-    async fn line(&self, asked: Asked) -> Line {
+    /// Whoever is not known cannot be told from others, and must not fill what is remembered.
+    async fn line(&self, asked: Asked, known: bool) -> Line {
         let bytes_max = self.doors.config.limits.message_bytes_max;
         if asked.text.len() > bytes_max {
             let error = format!("a text may have {bytes_max} bytes");
             return Line::Bad { id: asked.id, error };
         }
-        let user = plain(&asked.user);
+        let user = if known { plain(&asked.user) } else { String::new() };
         let message = Message {
             route: self.route.clone(),
             channel: plain(&asked.channel),

@@ -12,7 +12,9 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use super::{DemoError, Login, Options, room::Room};
 use crate::{
     accounts::{Accounts, Role, Scope},
-    config::{Config, HttpMode, IdentityConfig, IdentitySource, RouteConfig, ServiceConfig},
+    config::{
+        Config, HttpMode, IdentityConfig, IdentitySource, Keyless, RouteConfig, ServiceConfig,
+    },
     listen,
 };
 
@@ -97,6 +99,8 @@ fn settings(options: &Options, room: &Room, state: &Path) -> Config {
     config.listen.admin = options.admin;
     config.listen.drain_ms = DRAIN_MS;
     config.listen.grace_ms = GRACE_MS;
+    // The commands that the guide shows work here as they stand.
+    config.api.keyless = Keyless::Loopback;
     config.route.push(RouteConfig {
         name: "demo".into(),
         path: "/".into(),

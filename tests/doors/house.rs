@@ -67,6 +67,11 @@ const PEOPLE: [(&str, Role); 4] = [
 ];
 
 pub async fn house(change: impl FnOnce(&mut Config)) -> House {
+    house_with(Scorer::none(), change).await
+}
+
+/// A house with a model.
+pub async fn house_with(scorer: Scorer, change: impl FnOnce(&mut Config)) -> House {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let dir = std::env::temp_dir().join(format!("tidegate-doors-{}-{count}", std::process::id()));
@@ -77,7 +82,7 @@ pub async fn house(change: impl FnOnce(&mut Config)) -> House {
     config.listen.console = console.local_addr().expect("it is bound");
     config.listen.admin = admin.local_addr().expect("it is bound");
     change(&mut config);
-    let (doors, token) = doors(config).await;
+    let (doors, token) = doors(config, scorer).await;
     let house = House {
         console: doors.config.listen.console,
         admin: doors.config.listen.admin,
@@ -92,7 +97,7 @@ pub async fn house(change: impl FnOnce(&mut Config)) -> House {
     house
 }
 
-async fn doors(config: Config) -> (Doors, String) {
+async fn doors(config: Config, scorer: Scorer) -> (Doors, String) {
     let config = Arc::new(config);
     let store = store::open(&config.state_dir).expect("a new store opens");
     let metrics = Arc::new(Metrics::new());
@@ -111,7 +116,7 @@ async fn doors(config: Config) -> (Doors, String) {
             pipeline: Pipeline {
                 rules: Arc::new(ArcSwap::new(RULES.clone())),
                 history: Arc::new(History::new(1000)),
-                scorer: Scorer::none(),
+                scorer,
             },
             metrics,
         }),
