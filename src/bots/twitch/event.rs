@@ -12,7 +12,10 @@ use crate::{
         clock::{read_rfc3339, said_ms},
         lenient,
     },
-    message::{Category, Finding, Message, Paid, Role, Sender, Severity, now_ms},
+    message::{
+        Category, Finding, Message, Paid, Role, Sender, Severity, now_ms,
+        offsets::bytes_of_code_points,
+    },
 };
 
 /// What is older was recorded by somebody and is played again.
@@ -310,10 +313,7 @@ impl HeldMessage {
 impl Boundary {
     /// The same in bytes; nothing where it is not within the text.
     fn bytes(self, text: &str) -> Option<Range<usize>> {
-        let mut places = text.char_indices();
-        let (start, _) = places.clone().nth(self.start_pos)?;
-        let (last, c) = places.nth(self.end_pos)?;
-        (start <= last).then(|| start..last + c.len_utf8())
+        bytes_of_code_points(text, self.start_pos, self.end_pos)
     }
 }
 
