@@ -25,6 +25,8 @@ pub const COOKIE_NAMES: [&str; 2] = ["tidegate", "__Host-tidegate"];
 
 /// A record that two logins change at once is read again this often before giving up.
 const RETRIES_MAX: usize = 8;
+/// More than any installation has programs.
+const TOKENS_MAX: usize = 100_000;
 
 /// The accounts in the store, and the memory of failed logins; cheap to clone.
 #[derive(Clone)]
@@ -294,6 +296,31 @@ impl Accounts {
     pub async fn token(&self, secret: &str) -> Result<Option<Token>, StoreError> {
         let stored = self.inner.store.load(Table::Tokens, &secret::digest(secret)).await?;
         Ok(stored.and_then(|stored| parse(&stored)))
+    }
+
+    /// Every token, without what it is told by.
+    pub async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+        let all = self.inner.store.scan(Table::Tokens, "", TOKENS_MAX).await?;
+        let mut tokens: Vec<Token> = all.iter().filter_map(|(_, stored)| parse(stored)).collect();
+        tokens.sort_by(|a, b| (&a.name, a.created_ms).cmp(&(&b.name, b.created_ms)));
+        Ok(tokens)
+    }
+
+    /// Takes back every token of this name; how many there were.
+    pub async fn revoke_tokens(&self, name: &str) -> Result<usize, AccountError> {
+        let name = parse_name(name).ok_or(AccountError::Name)?;
+        let all = self.inner.store.scan(Table::Tokens, "", TOKENS_MAX).await?;
+        let meant = |stored: &[u8]| parse::<Token>(stored).is_some_and(|token| token.name == name);
+        let writes: Vec<Write> = all
+            .iter()
+            .filter(|(_, stored)| meant(stored))
+            .map(|(key, _)| removal(Table::Tokens, key))
+            .collect();
+        let count = writes.len();
+        if count > 0 {
+            self.inner.store.commit(writes).await?;
+        }
+        Ok(count)
     }
 
     /// Whether the store answers.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    accounts::{Role, Scope},
+    accounts::{Role, Scope, Token},
     audit,
     doors::{Doors, Failure, read_json},
     message::now_ms,
@@ -33,6 +33,8 @@ pub fn router(doors: Doors) -> Router {
         .route("/metrics", get(metrics))
         .route("/control/user", post(add_user))
         .route("/control/token", post(issue_token))
+        .route("/control/tokens", get(tokens))
+        .route("/control/tokens/revoke", post(revoke_tokens))
         .route("/control/audit", get(verify_audit))
         .route("/control/erase", post(erase))
         .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "not_found", "nothing is here") })
@@ -57,6 +59,13 @@ pub struct NewUser {
 pub struct NewToken {
     pub name: String,
     pub scopes: Vec<Scope>,
+}
+
+/// Whose tokens are meant, as the command sends it.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfName {
+    pub name: String,
 }
 
 /// Whose texts are to be erased, as the command sends it.
@@ -123,6 +132,25 @@ async fn issue_token(
     let secret = doors.accounts.issue_token(&new.name, &new.scopes).await?;
     tracing::info!(name = new.name, "a token was issued");
     Ok((StatusCode::CREATED, Json(json!({ "token": secret }))))
+}
+
+async fn tokens(
+    State(doors): State<Doors>,
+    headers: HeaderMap,
+) -> Result<Json<Vec<Token>>, Failure> {
+    permit(&doors, &headers)?;
+    Ok(Json(doors.accounts.tokens().await?))
+}
+
+async fn revoke_tokens(
+    State(doors): State<Doors>,
+    request: Request<Body>,
+) -> Result<Json<Value>, Failure> {
+    permit(&doors, request.headers())?;
+    let OfName { name } = read_json(request, BODY_BYTES_MAX).await?;
+    let revoked = doors.accounts.revoke_tokens(&name).await?;
+    tracing::info!(name, revoked, "tokens were taken back");
+    Ok(Json(json!({ "revoked": revoked })))
 }
 
 async fn verify_audit(

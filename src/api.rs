@@ -1,11 +1,11 @@
-//! Serves programs: a verdict for a text, by HTTP.
+//! Serves programs: verdicts, what is held, and what was decided, by HTTP.
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
     http::{HeaderMap, StatusCode, header},
-    routing::post,
+    routing::{get, post},
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -16,6 +16,9 @@ use crate::{
 
 pub mod answer;
 mod caller;
+mod decisions;
+mod events;
+mod holds;
 mod judge;
 mod openai;
 mod perspective;
@@ -30,6 +33,8 @@ use problem::Problem;
 struct Api {
     doors: Doors,
     requests: Arc<Semaphore>,
+    /// Programs that listen at once.
+    streams: Arc<Semaphore>,
     /// The first route, whose policy judges; without one the fallback does.
     route: Arc<str>,
 }
@@ -37,6 +42,7 @@ struct Api {
 /// The API's routes; they share the console's port.
 pub fn router(doors: Doors) -> Router {
     let requests = Arc::new(Semaphore::new(doors.config.api.requests_max));
+    let streams = Arc::new(Semaphore::new(doors.config.api.streams_max));
     let route = doors.config.route.first().map_or("", |route| route.name()).into();
     let wrong_method = || async {
         let message = "this is answered to POST";
@@ -44,9 +50,14 @@ pub fn router(doors: Doors) -> Router {
     };
     Router::new()
         .route("/v1/judge", post(judge::judge).fallback(wrong_method))
+        .route("/v1/holds", get(holds::list))
+        .route("/v1/holds/{id}", get(holds::one))
+        .route("/v1/holds/{id}/{act}", post(holds::act))
+        .route("/v1/decisions/{id}", get(decisions::decision))
+        .route("/v1/events", get(events::events))
         .merge(perspective::routes())
         .merge(openai::routes())
-        .with_state(Api { doors, requests, route })
+        .with_state(Api { doors, requests, streams, route })
 }
 
 impl Api {

@@ -169,6 +169,21 @@ impl Audit {
         entries.iter().rev().map(|(key, bytes)| chain::record(key, bytes)).collect()
     }
 
+    /// Up to `limit` records behind a place in the chain, each with its own, in order.
+    pub async fn after(&self, seq: u64, limit: usize) -> Result<Vec<(u64, Record)>, StoreError> {
+        let store = &*self.inner.store;
+        let entries = store.scan(Table::Records, &chain::key(seq), limit).await?;
+        let read = |(key, bytes): &(String, Vec<u8>)| {
+            Ok((key.parse().unwrap_or(seq), chain::record(key, bytes)?))
+        };
+        entries.iter().map(read).collect()
+    }
+
+    /// The place of the newest record.
+    pub async fn head(&self) -> Result<u64, StoreError> {
+        Ok(chain::mark(&*self.inner.store, chain::HEAD).await?.seq)
+    }
+
     /// What is on record of one message, oldest first.
     pub async fn find(&self, id: &str) -> Result<Vec<Record>, StoreError> {
         let store = &*self.inner.store;

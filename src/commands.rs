@@ -164,9 +164,30 @@ pub enum UserCommand {
     /// Print a new token with which a program may call the API; it is shown once
     Token {
         name: String,
+        /// What it may do, comma-separated
+        #[arg(long, value_delimiter = ',', default_value = "judge")]
+        scope: Vec<TokenScope>,
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// List the tokens: names, scopes and when they were made, never what they are
+    Tokens {
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Take back every token of a name
+    Revoke {
+        name: String,
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TokenScope {
+    Judge,
+    Read,
+    Decide,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -298,6 +298,8 @@ pub struct ApiConfig {
     pub messages_max: usize,
     /// Requests being judged at once; one more is answered 503.
     pub requests_max: usize,
+    /// Programs that listen to events at once.
+    pub streams_max: usize,
     /// How long the answers in the shapes of other services wait for the model. They have no way
     /// to say "not known", so that without a score they are a 503.
     pub score_wait_ms: u64,
@@ -321,6 +323,7 @@ impl Default for ApiConfig {
             body_bytes_max: 1024 * 1024,
             messages_max: 256,
             requests_max: 64,
+            streams_max: 64,
             score_wait_ms: 2_000,
             keyless: Keyless::Never,
         }

@@ -25,6 +25,7 @@ use crate::{
     store::{Store, StoreError},
 };
 
+pub mod acts;
 pub mod control;
 pub mod hosts;
 

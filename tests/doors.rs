@@ -14,3 +14,6 @@ mod guard;
 
 #[path = "doors/programs.rs"]
 mod programs;
+
+#[path = "doors/queue.rs"]
+mod queue;

@@ -103,7 +103,7 @@ impl Answer {
 }
 
 impl AnswerFinding {
-    fn of(finding: Finding) -> AnswerFinding {
+    pub fn of(finding: Finding) -> AnswerFinding {
         AnswerFinding {
             rule: finding.rule,
             category: finding.category,

@@ -4,7 +4,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::doors::Failure;
 
@@ -20,7 +20,7 @@ impl From<Failure> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let Problem(failure) = self;
-        let body = json!({
+        let mut body = json!({
             // No page describes the error, so the status alone is its type.
             "type": "about:blank",
             "title": failure.status.canonical_reason(),
@@ -28,6 +28,10 @@ impl IntoResponse for Problem {
             "detail": failure.message,
             "error": failure.error,
         });
+        if let (Value::Object(body), Value::Object(more)) = (&mut body, failure.more.clone()) {
+            // The members of the shape itself are not for others to change.
+            more.into_iter().for_each(|(name, value)| _ = body.entry(name).or_insert(value));
+        }
         let kind = HeaderValue::from_static("application/problem+json");
         let mut response = (failure.status, body.to_string()).into_response();
         let headers = response.headers_mut();

@@ -6,17 +6,18 @@ use std::{
 };
 
 use hyper::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
-    Failure, UserCommand, UserRole,
+    Failure, TokenScope, UserCommand, UserRole,
     running::{Place, call, place},
     settings_or_default, wait_for,
 };
 use crate::{
-    accounts::{Accounts, Role, Scope},
-    admin::{NewToken, NewUser},
+    accounts::{Accounts, Role, Scope, Token},
+    admin::{NewToken, NewUser, OfName},
     config::ConsoleConfig,
+    protocol::rfc3339,
 };
 
 pub use super::running::CommandError;
@@ -40,10 +41,78 @@ pub fn run(command: UserCommand) -> Result<(), Failure> {
             let new = NewUser { name, role, password, replace };
             wait_for(add(&config.state_dir, new))?.map_err(no)
         }
-        UserCommand::Token { name, config } => {
+        UserCommand::Token { name, scope, config } => {
             let config = settings_or_default(config.as_deref())?;
-            let token = wait_for(token(&config.state_dir, &name))?.map_err(no)?;
-            writeln!(io::stdout(), "{token}").map_err(|cause| Failure::No(cause.to_string()))
+            let scopes: Vec<Scope> = scope.into_iter().map(Scope::from).collect();
+            let token = wait_for(token(&config.state_dir, &name, scopes))?.map_err(no)?;
+            print(&token)
+        }
+        UserCommand::Tokens { config } => {
+            let config = settings_or_default(config.as_deref())?;
+            let tokens = wait_for(tokens(&config.state_dir))?.map_err(no)?;
+            tokens.iter().try_for_each(|token| print(&listed(token)))
+        }
+        UserCommand::Revoke { name, config } => {
+            let config = settings_or_default(config.as_deref())?;
+            match wait_for(revoke(&config.state_dir, &name))?.map_err(no)? {
+                0 => Err(Failure::No(format!("there is no token {name}"))),
+                count => print(&format!("{count} taken back")),
+            }
+        }
+    }
+}
+
+fn print(line: &str) -> Result<(), Failure> {
+    writeln!(io::stdout(), "{line}").map_err(|cause| Failure::No(cause.to_string()))
+}
+
+fn listed(token: &Token) -> String {
+    let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.name()).collect();
+    format!("{}\t{}\t{}", token.name, scopes.join(","), rfc3339(token.created_ms))
+}
+
+impl From<TokenScope> for Scope {
+    fn from(scope: TokenScope) -> Scope {
+        match scope {
+            TokenScope::Judge => Scope::Judge,
+            TokenScope::Read => Scope::Read,
+            TokenScope::Decide => Scope::Decide,
+        }
+    }
+}
+
+/// Every token that there is.
+///
+/// # Errors
+/// A store that fails.
+pub async fn tokens(state_dir: &Path) -> Result<Vec<Token>, CommandError> {
+    match place(state_dir).await? {
+        Place::Here(store) => {
+            let accounts = Accounts::open(store, &ConsoleConfig::default());
+            Ok(accounts.tokens().await?)
+        }
+        Place::Running(address) => {
+            let answer = call(&address, Method::GET, "/control/tokens", Value::Null).await?;
+            let strange = |cause: serde_json::Error| CommandError::Unreachable(cause.to_string());
+            serde_json::from_value(answer).map_err(strange)
+        }
+    }
+}
+
+/// Takes back every token of a name; how many there were.
+///
+/// # Errors
+/// A name that will not do, a store that fails.
+pub async fn revoke(state_dir: &Path, name: &str) -> Result<usize, CommandError> {
+    match place(state_dir).await? {
+        Place::Here(store) => {
+            let accounts = Accounts::open(store, &ConsoleConfig::default());
+            Ok(accounts.revoke_tokens(name).await?)
+        }
+        Place::Running(address) => {
+            let body = json!(OfName { name: name.to_owned() });
+            let answer = call(&address, Method::POST, "/control/tokens/revoke", body).await?;
+            Ok(answer["revoked"].as_u64().unwrap_or(0) as usize)
         }
     }
 }
@@ -64,12 +133,16 @@ pub async fn add(state_dir: &Path, new: NewUser) -> Result<(), CommandError> {
     }
 }
 
-/// A new token for a program that may judge; it cannot be shown again.
+/// A new token for a program; it cannot be shown again.
 ///
 /// # Errors
 /// A name that will not do, a store that fails.
-pub async fn token(state_dir: &Path, name: &str) -> Result<String, CommandError> {
-    let new = NewToken { name: name.to_owned(), scopes: vec![Scope::Judge] };
+pub async fn token(
+    state_dir: &Path,
+    name: &str,
+    scopes: Vec<Scope>,
+) -> Result<String, CommandError> {
+    let new = NewToken { name: name.to_owned(), scopes };
     match place(state_dir).await? {
         Place::Here(store) => {
             let accounts = Accounts::open(store, &ConsoleConfig::default());

@@ -15,11 +15,11 @@ use tokio::sync::{
     broadcast::{self, error::RecvError},
 };
 
-use super::{BODY_BYTES_MAX, Console, place::unfit, queue::refused};
+use super::{BODY_BYTES_MAX, Console, place::unfit};
 use crate::{
     accounts::Role,
     audit::{Event, Record},
-    doors::{Doors, Failure, read_json},
+    doors::{Doors, Failure, acts::refused, read_json},
     history::{Nuke, Pattern, Turn},
     hold::{Decision, Hold},
     message::{Category, Finding, Message, Sender, now_ms},

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::{
     config::{OnExpiry, Position},
@@ -82,15 +81,6 @@ pub fn shown<'a>(holds: &HoldQueue, hold: &'a Hold) -> Shown<'a> {
         first: hold.standing.first,
         strikes: hold.standing.strikes,
     }
-}
-
-/// Who won, for somebody who came second.
-pub fn winner(state: State, decided: Option<&Decided>) -> Value {
-    json!({
-        "state": state,
-        "by": decided.map(|decided| &decided.by),
-        "at_ms": decided.map(|decided| decided.at_ms),
-    })
 }
 
 fn findings<'a>(text: &str, findings: &'a [Finding]) -> Vec<ShownFinding<'a>> {

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 use tidegate::{
-    accounts::Role,
+    accounts::{Role, Scope},
     admin::{Erasure, NewUser},
     commands::{
         audit::{self, Chain},
@@ -167,7 +167,7 @@ async fn commands_work_while_the_store_is_in_use() {
     assert_eq!(house.page("GET", "/api/me", &cookie, "").await.status, 401, "sessions end");
     assert_eq!(house.log_in("cleo", PASSWORD).await.status, 401);
 
-    let token = user::token(&house.dir, "overlay").await.expect("a token");
+    let token = user::token(&house.dir, "overlay", vec![Scope::Judge]).await.expect("a token");
     assert_eq!(judge(&house, &token, r#"{"text":"hi"}"#).await.status, 200);
 
     let hold = house.hold("so blorp").await;
