@@ -108,11 +108,7 @@ impl<S> Shared<S> {
             loop {
                 // Seen before it is looked at: what changes meanwhile is looked at again.
                 changed.borrow_and_update();
-                // In this order, as everywhere.
-                let state = self.state();
-                let so = is_so(&self.log(), &state);
-                drop(state);
-                if so {
+                if self.both(&mut is_so) {
                     return;
                 }
                 let _ = changed.changed().await;
@@ -122,6 +118,12 @@ impl<S> Shared<S> {
             let log = self.log();
             panic!("{what} never came: {:?} {:#?}", log.complaints, log.done);
         }
+    }
+
+    /// Locked in this order, as everywhere.
+    fn both(&self, is_so: &mut impl FnMut(&Log, &S) -> bool) -> bool {
+        let state = self.state();
+        is_so(&self.log(), &state)
     }
 
     pub fn ids(&self, what: &str) -> Vec<String> {
