@@ -11,7 +11,7 @@ mod read;
 mod route;
 mod senders;
 
-pub use bot::{Action, ActionsConfig, BotConfig, HookConfig, Inflow, Position};
+pub use bot::{Action, ActionsConfig, BotConfig, Inflow, Position};
 pub use policy::{
     CategoryConfig, CrowdConfig, Enforce, FloodConfig, FloorCategory, FloorConfig, LinksConfig,
     OnExpiry, OnLate, PersonalConfig, PolicyConfig, ShapeConfig, ShieldConfig, WhenConfig,
@@ -48,7 +48,6 @@ pub struct Config {
     pub wordlists: WordlistsConfig,
     pub route: Vec<RouteConfig>,
     pub bot: Vec<BotConfig>,
-    pub hook: Vec<HookConfig>,
     /// What no policy may be laxer than.
     pub floor: FloorConfig,
     pub policy: BTreeMap<String, PolicyConfig>,
@@ -69,7 +68,6 @@ impl Default for Config {
             wordlists: WordlistsConfig::default(),
             route: Vec::new(),
             bot: Vec::new(),
-            hook: Vec::new(),
             floor: FloorConfig::default(),
             policy: BTreeMap::new(),
         }

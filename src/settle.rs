@@ -24,7 +24,7 @@ mod strikes;
 
 pub use strikes::follow;
 
-/// What every way in shares: sessions, bots and the hook.
+/// What every way in shares: sessions and bots.
 pub struct Settler {
     pub pipeline: Pipeline,
     pub holds: HoldQueue,
@@ -32,7 +32,7 @@ pub struct Settler {
     pub metrics: Arc<Metrics>,
 }
 
-/// Where messages come in: a route, a bot or the hook.
+/// Where messages come in: a route or a bot.
 #[derive(Clone, Debug)]
 pub struct Inlet {
     /// As messages carry it in `route`; it selects the policy.

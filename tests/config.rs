@@ -4,9 +4,9 @@
 
 use tidegate::config::{
     BotConfig, CategoryConfig, Config, Consequence, DEFAULT_FILE, Enforce, FloorCategory,
-    FloorConfig, HookConfig, IdentityConfig, IdentitySource, JsonConfig, LadderStep, LinksConfig,
-    OnExpiry, OnLate, PolicyConfig, Problem, RouteConfig, ServiceConfig, ShapeConfig, Unjudged,
-    WhenConfig, WhileHeld, line_of,
+    FloorConfig, IdentityConfig, IdentitySource, JsonConfig, LadderStep, LinksConfig, OnExpiry,
+    OnLate, PolicyConfig, Problem, RouteConfig, ServiceConfig, ShapeConfig, Unjudged, WhenConfig,
+    WhileHeld, line_of,
 };
 use tidegate::decide::Policy;
 use tidegate::message::{Category, Head, Verdict};
@@ -122,8 +122,8 @@ fn default_file_names_every_key() {
         }),
         ..Default::default()
     };
-    let (bot, hook) = (vec![BotConfig::default()], vec![HookConfig::default()]);
-    let mut config = Config { route: vec![route], bot, hook, floor, ..Default::default() };
+    let bot = vec![BotConfig::default()];
+    let mut config = Config { route: vec![route], bot, floor, ..Default::default() };
     config.policy.insert("mine".into(), whole_policy());
     config.listen.tls_cert = Some("c".into());
     config.listen.tls_key = Some("k".into());
@@ -242,12 +242,8 @@ const WRONG: &[Case] = &[
         &[(2, "policy.a.hate.action", "invalid length"), (4, "policy.a.threat.action", "variant")],
     ),
     (
-        "[[bot]]\nname = \"a\"\npolicy = \"lax\"\n[[hook]]\nname = \"a\"\n[[hook]]\nname = \"b/c\"",
-        &[
-            (3, "bot[0].policy", "there is no policy \"lax\""),
-            (5, "hook[0].name", "name of bot[0]"),
-            (7, "hook[1].name", "letters, digits"),
-        ],
+        "[[bot]]\nname = \"a\"\npolicy = \"lax\"\n[[bot]]\nname = \"a\"\n",
+        &[(3, "bot[0].policy", "there is no policy \"lax\""), (5, "bot[1].name", "name of bot[0]")],
     ),
     ("[policy.off]\npreset = \"strict\"\n", &[(2, "policy.off.preset", "preset of that name")]),
     (

@@ -1,4 +1,4 @@
-//! Settles which platforms bots watch and what they may do there, and which servers may ask first.
+//! Settles which platforms bots watch and what they may do there.
 
 use std::collections::BTreeMap;
 
@@ -93,28 +93,6 @@ pub enum Action {
     Ban,
 }
 
-/// A server that asks before it publishes.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct HookConfig {
-    /// The last part of the path that it asks at, and its name like a route's.
-    pub name: String,
-    pub policy: String,
-    pub channels: BTreeMap<String, String>,
-    pub language: Language,
-}
-
-impl Default for HookConfig {
-    fn default() -> Self {
-        HookConfig {
-            name: String::new(),
-            policy: "standard".into(),
-            channels: BTreeMap::new(),
-            language: Language::En,
-        }
-    }
-}
-
 /// Where Tidegate stands towards a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -123,8 +101,6 @@ pub enum Position {
     Egress,
     /// On a platform that it cannot stand in front of: acts there on what was said already.
     Bot,
-    /// Beside a server that asks before it publishes.
-    Hook,
 }
 
 impl Position {
@@ -133,7 +109,6 @@ impl Position {
             Position::Inline => "inline",
             Position::Egress => "egress",
             Position::Bot => "bot",
-            Position::Hook => "hook",
         }
     }
 }
@@ -149,7 +124,7 @@ impl From<Mode> for Position {
 
 /// A way in for messages, as policies see it.
 pub struct Inflow<'a> {
-    /// `route`, `bot` or `hook`, as the settings call it.
+    /// `route` or `bot`, as the settings call it.
     pub kind: &'static str,
     pub name: &'a str,
     pub position: Position,
@@ -160,7 +135,7 @@ pub struct Inflow<'a> {
 }
 
 impl super::Config {
-    /// Every way in: routes, bots and hooks.
+    /// Every way in: routes and bots.
     pub fn inflows(&self) -> impl Iterator<Item = Inflow<'_>> {
         let routes = self.route.iter().map(|route| Inflow {
             kind: "route",
@@ -178,14 +153,6 @@ impl super::Config {
             channels: &bot.channels,
             route: None,
         });
-        let hooks = self.hook.iter().map(|hook| Inflow {
-            kind: "hook",
-            name: &hook.name,
-            position: Position::Hook,
-            policy: &hook.policy,
-            channels: &hook.channels,
-            route: None,
-        });
-        routes.chain(bots).chain(hooks)
+        routes.chain(bots)
     }
 }

@@ -160,12 +160,10 @@ fn routes(config: &Config, found: &mut Found) {
     }
 }
 
-/// What routes, bots and hooks have in common: a name of their own, and policies that exist.
+/// What routes and bots have in common: a name of their own, and policies that exist.
 fn inflows(config: &Config, found: &mut Found) {
-    for (kind, count) in [("bot", config.bot.len()), ("hook", config.hook.len())] {
-        if count > ROUTES_MAX {
-            return found.add(kind, format!("more than {ROUTES_MAX} of them"));
-        }
+    if config.bot.len() > ROUTES_MAX {
+        return found.add("bot", format!("more than {ROUTES_MAX} of them"));
     }
     let (mut names, mut counts) = (BTreeMap::new(), BTreeMap::new());
     for Inflow { kind, name, policy, channels, route, .. } in config.inflows() {
@@ -195,13 +193,6 @@ fn inflows(config: &Config, found: &mut Found) {
             let own = || key(&format!("channels.{channel}"));
             let causes = name_cause(channel).into_iter().chain(missing(policy));
             causes.for_each(|cause| found.add(own(), cause));
-        }
-    }
-    for (index, hook) in config.hook.iter().enumerate() {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if !hook.name.chars().all(plain) {
-            let cause = format!("{:?} is more than letters, digits, '-', '_' and '.'", hook.name);
-            found.add(format!("hook[{index}].name"), cause);
         }
     }
     for (index, bot) in config.bot.iter().enumerate() {
