@@ -60,12 +60,17 @@ fn one(runtime: &str) -> ExitCode {
     println!("\n{}", model.about());
     println!("{:>10} {:>9} {:>9} {:>9}", "ids", "batch 1", "batch 8", "batch 32");
     let words = words();
+    let first: Reads = |model, texts| model.score_in_haste(texts);
+    let both: Reads = |model, texts| model.score(texts);
     for length in LENGTHS {
         let texts = texts(&words, length);
-        row(&format!("{length}"), &*model, &texts);
+        row(&format!("{length}"), &*model, first, &texts);
     }
     let chat = chat();
-    row("chat", &*model, &chat);
+    row("chat", &*model, first, &chat);
+    model.take_uncertain();
+    row("chat, both", &*model, both, &chat);
+    second(&*model, &chat);
     println!(
         "a score differs by {:.4} at most with what it is batched with",
         drift(&*model, &chat)
@@ -78,20 +83,46 @@ fn one(runtime: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn row(name: &str, model: &dyn Model, texts: &[String]) {
+type Reads = fn(&dyn Model, &[&str]) -> Result<Vec<Vec<f32>>, String>;
+
+fn row(name: &str, model: &dyn Model, reads: Reads, texts: &[String]) {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     print!("{name:>10}");
     for batch in BATCHES {
-        print!(" {:>9.3}", milliseconds(model, &texts, batch));
+        print!(" {:>9.3}", milliseconds(model, reads, &texts, batch));
     }
     println!();
 }
 
+/// How much of chat a second model reads, and what it takes for that.
+fn second(model: &dyn Model, chat: &[String]) {
+    let texts: Vec<&str> = chat.iter().map(String::as_str).collect();
+    model.take_uncertain();
+    let uncertain: Vec<&str> = texts
+        .iter()
+        .copied()
+        .filter(|text| {
+            model.score(&[text]).expect("the model was proved");
+            model.take_uncertain().read > 0
+        })
+        .collect();
+    if uncertain.is_empty() {
+        return;
+    }
+    let both = milliseconds(model, |model, texts| model.score(texts), &uncertain, 1);
+    let first = milliseconds(model, |model, texts| model.score_in_haste(texts), &uncertain, 1);
+    println!(
+        "the second model reads {:.1} % of these lines, {:.2} ms each",
+        100.0 * uncertain.len() as f64 / texts.len() as f64,
+        both - first
+    );
+}
+
 /// Processor time a message, the texts taken in turn.
-fn milliseconds(model: &dyn Model, texts: &[&str], batch: usize) -> f64 {
+fn milliseconds(model: &dyn Model, reads: Reads, texts: &[&str], batch: usize) -> f64 {
     let (mut messages, mut started) = (0, cpu());
     for (round, batch) in texts.chunks(batch).cycle().enumerate() {
-        let rows = model.score(batch).expect("the model was proved");
+        let rows = reads(model, batch).expect("the model was proved");
         assert_eq!(rows.len(), batch.len());
         messages += batch.len();
         // The first round warms caches and thread pools up.

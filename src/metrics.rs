@@ -32,6 +32,7 @@ pub struct Metrics {
     connections_refused: Family<Labels, Counter>,
     /// By `result`: `known`, `cached`, `late`, `not_needed`.
     scores: Family<Labels, Counter>,
+    uncertain: Family<Labels, Counter>,
     /// By `result`: `ok`, `refused`.
     model_loads: Family<Labels, Counter>,
     /// By `result`: `ok`, `refused`.
@@ -87,6 +88,7 @@ impl Metrics {
             ladder: Family::default(),
             connections_refused: Family::default(),
             scores: Family::default(),
+            uncertain: Family::default(),
             model_loads: Family::default(),
             reloads: Family::default(),
             conditions_failed: Family::default(),
@@ -127,6 +129,7 @@ impl Metrics {
         r.register("model_loads", "Attempts to swap the model", self.model_loads.clone());
         r.register("score_queue", "Messages waiting for the model", self.score_queue.clone());
         r.register("score_batch", "Texts in one batch for the model", self.score_batch.clone());
+        r.register("uncertain", "Texts the first model was unsure of", self.uncertain.clone());
         r.register("reloads", "Attempts to load new rules", self.reloads.clone());
         let failed = self.conditions_failed.clone();
         r.register("conditions_failed", "Conditions that could not be told", failed);
@@ -193,6 +196,14 @@ impl Metrics {
 
     pub fn scored(&self, result: &'static str) {
         self.scores.get_or_create(&vec![("result", result.to_owned())]).inc();
+    }
+
+    /// Texts that the second model read, and those that there was no time for.
+    pub fn uncertain(&self, read: u64, left: u64) {
+        for (result, count) in [("read", read), ("left", left)].into_iter().filter(|(_, n)| *n > 0)
+        {
+            self.uncertain.get_or_create(&vec![("result", result.to_owned())]).inc_by(count);
+        }
     }
 
     pub fn reload(&self, result: &'static str) {

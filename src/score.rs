@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod cache;
+mod cascade;
 mod embedded;
 mod load;
 mod onnx;
@@ -31,6 +32,7 @@ pub mod manifest;
 pub mod pieces;
 pub mod text;
 
+pub use cascade::Cascade;
 pub use load::{Prepared, files, open};
 pub use onnx::{check as check_file, runtime_cause};
 
@@ -49,13 +51,35 @@ pub trait Model: Send + Sync {
     /// # Errors
     /// Why the whole batch has no answer.
     fn score(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String>;
+
+    /// The same in less time and less well, where more waits than can be read.
+    ///
+    /// # Errors
+    /// As [`Model::score`].
+    fn score_in_haste(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
+        self.score(texts)
+    }
+
+    /// What became of uncertain texts since this was last asked.
+    fn take_uncertain(&self) -> Uncertain {
+        Uncertain::default()
+    }
+}
+
+/// Texts that the first of two models left uncertain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Uncertain {
+    /// The second has read them.
+    pub read: u64,
+    /// There was no time for it.
+    pub left: u64,
 }
 
 /// Which model it is, and what runs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
     pub name: String,
-    /// The first twelve hex digits of the file's digest.
+    /// The first twelve hex digits of the file's digest; of a second model's too, after a `+`.
     pub id: Arc<str>,
     /// As the settings name it.
     pub runtime: &'static str,
@@ -125,7 +149,7 @@ impl Scorer {
 
     /// Starts the model's threads.
     pub fn start(model: Arc<dyn Model>, config: &ScoreConfig, metrics: Arc<Metrics>) -> Scorer {
-        Scorer::with(Prepared { model, entry: None }, config, metrics)
+        Scorer::with(Prepared { model, manifest: None }, config, metrics)
     }
 
     fn with(prepared: Prepared, config: &ScoreConfig, metrics: Arc<Metrics>) -> Scorer {
@@ -198,11 +222,10 @@ impl Scorer {
     /// Everything that is wrong with it; the model of before goes on.
     pub fn prepare(&self, config: &ScoreConfig) -> Result<Option<Prepared>, Vec<String>> {
         let Some(stage) = &self.stage else { return Ok(None) };
-        let entry = load::manifest(config)?.first().clone();
-        if stage.loaded.load().prepared.entry.as_ref() == Some(&entry) {
+        let manifest = load::manifest(config)?;
+        if stage.loaded.load().prepared.manifest.as_ref() == Some(&manifest) {
             // Files that no longer fit would not be found out before the next start.
-            let wrong = |cause| vec![format!("model {}: {cause}", entry.name)];
-            return load::verify(config, &entry).map(|()| None).map_err(wrong);
+            return load::verify(config, &manifest).map(|()| None);
         }
         load::open(config).map(Some)
     }

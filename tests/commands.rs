@@ -148,7 +148,9 @@ fn every_text_is_scored_with_nothing_set_up() {
     let output = child.wait_with_output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
     let manifest = Manifest::embedded().unwrap();
-    assert!(told.starts_with(&format!("model {} (", manifest.first().name)), "{told}");
+    let second = manifest.second().map(|(entry, _)| format!(" and {}", entry.name));
+    let name = format!("{}{}", manifest.first().name, second.unwrap_or_default());
+    assert!(told.starts_with(&format!("model {name} (")), "{told}");
     for answer in answers(&output) {
         for head in &manifest.first().heads {
             let score = answer["scores"][head].as_f64().unwrap();

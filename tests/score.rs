@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "score/cascade.rs"]
+mod cascade;
 #[path = "score/graph.rs"]
 mod graph;
 #[path = "score/load.rs"]
@@ -216,6 +218,54 @@ async fn the_deadline_makes_late_and_spares_the_model() {
     assert_eq!(batches.recv().unwrap(), 1);
 }
 
+/// Blocks as `Blocked` does, and says whether it was asked in haste.
+struct Hasty(Blocked, Sender<bool>);
+
+impl Model for Hasty {
+    fn about(&self) -> &About {
+        self.0.about()
+    }
+
+    fn card(&self) -> &Arc<ModelCard> {
+        self.0.card()
+    }
+
+    fn score(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
+        self.1.send(false).map_err(|e| e.to_string())?;
+        self.0.score(texts)
+    }
+
+    fn score_in_haste(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
+        self.1.send(true).map_err(|e| e.to_string())?;
+        self.0.score(texts)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_schedule_the_model_is_asked_in_haste() {
+    let (entered, batches) = channel();
+    let (open, gate) = channel();
+    let (said, haste) = channel();
+    let model = Blocked { about: about(), card: card(), entered, gate: Mutex::new(gate) };
+    let model = Arc::new(Hasty(model, said));
+    let scorer = Scorer::start(model, &patient(), Arc::new(Metrics::new()));
+    // More than one batch takes, at whatever pace.
+    let texts = ["a", "b", "c"].map(|letter| letter.repeat(3_000));
+    let mut first = std::pin::pin!(scorer.score("a", None));
+    assert!(futures_util::poll!(first.as_mut()).is_pending());
+    assert_eq!(batches.recv().unwrap(), 1);
+    let mut waiting: Vec<_> = texts.iter().map(|text| Box::pin(scorer.score(text, None))).collect();
+    for one in &mut waiting {
+        assert!(futures_util::poll!(one).is_pending());
+    }
+    for _ in 0..4 {
+        open.send(()).unwrap();
+    }
+    first.await;
+    futures_util::future::join_all(waiting).await;
+    assert_eq!(haste.try_iter().collect::<Vec<_>>(), [false, true, true, false]);
+}
+
 /// Answers each text by its length, and counts the texts that it was asked.
 struct Counted {
     about: About,
@@ -281,7 +331,7 @@ async fn what_comes_again_is_asked_once() {
     assert_eq!(model.asked.load(Ordering::Relaxed), 3, "another reading is another question");
     assert!(metrics.render().contains("tidegate_scores_total{result=\"cached\"} 1"));
 
-    let prepared = Prepared { model: model.clone(), entry: None };
+    let prepared = Prepared { model: model.clone(), manifest: None };
     scorer.swap(prepared);
     assert_eq!(scorer.score("blorp", None).await, first);
     assert_eq!(model.asked.load(Ordering::Relaxed), 4, "another model is asked anew");

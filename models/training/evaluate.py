@@ -3,25 +3,9 @@
 from collections import defaultdict
 
 import numpy as np
-import torch
 from sklearn.metrics import roc_auc_score
 
 from rows import HEADS
-from text import Pieces
-from train import padded
-
-
-def logits(model, pieces: Pieces, texts, size: int = 128) -> np.ndarray:
-    """The head's logits of each text's first window."""
-    model.eval()
-    coded = pieces.batch(texts)
-    order = sorted(range(len(coded)), key=lambda i: len(coded[i]))
-    found = np.zeros((len(coded), len(HEADS)), np.float32)
-    with torch.inference_mode():
-        for start in range(0, len(order), size):
-            part = order[start : start + size]
-            found[part] = model.logits(padded([coded[i] for i in part])).numpy()
-    return found
 
 
 def auc(said: np.ndarray, meant: np.ndarray) -> float:

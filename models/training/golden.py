@@ -41,9 +41,14 @@ def texts(chance: random.Random) -> list[str]:
 
 
 def main(work: Path, out: Path):
-    pieces = Pieces(work / "model.pieces")
-    with open(out / "ids.jsonl", "w", encoding="utf-8", newline="\n") as file:
-        for text in texts(random.Random(5)):
+    every = texts(random.Random(5))
+    write(Pieces(work / "tide.pieces"), every, out / "ids.jsonl")
+    write(Pieces(work / "deep.pieces"), every[::8] + EDGES, out / "deep_ids.jsonl")
+
+
+def write(pieces: Pieces, every: list[str], to: Path):
+    with open(to, "w", encoding="utf-8", newline="\n") as file:
+        for text in every:
             row = {"text": text, "ids": pieces.windows(text)}
             file.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n")
 

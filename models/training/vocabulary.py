@@ -1,4 +1,7 @@
-"""Chooses the pieces of the base vocabulary that English and French chat needs."""
+"""Chooses the pieces of a base vocabulary that English and French chat needs.
+
+vocabulary.py DATA BASE OUT.pieces SIZE
+"""
 
 import gzip
 import importlib.resources
@@ -11,6 +14,7 @@ from pathlib import Path
 
 import sentencepiece
 
+import deep
 import rows
 import written
 from text import SPACE, SPECIAL, model_text
@@ -50,7 +54,7 @@ def chosen(sp, texts, size: int) -> list[int]:
             counts.update({piece: 1 + 40 // (1 + rank // 2000) for piece in ids})
     single = [
         i
-        for i in range(3, sp.get_piece_size())
+        for i in range(first(sp), sp.get_piece_size())
         if len(piece := sp.id_to_piece(i)) == 1 and piece == model_text(piece)
     ]
     base = [
@@ -60,9 +64,16 @@ def chosen(sp, texts, size: int) -> list[int]:
     ]
     taken = set(base)
     ranked = [
-        i for i, _ in counts.most_common() if i >= 3 and i not in taken and lower(sp.id_to_piece(i))
+        i
+        for i, _ in counts.most_common()
+        if i >= first(sp) and i not in taken and lower(sp.id_to_piece(i))
     ]
     return base + ranked[: size - len(SPECIAL) - len(base)]
+
+
+def first(sp) -> int:
+    """The first id of the base that is no special piece."""
+    return 4 if isinstance(sp, deep.Base) else 3
 
 
 def lower(piece: str) -> bool:
@@ -90,12 +101,15 @@ def signs(sp) -> list[tuple[str, list[int]]]:
 
 
 def main(data: Path, model: Path, out: Path, size: int):
-    sp = sentencepiece.SentencePieceProcessor(model_file=str(model))
+    if model.suffix == ".bin":
+        sp = deep.Base(model)
+    else:
+        sp = sentencepiece.SentencePieceProcessor(model_file=str(model))
     texts = [row.text for row in rows.training(data)]
     texts += [row.text for row in written.sample(20_000, seed=1)]
     new = signs(sp)
     kept = chosen(sp, texts, size - len(new))
-    with open(out / "model.pieces", "w", encoding="utf-8", newline="\n") as file:
+    with open(out, "w", encoding="utf-8", newline="\n") as file:
         for piece in SPECIAL:
             file.write(f"{piece}\t0\n")
         for i in kept:
@@ -103,7 +117,7 @@ def main(data: Path, model: Path, out: Path, size: int):
         for sign, _ in new:
             file.write(f"{sign}\t{SIGN_SCORE}\n")
     origins = [[i] for i in kept] + [ids for _, ids in new]
-    (out / "kept.json").write_text(json.dumps(origins))
+    out.with_suffix(".json").write_text(json.dumps(origins))
     print(f"{len(kept)} of {sp.get_piece_size()} pieces kept, {len(new)} emoji and flags added")
 
 

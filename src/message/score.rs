@@ -74,7 +74,7 @@ impl fmt::Display for Head {
 /// answer is read by another model's thresholds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelCard {
-    /// The first twelve hex digits of the model file's SHA-256.
+    /// The first twelve hex digits of the model file's SHA-256; of both where two answer as one.
     pub id: Arc<str>,
     /// The heads' names in the order of every row.
     pub heads: Vec<Arc<str>>,

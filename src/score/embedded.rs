@@ -1,7 +1,9 @@
-//! Carries the model of this repository in the binary.
+//! Carries the models of this repository in the binary.
 
-/// The files that the first entry of `models/manifest.toml` names.
+/// The files that the entries of `models/manifest.toml` name.
 pub(super) const FILES: &[(&str, &[u8])] = &[
-    ("tide-2.onnx", include_bytes!("../../models/tide-2.onnx")),
-    ("tide-2.pieces", include_bytes!("../../models/tide-2.pieces")),
+    ("tide-3.onnx", include_bytes!("../../models/tide-3.onnx")),
+    ("tide-3.pieces", include_bytes!("../../models/tide-3.pieces")),
+    ("deep-1.onnx", include_bytes!("../../models/deep-1.onnx")),
+    ("deep-1.pieces", include_bytes!("../../models/deep-1.pieces")),
 ];

@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     fs::{self, File},
     io::Read,
+    iter,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -11,14 +12,16 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::{
-    Model, embedded,
+    Model,
+    cascade::Cascade,
+    embedded,
     manifest::{Manifest, ModelEntry},
-    onnx,
+    onnx::{self, Classifier},
     pieces::Pieces,
 };
 use crate::config::ScoreConfig;
 
-/// Both files, each; checked before more is read.
+/// Each file; checked before more is read.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// How far a golden score may be off: runtimes and processors round 8-bit arithmetic differently.
@@ -29,7 +32,7 @@ const TOLERANCE: f32 = 0.02;
 pub struct Prepared {
     pub model: Arc<dyn Model>,
     /// What it was loaded by; none for a model that came from no file.
-    pub entry: Option<ModelEntry>,
+    pub manifest: Option<Manifest>,
 }
 
 /// The manifest that the settings name, or the one in the binary.
@@ -48,8 +51,9 @@ pub fn files(config: &ScoreConfig) -> Vec<PathBuf> {
     }
     let mut files = vec![config.manifest.clone()];
     if let Ok(manifest) = Manifest::read(&config.manifest) {
-        let entry = manifest.first();
-        files.extend([&entry.file, &entry.pieces].map(|name| beside(&config.manifest, name)));
+        for entry in used(&manifest) {
+            files.extend([&entry.file, &entry.pieces].map(|name| beside(&config.manifest, name)));
+        }
     }
     files
 }
@@ -60,30 +64,53 @@ pub fn files(config: &ScoreConfig) -> Vec<PathBuf> {
 /// Everything that is wrong with the manifest, or the first thing that is wrong with its files.
 pub fn open(config: &ScoreConfig) -> Result<Prepared, Vec<String>> {
     let manifest = manifest(config)?;
-    let entry = manifest.first();
-    let model = load(config, entry).map_err(|cause| vec![format!("model {}: {cause}", entry.name)]);
-    Ok(Prepared { model: model?, entry: Some(entry.clone()) })
+    let of = |entry: &ModelEntry, cause: String| vec![format!("model {}: {cause}", entry.name)];
+    let ready = |entry| load(config, entry).map_err(|cause| of(entry, cause));
+    let proved = |model: &dyn Model, entry| prove(model, entry).map_err(|cause| of(entry, cause));
+    let first = manifest.first();
+    let model = ready(first)?;
+    let model: Arc<dyn Model> = match manifest.second() {
+        None => Arc::new(model),
+        Some((entry, second)) => {
+            let deeper = ready(entry)?;
+            proved(&deeper, entry)?;
+            Arc::new(Cascade::new(Box::new(model), Box::new(deeper), second))
+        }
+    };
+    // What the first is to say, it says together with its second.
+    proved(&*model, first)?;
+    Ok(Prepared { model, manifest: Some(manifest) })
 }
 
-fn load(config: &ScoreConfig, entry: &ModelEntry) -> Result<Arc<dyn Model>, String> {
+/// The entries of a manifest that are asked.
+fn used(manifest: &Manifest) -> impl Iterator<Item = &ModelEntry> {
+    iter::once(manifest.first()).chain(manifest.second().map(|(entry, _)| entry))
+}
+
+/// One model by itself.
+fn load(config: &ScoreConfig, entry: &ModelEntry) -> Result<Classifier, String> {
     let manifest = Some(&*config.manifest).filter(|path| !path.as_os_str().is_empty());
     let file = read(manifest, &entry.file, &entry.sha256)?;
     let pieces = read(manifest, &entry.pieces, &entry.pieces_sha256)?;
     let pieces = Pieces::parse(&pieces).map_err(|cause| format!("{}: {cause}", entry.pieces))?;
-    let model = onnx::open(entry, file, pieces, &config.runtime, config.threads)?;
-    prove(&model, entry)?;
-    Ok(Arc::new(model))
+    onnx::open(entry, file, pieces, &config.runtime, config.threads)
 }
 
-/// Whether the files of a model are still those that its manifest names.
+/// Whether the files of the models are still those that the manifest names.
 ///
 /// # Errors
-/// The first that is not, or cannot be read.
-pub(super) fn verify(config: &ScoreConfig, entry: &ModelEntry) -> Result<(), String> {
-    let manifest = Some(&*config.manifest).filter(|path| !path.as_os_str().is_empty());
-    read(manifest, &entry.file, &entry.sha256)?;
-    read(manifest, &entry.pieces, &entry.pieces_sha256)?;
-    Ok(())
+/// Those that are not, or cannot be read.
+pub(super) fn verify(config: &ScoreConfig, manifest: &Manifest) -> Result<(), Vec<String>> {
+    let place = Some(&*config.manifest).filter(|path| !path.as_os_str().is_empty());
+    let mut wrong = Vec::new();
+    for entry in used(manifest) {
+        for (file, sha256) in [(&entry.file, &entry.sha256), (&entry.pieces, &entry.pieces_sha256)]
+        {
+            let cause = read(place, file, sha256).err();
+            wrong.extend(cause.map(|cause| format!("model {}: {cause}", entry.name)));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
 fn beside(manifest: &Path, name: &str) -> PathBuf {

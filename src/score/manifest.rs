@@ -67,6 +67,20 @@ pub struct ModelEntry {
     pub thresholds: BTreeMap<String, BTreeMap<String, f32>>,
     /// Texts with their scores, which every load must give again.
     pub golden: Vec<Golden>,
+    /// A deeper model that reads again what this one leaves uncertain.
+    pub second: Option<Second>,
+}
+
+/// When another model of the same manifest is asked, and how much it has to say.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Second {
+    /// The name of its entry.
+    pub model: String,
+    /// Its share in a score that both gave.
+    pub weight: f32,
+    /// By head, the lowest and highest score of the first that is uncertain.
+    pub uncertain: BTreeMap<String, [f32; 2]>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -113,6 +127,12 @@ impl Manifest {
             }
             model.check(&mut |key, cause| wrong.add(&format!("model[{index}].{key}"), cause));
         }
+        // Only the first is ever asked, so only its second is.
+        if let [first, others @ ..] = manifest.models.as_slice() {
+            first.check_second(others, &mut |key, cause| {
+                wrong.add(&format!("model[0].second.{key}"), cause);
+            });
+        }
         match wrong.causes.is_empty() {
             true => Ok(manifest),
             false => Err(wrong.causes),
@@ -122,6 +142,13 @@ impl Manifest {
     /// The model that is used.
     pub fn first(&self) -> &ModelEntry {
         self.models.first().expect("a manifest without a model is refused")
+    }
+
+    /// The model that is asked when the first is uncertain.
+    pub fn second(&self) -> Option<(&ModelEntry, &Second)> {
+        let second = self.first().second.as_ref()?;
+        let entry = self.models.iter().find(|entry| entry.name == second.model);
+        Some((entry.expect("a second that is not there is refused"), second))
     }
 }
 
@@ -185,6 +212,31 @@ impl ModelEntry {
         self.check_heads(add);
         self.check_thresholds(add);
         self.check_golden(add);
+    }
+
+    fn check_second(&self, others: &[ModelEntry], add: &mut Add) {
+        let Some(second) = &self.second else { return };
+        match others.iter().find(|entry| entry.name == second.model) {
+            None => add("model", format!("no other model is named {:?}", second.model)),
+            Some(entry) if entry.heads != self.heads => {
+                add("model", format!("{:?} has other heads", second.model));
+            }
+            Some(_) => {}
+        }
+        if !(0.0..=1.0).contains(&second.weight) {
+            add("weight", "is not within 0 to 1".into());
+        }
+        if second.uncertain.is_empty() {
+            add("uncertain", "names no head, so that it would never be asked".into());
+        }
+        for head in self.unknown(second.uncertain.keys()) {
+            add("uncertain", format!("there is no head {head:?}"));
+        }
+        for (head, [low, high]) in &second.uncertain {
+            if !(0.0 <= *low && low <= high && *high <= 1.0) {
+                add(&format!("uncertain.{head}"), "is not a low and a high score, 0 to 1".into());
+            }
+        }
     }
 
     fn check_heads(&self, add: &mut Add) {

@@ -14,7 +14,7 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
-use super::{Loaded, Model};
+use super::{Loaded, Model, Uncertain};
 use crate::{config::ScoreConfig, message::Score, metrics::Metrics};
 
 /// Text that one batch takes, about; a longer one is run by itself. Some hundred ids: what the
@@ -92,13 +92,13 @@ impl Worker {
     }
 
     fn run(self) {
-        while let Some(batch) = self.batch() {
+        while let Some((batch, behind)) = self.batch() {
             if batch.is_empty() {
                 continue;
             }
             // One model for the whole batch, whatever is swapped meanwhile.
             let loaded = self.loaded.load_full();
-            match self.rows(&*loaded.prepared.model, &batch) {
+            match self.rows(&*loaded.prepared.model, &batch, behind) {
                 Ok(rows) => {
                     if self.ill.swap(false, Ordering::Relaxed) {
                         tracing::info!("the model answers again");
@@ -119,7 +119,9 @@ impl Worker {
     /// The newest first: behind schedule, the oldest are near their deadline, and a model that
     /// serves them in order answers everybody a moment too late. So whoever is answered is answered
     /// in time, and who waited longest is late.
-    fn batch(&self) -> Option<Vec<Ask>> {
+    ///
+    /// With the batch comes whether more is left than the next could take.
+    fn batch(&self) -> Option<(Vec<Ask>, bool)> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let Waiting { asks, stack } = &mut *waiting;
         if stack.is_empty() {
@@ -142,7 +144,8 @@ impl Worker {
             batch.push(ask);
         }
         self.metrics.score_queue.dec_by((waited - stack.len()) as i64);
-        Some(batch)
+        let left: usize = stack.iter().map(Ask::bytes).sum();
+        Some((batch, left > bytes_max))
     }
 
     /// How much text the model reads in half the deadline, by its own pace: the other half may have
@@ -167,16 +170,25 @@ impl Worker {
     }
 
     /// One row for each ask: of each head the higher of both readings.
-    fn rows(&self, model: &dyn Model, batch: &[Ask]) -> Result<Vec<Vec<f32>>, String> {
+    fn rows(
+        &self,
+        model: &dyn Model,
+        batch: &[Ask],
+        behind: bool,
+    ) -> Result<Vec<Vec<f32>>, String> {
         let texts: Vec<&str> = batch.iter().flat_map(Ask::texts).collect();
         let started = Instant::now();
         // A model that panics on one text must not take the stage down for good.
-        let rows = catch_unwind(AssertUnwindSafe(|| model.score(&texts)))
-            .map_err(|_| "it panicked".to_owned())??;
+        // Behind schedule, an answer of the first model is worth more than a late one of both.
+        let score = || if behind { model.score_in_haste(&texts) } else { model.score(&texts) };
+        let rows =
+            catch_unwind(AssertUnwindSafe(score)).map_err(|_| "it panicked".to_owned())??;
         let took = started.elapsed();
         self.note_pace(took, batch);
         self.metrics.model_seconds.observe(took.as_secs_f64());
         self.metrics.score_batch.observe(texts.len() as f64);
+        let Uncertain { read, left } = model.take_uncertain();
+        self.metrics.uncertain(read, left);
         let heads = model.card().heads.len();
         let sound = |row: &Vec<f32>| row.len() == heads && row.iter().all(|p| p.is_finite());
         if rows.len() != texts.len() || !rows.iter().all(sound) {

@@ -52,7 +52,9 @@ fn the_embedded_model_scores_every_text() {
     let manifest = Manifest::embedded().unwrap();
     let entry = manifest.first();
     assert_eq!(model.card().heads.iter().map(|head| &**head).collect::<Vec<_>>(), entry.heads);
-    assert!(model.card().id.len() == 12 && entry.sha256.starts_with(&*model.card().id));
+    let digests = manifest.second().map(|(second, _)| format!("+{}", &second.sha256[..12]));
+    let id = format!("{}{}", &entry.sha256[..12], digests.unwrap_or_default());
+    assert_eq!((&*model.card().id, &*model.about().id), (&*id, &*id));
     assert_eq!((model.about().runtime, &model.about().library), ("embedded", &None));
     for text in texts() {
         let rows = model.score(&[&text]).unwrap();
@@ -69,15 +71,32 @@ fn both_runtimes_say_the_same() {
     let about = external.about();
     assert!(about.library.as_ref().is_some_and(|library| library.exists()), "{about}");
     assert!(about.version.starts_with("1."), "{about}");
-    let (mut largest, texts) = (0.0f32, texts());
+    let apart = |a: &[Vec<f32>], b: &[Vec<f32>]| {
+        a[0].iter().zip(&b[0]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    };
+    let (mut first, mut both, texts) = (0.0f32, 0.0f32, texts());
     for text in &texts {
-        let (a, b) = (external.score(&[text]).unwrap(), embedded.score(&[text]).unwrap());
-        for (a, b) in a[0].iter().zip(&b[0]) {
-            largest = largest.max((a - b).abs());
+        let text: &[&str] = &[text];
+        let (a, b) =
+            (external.score_in_haste(text).unwrap(), embedded.score_in_haste(text).unwrap());
+        first = first.max(apart(&a, &b));
+        if is_settled(&a[0]) {
+            let (a, b) = (external.score(text).unwrap(), embedded.score(text).unwrap());
+            both = both.max(apart(&a, &b));
         }
     }
-    println!("{about} and {}: {} texts, {largest} apart", embedded.about(), texts.len());
-    assert!(largest <= 0.01, "{largest} apart");
+    println!("{about} and {}: {} texts, {first} and {both} apart", embedded.about(), texts.len());
+    assert!(first <= 0.01 && both <= 0.01, "{first} and {both} apart");
+}
+
+/// Whether the second model is asked however the first is rounded.
+fn is_settled(row: &[f32]) -> bool {
+    let manifest = Manifest::embedded().unwrap();
+    let Some((_, second)) = manifest.second() else { return true };
+    let heads = manifest.first().heads.iter().zip(row);
+    !heads
+        .filter_map(|(head, score)| Some((second.uncertain.get(head)?, score)))
+        .any(|(band, score)| band.iter().any(|end| (end - score).abs() <= 0.01))
 }
 
 #[test]
@@ -89,7 +108,9 @@ fn a_batch_says_what_its_texts_say_alone() {
         for (text, row) in batch.iter().zip(rows) {
             let alone = model.score(&[text]).unwrap().remove(0);
             // Each token has a scale of its own. Another order of sums may still tip a rounding.
-            let close = alone.iter().zip(&row).all(|(a, b)| (a - b).abs() <= 0.002);
+            let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 0.002;
+            let close = alone.iter().zip(&row).all(near)
+                || !is_settled(&model.score_in_haste(&[text]).unwrap()[0]);
             assert!(close, "{text:?}: {alone:?} alone, {row:?} with others");
         }
     }
@@ -103,8 +124,9 @@ impl Copy {
         let folder = std::env::temp_dir().join(format!("tidegate-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let copy = Copy(folder);
-        let entry = Copy::entry();
-        for file in [entry.file.as_str(), &entry.pieces, "manifest.toml"] {
+        let manifest = Manifest::embedded().unwrap();
+        let files = manifest.models.iter().flat_map(|entry| [&*entry.file, &*entry.pieces]);
+        for file in files.chain(["manifest.toml"]) {
             fs::copy(Path::new("models").join(file), copy.0.join(file)).unwrap();
         }
         copy
@@ -149,7 +171,11 @@ fn changed_files_are_refused() {
     let copy = Copy::new("changed");
     let entry = Copy::entry();
     let (file, pieces) = (copy.0.join(&entry.file), copy.0.join(&entry.pieces));
-    assert_eq!(score::files(&copy.config()), [copy.manifest(), file.clone(), pieces.clone()]);
+    let mut files = vec![copy.manifest(), file.clone(), pieces.clone()];
+    if let Some((second, _)) = Manifest::embedded().unwrap().second() {
+        files.extend([&second.file, &second.pieces].map(|name| copy.0.join(name)));
+    }
+    assert_eq!(score::files(&copy.config()), files);
     let whole = fs::read(&file).unwrap();
     assert_eq!(check_file(&whole, entry.heads.len()), Ok(()));
 
@@ -234,9 +260,10 @@ async fn models_are_swapped_while_it_runs() {
     assert_eq!((counted("ok"), counted("refused")), (0, 1));
 
     copy.change(&"0".repeat(64), &Copy::entry().sha256);
-    copy.change(&format!("name = \"{}\"", first.name), "name = \"another\"");
+    let renamed = first.name.replacen(&Copy::entry().name, "another", 1);
+    copy.change(&format!("name = \"{}\"", Copy::entry().name), "name = \"another\"");
     assert_eq!(reloader.step(true).await, Outcome::Loaded);
-    assert_eq!(scorer.about().unwrap().name, "another");
+    assert_eq!(scorer.about().unwrap().name, renamed);
     assert!(matches!(scorer.score("hello there", None).await, Score::Known(_)));
     assert_eq!((counted("ok"), counted("refused")), (1, 1));
 

@@ -25,6 +25,52 @@ text = "hello"
 scores = { toxic = 0.01, threat = 0.0 }
 "#;
 
+const SECOND: &str = r#"
+[model.second]
+model = "blorp-deep"
+weight = 0.7
+[model.second.uncertain]
+toxic = [0.05, 0.9]
+"#;
+
+/// The same manifest with a second model behind the first.
+fn with_second() -> String {
+    let deep = WHOLE.replace("blorp-1", "blorp-deep").replace("toxic = 0.9\n", "");
+    format!("{WHOLE}{SECOND}{}", deep.replace("[model.thresholds.standard]", "[model.thresholds]"))
+}
+
+#[test]
+fn a_second_model_is_named_by_the_first() {
+    let manifest = Manifest::parse(&with_second(), "m").unwrap();
+    let (entry, second) = manifest.second().unwrap();
+    assert_eq!((entry.name.as_str(), second.weight), ("blorp-deep", 0.7));
+    assert_eq!(second.uncertain["toxic"], [0.05, 0.9]);
+    assert!(Manifest::parse(WHOLE, "m").unwrap().second().is_none());
+}
+
+#[test]
+fn a_wrong_second_is_named() {
+    for (from, to, key, cause) in [
+        ("model = \"blorp-deep\"", "model = \"blorp-2\"", "model", "no other model"),
+        ("model = \"blorp-deep\"", "model = \"blorp-1\"", "model", "no other model"),
+        ("weight = 0.7", "weight = 1.1", "weight", "0 to 1"),
+        ("toxic = [0.05, 0.9]", "", "uncertain", "no head"),
+        ("toxic = [0.05, 0.9]", "blorp = [0.05, 0.9]", "uncertain", "no head \"blorp\""),
+        ("toxic = [0.05, 0.9]", "toxic = [0.9, 0.05]", "uncertain.toxic", "a low and a high"),
+        ("toxic = [0.05, 0.9]", "toxic = [0.05, 1.9]", "uncertain.toxic", "a low and a high"),
+        ("toxic = [0.05, 0.9]", "toxic = [nan, 0.9]", "uncertain.toxic", "a low and a high"),
+    ] {
+        let text = with_second();
+        assert!(text.contains(from), "{from}");
+        let causes = Manifest::parse(&text.replacen(from, to, 1), "m").unwrap_err().join("\n");
+        let expected = format!("m: model[0].second.{key}: ");
+        assert!(causes.contains(&expected) && causes.contains(cause), "{to}: {causes}");
+    }
+    let other =
+        with_second().replace("heads = [\"toxic\", \"threat\"]\nweak", "heads = [\"toxic\"]\nweak");
+    assert!(Manifest::parse(&other, "m").is_err());
+}
+
 #[test]
 fn a_whole_manifest_is_taken() {
     let manifest = Manifest::parse(WHOLE, "m").unwrap();

@@ -2,7 +2,11 @@
 
 use proptest::prelude::*;
 use serde::Deserialize;
-use tidegate::score::{manifest::Manifest, pieces::Pieces, text::model_text};
+use tidegate::score::{
+    manifest::{Manifest, ModelEntry},
+    pieces::Pieces,
+    text::model_text,
+};
 
 #[derive(Deserialize)]
 struct Row {
@@ -13,14 +17,28 @@ struct Row {
 fn embedded() -> (Pieces, usize) {
     let manifest = Manifest::embedded().unwrap();
     let model = manifest.first();
+    read(model)
+}
+
+fn read(model: &ModelEntry) -> (Pieces, usize) {
     let path = format!("{}/models/{}", env!("CARGO_MANIFEST_DIR"), model.pieces);
     (Pieces::parse(&std::fs::read(path).unwrap()).unwrap(), model.input_max)
 }
 
 #[test]
 fn ids_are_those_of_training() {
-    let (pieces, input_max) = embedded();
-    let rows = include_str!("../model/ids.jsonl");
+    let manifest = Manifest::embedded().unwrap();
+    let (second, _) = manifest.second().unwrap();
+    for (model, rows, least) in [
+        (manifest.first(), include_str!("../model/ids.jsonl"), 2_000),
+        (second, include_str!("../model/deep_ids.jsonl"), 400),
+    ] {
+        are_those_of_training(model, rows, least);
+    }
+}
+
+fn are_those_of_training(model: &ModelEntry, rows: &str, least: usize) {
+    let (pieces, input_max) = read(model);
     let (mut seen, mut wrong) = (0, Vec::new());
     for line in rows.lines() {
         let row: Row = serde_json::from_str(line).unwrap();
@@ -32,8 +50,8 @@ fn ids_are_those_of_training() {
     }
     let shown = wrong.iter().take(5).cloned().collect::<Vec<_>>().join("\n");
     assert!(wrong.is_empty(), "{} of {seen} differ:\n{shown}", wrong.len());
-    assert!(seen >= 2_000, "only {seen} rows");
-    println!("{seen} texts cut as in training");
+    assert!(seen >= least, "only {seen} rows");
+    println!("{}: {seen} texts cut as in training", model.name);
 }
 
 const WHOLE: &str = "<pad>\t0\n<unk>\t0\n<s>\t0\n</s>\t0\n▁\t-2\na\t-3\nab\t-4\n▁ab\t-9\nb\t-5\n";

@@ -1,0 +1,88 @@
+//! Tries when a second model is asked, what its answer counts, and what is done in haste.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use tidegate::{
+    message::ModelCard,
+    score::{About, Cascade, Model, Uncertain, manifest::Second},
+};
+
+/// Says of every text the same, and notes what it was asked.
+struct Fixed {
+    about: About,
+    card: Arc<ModelCard>,
+    says: Box<dyn Fn(&str) -> Vec<f32> + Send + Sync>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Model for Fixed {
+    fn about(&self) -> &About {
+        &self.about
+    }
+
+    fn card(&self) -> &Arc<ModelCard> {
+        &self.card
+    }
+
+    fn score(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
+        self.asked.lock().unwrap().extend(texts.iter().map(|text| (*text).to_owned()));
+        Ok(texts.iter().map(|text| (self.says)(text)).collect())
+    }
+}
+
+fn fixed(
+    id: &str,
+    says: impl Fn(&str) -> Vec<f32> + Send + Sync + 'static,
+) -> (Box<dyn Model>, Arc<Mutex<Vec<String>>>) {
+    let asked = Arc::<Mutex<Vec<String>>>::default();
+    let about = About {
+        name: format!("blorp-{id}"),
+        id: id.into(),
+        runtime: "test",
+        version: String::new(),
+        library: None,
+    };
+    let card = ModelCard {
+        id: id.into(),
+        heads: ["toxic", "threat"].map(Arc::from).to_vec(),
+        weak: Vec::new(),
+        thresholds: BTreeMap::new(),
+    };
+    let model = Fixed { about, card: Arc::new(card), says: Box::new(says), asked: asked.clone() };
+    (Box::new(model), asked)
+}
+
+/// The first says of "N": toxic 0.N; the second says 1.0 and 0.5 of everything.
+fn cascade() -> (Cascade, Arc<Mutex<Vec<String>>>) {
+    let (first, _) = fixed("aa", |text| vec![format!("0.{text}").parse().unwrap(), 0.0]);
+    let (second, asked) = fixed("bb", |_| vec![1.0, 0.5]);
+    let uncertain = BTreeMap::from([("toxic".to_owned(), [0.2, 0.8])]);
+    let when = Second { model: "blorp-bb".into(), weight: 0.5, uncertain };
+    (Cascade::new(first, second, &when), asked)
+}
+
+#[test]
+fn only_what_is_uncertain_is_read_twice() {
+    let (cascade, asked) = cascade();
+    let rows = cascade.score(&["1", "4", "9", "8", "2"]).unwrap();
+    let expected = [[0.1, 0.0], [0.7, 0.25], [0.9, 0.0], [0.9, 0.25], [0.6, 0.25]];
+    for (row, expected) in rows.iter().zip(expected) {
+        let close = row.iter().zip(expected).all(|(a, b): (&f32, f32)| (a - b).abs() < 1e-6);
+        assert!(close, "{row:?} and not {expected:?}");
+    }
+    assert_eq!(*asked.lock().unwrap(), ["4", "8", "2"]);
+    assert_eq!(cascade.take_uncertain(), Uncertain { read: 3, left: 0 });
+    assert_eq!(cascade.take_uncertain(), Uncertain::default());
+    assert_eq!((&*cascade.card().id, &*cascade.about().id), ("aa+bb", "aa+bb"));
+}
+
+#[test]
+fn in_haste_the_first_answers_alone() {
+    let (cascade, asked) = cascade();
+    assert_eq!(cascade.score_in_haste(&["1", "4"]).unwrap(), [[0.1, 0.0], [0.4, 0.0]]);
+    assert!(asked.lock().unwrap().is_empty());
+    assert_eq!(cascade.take_uncertain(), Uncertain { read: 0, left: 1 });
+}
