@@ -18,6 +18,7 @@ pub mod answer;
 mod caller;
 mod decisions;
 mod events;
+mod feed;
 mod holds;
 mod judge;
 mod openai;
@@ -25,6 +26,8 @@ mod perspective;
 mod problem;
 mod reading;
 mod sentences;
+mod told;
+pub mod webhooks;
 
 use problem::Problem;
 

@@ -87,6 +87,14 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         cause: String,
     },
+    /// A raid has begun: many senders say the same (`crowd`), or a shield went up by itself
+    /// (`shield`). It is told once, whatever follows.
+    Raid {
+        by: String,
+        copies: u32,
+        senders: u32,
+        newcomers: u32,
+    },
     /// A moderator forgave a sender's strikes and time-outs.
     Pardoned {
         by: String,

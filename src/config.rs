@@ -6,12 +6,14 @@ use serde::{Deserialize, Serialize};
 
 mod bot;
 mod check;
+mod hook;
 mod policy;
 mod read;
 mod route;
 mod senders;
 
 pub use bot::{Action, ActionsConfig, BotConfig, Inflow, Position};
+pub use hook::{HookConfig, WebhookConfig};
 pub use policy::{
     CategoryConfig, CrowdConfig, Enforce, FloodConfig, FloorCategory, FloorConfig, LinksConfig,
     OnExpiry, OnLate, PersonalConfig, PolicyConfig, ShapeConfig, ShieldConfig, WhenConfig,
@@ -48,6 +50,8 @@ pub struct Config {
     pub wordlists: WordlistsConfig,
     pub route: Vec<RouteConfig>,
     pub bot: Vec<BotConfig>,
+    pub hook: Vec<HookConfig>,
+    pub webhook: Vec<WebhookConfig>,
     /// What no policy may be laxer than.
     pub floor: FloorConfig,
     pub policy: BTreeMap<String, PolicyConfig>,
@@ -68,6 +72,8 @@ impl Default for Config {
             wordlists: WordlistsConfig::default(),
             route: Vec::new(),
             bot: Vec::new(),
+            hook: Vec::new(),
+            webhook: Vec::new(),
             floor: FloorConfig::default(),
             policy: BTreeMap::new(),
         }

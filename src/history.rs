@@ -34,6 +34,7 @@ use lines::Says;
 use nukes::Nukes;
 use shields::Shields;
 use sign::Sign;
+use raids::Raids;
 use time_outs::TimeOuts;
 
 mod permits;
@@ -43,6 +44,7 @@ use permits::Permits;
 
 mod bounded;
 mod names;
+mod raids;
 mod strikes;
 
 pub use names::Staff;
@@ -83,6 +85,7 @@ pub struct History {
     strikes: strikes::Strikes,
     /// Words split over messages. One lock for all channels: it is held for a few instructions.
     chains: Mutex<chains::Chains>,
+    raids: Raids,
 }
 
 /// What a policy wants to know of the past.
@@ -134,6 +137,7 @@ impl History {
             names: names::Names::default(),
             strikes: strikes::Strikes::new(senders_max),
             chains: Mutex::default(),
+            raids: Raids::default(),
         }
     }
 
@@ -249,6 +253,11 @@ impl History {
     /// Every change of a shield from now on; who lags behind misses some.
     pub fn turns(&self) -> broadcast::Receiver<Turn> {
         self.shields.subscribe()
+    }
+
+    /// Notes a sign of a raid; true where it is the raid's first.
+    pub fn raid_begins(&self, route: &str, channel: &str, now: u64) -> bool {
+        self.raids.note(self.channel_key(route, channel), now)
     }
 
     /// Channels heard lately, the last one first.

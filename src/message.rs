@@ -343,6 +343,8 @@ pub struct Judgement {
     pub grounds: Grounds,
     /// What was known of the sender just before.
     pub standing: Standing,
+    /// What the channel's crowd said that is like it.
+    pub crowd: Crowd,
 }
 
 /// What is to become of one unit.

@@ -7,7 +7,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{Api, events, holds::unknown, problem::Problem};
+use super::{Api, holds::unknown, problem::Problem, told};
 use crate::{accounts::Scope, doors::Failure};
 
 /// `GET /v1/decisions/{id}`: the records, oldest first, and the text while it is stored.
@@ -28,7 +28,7 @@ pub async fn decision(
         Some(text) => Some(text),
         None => audit.text(&id).await.map_err(Failure::from)?,
     };
-    let records: Vec<Value> = records.iter().map(events::told).collect();
+    let records: Vec<Value> = records.iter().map(told::told).collect();
     let state = hold.map(|hold| hold.state);
     Ok(Json(json!({ "id": id, "state": state, "records": records, "text": text })))
 }

@@ -9,6 +9,7 @@ use hyper::http::{HeaderName, HeaderValue, Uri};
 
 use super::{Config, Inflow, Mode, PRESETS, RouteConfig, ServiceConfig};
 
+mod hooks;
 mod policy;
 
 /// A settings file beyond these is a mistake, and each is walked at every start and reload.
@@ -36,6 +37,8 @@ pub(super) fn check(config: &Config) -> Vec<(String, String)> {
     }
     routes(config, &mut found);
     inflows(config, &mut found);
+    hooks::hooks(config, &mut found);
+    hooks::webhooks(config, &mut found);
     policy::floor(&config.floor, &mut found);
     policy::policies(config, &mut found);
     found.0
@@ -160,7 +163,7 @@ fn routes(config: &Config, found: &mut Found) {
     }
 }
 
-/// What routes and bots have in common: a name of their own, and policies that exist.
+/// What routes, bots and hooks have in common: a name of their own, and policies that exist.
 fn inflows(config: &Config, found: &mut Found) {
     if config.bot.len() > ROUTES_MAX {
         return found.add("bot", format!("more than {ROUTES_MAX} of them"));

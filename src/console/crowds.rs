@@ -22,8 +22,9 @@ use crate::{
     doors::{Doors, Failure, acts::refused, read_json},
     history::{Nuke, Pattern, Turn},
     hold::{Decision, Hold},
-    message::{Category, Finding, Message, Sender, now_ms},
+    message::{Category, Crowd, Finding, Message, Sender, now_ms},
     normalize::normalize,
+    settle::Sign,
 };
 
 /// Channels offered for a switch; those heard last.
@@ -56,6 +57,7 @@ pub fn follow(doors: &Doors) -> Changes {
     let (told, audit, metrics) =
         (changes.clone(), doors.settler.audit.clone(), doors.settler.metrics.clone());
     let rules = doors.settler.pipeline.rules.clone();
+    let history = Arc::downgrade(&doors.settler.pipeline.history);
     let mut turns = doors.settler.pipeline.history.turns();
     tokio::spawn(async move {
         for count in 0_u64.. {
@@ -63,7 +65,11 @@ pub fn follow(doors: &Doors) -> Changes {
                 Ok(turn) => {
                     metrics.shield_changed(turn.on, turn.by.is_none());
                     let id = format!("shield-{}-{count}", turn.at_ms);
-                    audit.record(turned(id, &turn, &rules.load().version), None);
+                    let version = rules.load().version.clone();
+                    audit.record(turned(id, &turn, &version), None);
+                    if let Some(history) = history.upgrade().filter(|_| raided(&turn)) {
+                        raid(&turn, &version).report(&history, &audit);
+                    }
                 }
                 // The list is right all the same; the log misses some, and it shows.
                 Err(RecvError::Lagged(_)) => metrics.discard("shield_turns"),
@@ -74,6 +80,16 @@ pub fn follow(doors: &Doors) -> Changes {
         }
     });
     changes
+}
+
+/// Nobody switched it: so many newcomers were hostile, or so many came.
+fn raided(turn: &Turn) -> bool {
+    turn.on && turn.by.is_none()
+}
+
+fn raid<'a>(turn: &'a Turn, rules: &'a str) -> Sign<'a> {
+    let (crowd, findings) = (Crowd::default(), Vec::new());
+    Sign { route: &turn.route, channel: &turn.channel, by: "shield", crowd, findings, rules }
 }
 
 fn turned(id: String, turn: &Turn, rules: &str) -> Record {

@@ -114,7 +114,9 @@ fn offer(book: &Book, hold: &Arc<Hold>, full: &mut HashSet<u64>) -> Option<u64> 
 fn by_courier(book: &Book, hold: &Hold) -> bool {
     match hold.mode {
         Position::Egress => book.way(hold) == Way::Connection,
-        Position::Inline | Position::Bot => book.services.contains_key(&hold.route),
+        Position::Inline | Position::Bot | Position::Hook => {
+            book.services.contains_key(&hold.route)
+        }
     }
 }
 
