@@ -20,6 +20,7 @@ mod decisions;
 mod events;
 mod feed;
 mod holds;
+mod hook;
 mod judge;
 mod openai;
 mod perspective;
@@ -38,6 +39,7 @@ struct Api {
     requests: Arc<Semaphore>,
     /// Programs that listen at once.
     streams: Arc<Semaphore>,
+    hooks: hook::Hooks,
     /// The first route, whose policy judges; without one the fallback does.
     route: Arc<str>,
 }
@@ -46,6 +48,7 @@ struct Api {
 pub fn router(doors: Doors) -> Router {
     let requests = Arc::new(Semaphore::new(doors.config.api.requests_max));
     let streams = Arc::new(Semaphore::new(doors.config.api.streams_max));
+    let hooks = hook::Hooks::open(&doors);
     let route = doors.config.route.first().map_or("", |route| route.name()).into();
     let wrong_method = || async {
         let message = "this is answered to POST";
@@ -58,9 +61,10 @@ pub fn router(doors: Doors) -> Router {
         .route("/v1/holds/{id}/{act}", post(holds::act))
         .route("/v1/decisions/{id}", get(decisions::decision))
         .route("/v1/events", get(events::events))
+        .route("/v1/hook/{name}", post(hook::ask))
         .merge(perspective::routes())
         .merge(openai::routes())
-        .with_state(Api { doors, requests, streams, route })
+        .with_state(Api { doors, requests, streams, hooks, route })
 }
 
 impl Api {

@@ -32,9 +32,9 @@ use crowds::Crowds;
 use generations::Generations;
 use lines::Says;
 use nukes::Nukes;
+use raids::Raids;
 use shields::Shields;
 use sign::Sign;
-use raids::Raids;
 use time_outs::TimeOuts;
 
 mod permits;

@@ -142,7 +142,7 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
 
     let (draining, drained) = watch::channel(false);
     let (closing, closed) = watch::channel(false);
-    let (gate, behind) = 
+    let (gate, behind) =
         assemble(config, pipeline, metrics, routes, tls.clone(), drained.clone()).await?;
     api::webhooks::prepare(&webhooks, &*behind.store, &behind.settler.audit).await?;
     let listen = &behind.config.listen;

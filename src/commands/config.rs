@@ -71,7 +71,8 @@ fn examine(path: &Path) -> (Option<Config>, Vec<String>) {
     let (config, mut problems) = Config::examine(&text, &file);
     let of = |config: &Config| {
         let webhooks = webhooks::open(config).err().unwrap_or_default();
-        [protocols(config), tls(config), runtime(config), Policy::problems(config), webhooks].concat()
+        [protocols(config), tls(config), runtime(config), Policy::problems(config), webhooks]
+            .concat()
     };
     for (key, cause) in config.iter().flat_map(of) {
         let line = config::line_of(&text, &key);

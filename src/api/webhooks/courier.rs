@@ -72,12 +72,7 @@ enum End {
 }
 
 impl Courier {
-    pub fn new(
-        hook: Webhook,
-        http: Http,
-        store: Arc<dyn Store>,
-        settler: Arc<Settler>,
-    ) -> Courier {
+    pub fn new(hook: Webhook, http: Http, store: Arc<dyn Store>, settler: Arc<Settler>) -> Courier {
         Courier { hook, http, store, settler, last: 0, written: 0 }
     }
 

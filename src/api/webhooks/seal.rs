@@ -44,9 +44,8 @@ impl Keys {
                 return Err(("secret_file", cause));
             }
         };
-        let keys = text.and_then(|text| {
-            Keys::parse(&text).map_err(|cause| format!("{place}: {cause}"))
-        });
+        let keys =
+            text.and_then(|text| Keys::parse(&text).map_err(|cause| format!("{place}: {cause}")));
         keys.map_err(|cause| (key, cause))
     }
 
