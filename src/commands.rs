@@ -188,6 +188,7 @@ pub enum TokenScope {
     Judge,
     Read,
     Decide,
+    Hook,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
