@@ -255,7 +255,8 @@ const WRONG: &[Case] = &[
         &[(3, "bot[0].policy", "there is no policy \"lax\""), (5, "bot[1].name", "name of bot[0]")],
     ),
     (
-        "[[bot]]\nname = \"a\"\n[[hook]]\nname = \"a\"\n[[hook]]\nname = \"b/c\"\nwait_max_s = 9999\n",
+        "[[bot]]\nname = \"a\"\n[[hook]]\nname = \"a\"\n[[hook]]\nname = \"b/c\"\n\
+         wait_max_s = 9999\n",
         &[
             (4, "hook[0].name", "name of bot[0]"),
             (6, "hook[1].name", "letters, digits"),
@@ -263,7 +264,8 @@ const WRONG: &[Case] = &[
         ],
     ),
     (
-        "[[webhook]]\nname = \"a\"\n[[webhook]]\nname = \"a\"\nretry_ms = 1\n[[webhook]]\nage_max_s = 0\n",
+        "[[webhook]]\nname = \"a\"\n[[webhook]]\nname = \"a\"\nretry_ms = 1\n[[webhook]]\n\
+         age_max_s = 0\n",
         &[
             (4, "webhook[1].name", "name of webhook[0]"),
             (5, "webhook[1].retry_ms", "1 is not within 10"),

@@ -12,8 +12,14 @@ mod crowds;
 #[path = "doors/guard.rs"]
 mod guard;
 
+#[path = "doors/hook.rs"]
+mod hook;
+
 #[path = "doors/programs.rs"]
 mod programs;
 
 #[path = "doors/queue.rs"]
 mod queue;
+
+#[path = "doors/sockets.rs"]
+mod sockets;

@@ -1,4 +1,4 @@
-//! Reports a raid when its first sign is seen: a crowd's copies, or a shield that went up by itself.
+//! Reports a raid at its first sign: a crowd's copies, or a shield that went up by itself.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

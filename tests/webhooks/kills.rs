@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// SIGKILLs, each after so many more deliveries.
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 5;
 const LINES: usize = 12;
 /// Everybody's phone number is doubtful.
 const DOUBTFUL: &str = "call her at +33 6 12 34 56 78 tonight";
