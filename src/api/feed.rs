@@ -57,6 +57,11 @@ impl Feed {
         self.last
     }
 
+    /// Whether everything that is known of was passed on.
+    pub fn is_idle(&self) -> bool {
+        !self.behind && self.read.as_slice().is_empty()
+    }
+
     /// The next record or gap; `None` when nothing is recorded any more. Nothing is lost where a
     /// caller gives up waiting.
     ///

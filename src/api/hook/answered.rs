@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde_json::{Value, json};
 
-use super::super::answer::AnswerFinding;
+use super::{super::answer::AnswerFinding, is_final};
 use crate::{
     hold::{Hold, State},
     message::{Fate, Message},
@@ -68,20 +68,18 @@ impl Answered {
             answer["state"] = "ended".into();
             return answer;
         };
-        answer["state"] = json!(hold.state);
         answer["expires_ms"] = hold.expires_ms.into();
-        let (action, kind) = match hold.state {
-            State::Held | State::Approved => return answer,
-            State::Released => ("pass", NoticeKind::Released),
-            State::Denied => ("drop", NoticeKind::Denied),
-            State::Expired | State::Withdrawn | State::Orphaned => ("drop", NoticeKind::Expired),
-        };
-        let is_open = hold.state == State::Denied
-            && hold.decided.as_ref().is_some_and(|d| settler.holds.now_ms() < d.undo_until_ms);
-        if is_open {
+        // What may still be taken back is not told yet.
+        if !is_final(hold, settler.holds.now_ms()) {
             answer["state"] = json!(State::Held);
             return answer;
         }
+        answer["state"] = json!(hold.state);
+        let (action, kind) = match hold.state {
+            State::Released => ("pass", NoticeKind::Released),
+            State::Denied => ("drop", NoticeKind::Denied),
+            _ => ("drop", NoticeKind::Expired),
+        };
         answer["action"] = action.into();
         let notice = settler.notice_of(hold, kind).1;
         answer["notices"] = told(notice.as_slice());

@@ -74,10 +74,10 @@ mod tests {
         let mut remembered = Remembered::new(2);
         let mut begun = 0;
         for (key, count) in [(1, 1), (1, 1), (2, 2), (1, 2), (3, 3), (2, 3), (1, 4)] {
-            let _ = remembered.once(key, || {
+            drop(remembered.once(key, || {
                 begun += 1;
                 std::future::ready(None).boxed().shared()
-            });
+            }));
             assert_eq!(begun, count, "{key}");
             assert!(remembered.answers.len() <= 2 && remembered.order.len() <= 2);
         }

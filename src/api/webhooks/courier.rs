@@ -104,8 +104,11 @@ impl Courier {
         let place = place.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());
         let mut feed = Feed::open(&self.settler.audit, place).await?;
         (self.last, self.written) = (feed.last(), feed.last());
+        let mut told = true;
         loop {
-            self.measure().await;
+            if told || feed.is_idle() {
+                self.measure().await;
+            }
             let Some(step) = feed.next().await? else { return Ok(End::Closed) };
             let letter = match step {
                 Step::Gap(missing, kept) => Some(Letter::gap(missing, kept)),
@@ -118,7 +121,7 @@ impl Courier {
                 }
                 Step::Record(..) => None,
             };
-            let told = letter.is_some();
+            told = letter.is_some();
             if let Some(letter) = letter
                 && self.deliver(&letter).await == Fate::Stopped
             {
