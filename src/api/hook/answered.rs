@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde_json::{Value, json};
 
-use super::{super::answer::AnswerFinding, is_final};
+use super::{super::answer::AnswerFinding, asked::Name, is_final};
 use crate::{
     hold::{Hold, State},
     message::{Fate, Message},
@@ -47,7 +47,7 @@ impl Answered {
         self.decision.as_deref().filter(|_| self.action == "hold")
     }
 
-    pub fn json(&self, id: &Value) -> Value {
+    pub fn json(&self, id: &Name) -> Value {
         json!({
             "id": id,
             "action": self.action,
@@ -60,7 +60,7 @@ impl Answered {
     }
 
     /// The same for a message that was held, as it is by now.
-    pub fn json_as(&self, id: &Value, settler: &Settler, hold: Option<&Hold>) -> Value {
+    pub fn json_as(&self, id: &Name, settler: &Settler, hold: Option<&Hold>) -> Value {
         let mut answer = self.json(id);
         // Long ended, and only the log knows how: whoever lost the answer must not publish it.
         let Some(hold) = hold else {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::Number;
 
 use crate::{
     config::LimitsConfig,
@@ -20,9 +20,9 @@ const NAME_BYTES_MAX: usize = 512;
 pub struct Asked {
     /// The server's own id of the message; asked twice, it is judged once. Echoed as it came.
     #[serde(default)]
-    pub id: Value,
+    pub id: Name,
     #[serde(default)]
-    channel: Value,
+    channel: Name,
     #[serde(default)]
     sender: AskedSender,
     text: String,
@@ -39,7 +39,7 @@ pub struct Asked {
 #[derive(Debug, Default, Deserialize)]
 struct AskedSender {
     #[serde(default)]
-    id: Value,
+    id: Name,
     #[serde(default)]
     name: String,
     /// Those that are not known here are of no importance here.
@@ -47,9 +47,19 @@ struct AskedSender {
     roles: Vec<String>,
 }
 
+/// A name that is given as a string or, as ids often are, as a number.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum Name {
+    Text(String),
+    Number(Number),
+    #[default]
+    Absent,
+}
+
 #[derive(Debug, Deserialize)]
 struct AskedPaid {
-    amount: Value,
+    amount: Name,
     #[serde(default)]
     currency: String,
 }
@@ -94,11 +104,10 @@ impl Asked {
     }
 }
 
-/// A name that was given as a string or, as ids often are, as a number.
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        _ => String::new(),
+fn plain(name: &Name) -> String {
+    match name {
+        Name::Text(text) => text.clone(),
+        Name::Number(number) => number.to_string(),
+        Name::Absent => String::new(),
     }
 }
