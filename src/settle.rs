@@ -108,7 +108,8 @@ impl Settler {
             judgement.verdict = of_a_name(inlet.position, judgement.verdict);
         }
         self.count(inlet, &judgement);
-        if !message.is_name {
+        // Where copies pass, many who say the same are no raid.
+        if !message.is_name && policy.crowd.action > Verdict::Pass {
             raids::look(&self.pipeline.history, &self.audit, message, &judgement);
         }
         let mut may_be_warned = judgement.standing.warning;

@@ -92,8 +92,10 @@ pub async fn ask(
     // Whoever waits for a person keeps nobody from being judged.
     drop(place);
     let Some(held) = answered.held() else { return Ok(Json(answered.json(&id))) };
-    let hold = hook.outcome(&api.doors, held, wait).await;
-    Ok(Json(answered.json_as(&id, settler, hold.as_deref())))
+    Ok(Json(match hook.outcome(&api.doors, held, wait).await {
+        Some(hold) => answered.json_as(&id, settler, &hold),
+        None => answered.json_of_old(&id, settler).await,
+    }))
 }
 
 impl Hook {

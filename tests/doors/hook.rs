@@ -134,6 +134,15 @@ async fn what_is_asked_twice_is_judged_once() {
         (&json!("pass"), &json!("released"), &json!(id))
     );
     assert_eq!(later["notices"][0]["kind"], "released");
+    // So many others have ended since that the queue knows nothing of it any more.
+    for number in 0..1_001 {
+        let hold = house.hold(&format!("blorp {number}")).await;
+        holds.withdraw(&hold.id).await.expect("it is held");
+    }
+    assert!(holds.find(id).is_none());
+    house.doors.settler.audit.flush().await;
+    let old = ask(&house, &token, &body).await;
+    assert_eq!((&old["action"], &old["state"]), (&json!("pass"), &json!("released")));
 }
 
 async fn until(changes: &mut tokio::sync::broadcast::Receiver<Change>, id: &str, state: State) {
@@ -251,6 +260,27 @@ async fn a_raid_is_told_once() {
     assert!(record.findings.iter().all(|finding| finding.rule == "crowd"), "{record:?}");
     let held = records.iter().filter(|(_, record)| matches!(record.event, Event::Judged(_)));
     assert!(held.count() > 20, "the copies are held and dropped one by one all the same");
+}
+
+#[tokio::test]
+async fn a_shield_that_goes_up_by_itself_is_a_raid_too() {
+    let alone = "[policy.p.crowd]\naction = \"pass\"\n[policy.p.shield]\nhostile_max = 5\n";
+    let (house, token) = asked(alone, |_| {}).await;
+    let mut records = house.doors.settler.audit.subscribe();
+    for sender in 0..12 {
+        let body = said(&format!("m{sender}"), &format!("raider{sender}"), "you grumbix");
+        ask(&house, &token, &body).await;
+    }
+    let raid = async {
+        loop {
+            let record = records.recv().await.expect("the log is there");
+            if let Event::Raid { by, .. } = &record.event {
+                return (by.clone(), record.channel.clone());
+            }
+        }
+    };
+    let raid = timeout(PATIENCE, raid).await.expect("it is told");
+    assert_eq!(raid, ("shield".to_owned(), "lobby".to_owned()));
 }
 
 #[tokio::test]

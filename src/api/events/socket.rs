@@ -29,6 +29,8 @@ use crate::doors::Failure;
 const WRITE_WAIT: Duration = Duration::from_secs(10);
 /// A listener answers pings within three of these, or is gone.
 const SILENT_BEATS: u32 = 3;
+/// For both sides to say goodbye.
+const PARTING_WAIT: Duration = Duration::from_secs(1);
 /// Listeners have nothing to say.
 const HEARD_BYTES_MAX: usize = 4096;
 
@@ -79,11 +81,17 @@ async fn send<W: AsyncRead + AsyncWrite + Unpin>(
         end = relay(&mut listener, &mut socket) => end,
         () = ready.ending() => End::Told(CloseCode::Restart, "come back with ?after=ID"),
     };
-    if let End::Told(code, reason) = end {
-        let frame = CloseFrame { code, reason: reason.into() };
-        // Whether it is heard does not matter.
-        let _ = timeout(Duration::from_secs(1), socket.close(Some(frame))).await;
-    }
+    let frame = match end {
+        End::Gone => None,
+        End::Told(code, reason) => Some(CloseFrame { code, reason: reason.into() }),
+    };
+    // Answers a close, too. What is still on its way is read, or the peer would hear of a broken
+    // connection instead; whether it hears anything at all does not matter.
+    let parting = async {
+        let _ = socket.close(frame).await;
+        while let Some(Ok(_)) = socket.next().await {}
+    };
+    let _ = timeout(PARTING_WAIT, parting).await;
 }
 
 async fn relay<W: AsyncRead + AsyncWrite + Unpin>(

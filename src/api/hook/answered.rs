@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{super::answer::AnswerFinding, asked::Name, is_final};
 use crate::{
+    audit::Event,
     hold::{Hold, State},
     message::{Fate, Message},
     protocol::{Notice, NoticeKind},
@@ -59,15 +60,25 @@ impl Answered {
         })
     }
 
-    /// The same for a message that was held, as it is by now.
-    pub fn json_as(&self, id: &Name, settler: &Settler, hold: Option<&Hold>) -> Value {
+    /// The same for a message that was held and ended so long ago that only the log knows how.
+    pub async fn json_of_old(&self, id: &Name, settler: &Settler) -> Value {
+        let records = settler.audit.find(self.held().unwrap_or_default()).await;
+        // A log that does not answer publishes nothing.
+        let ends =
+            records.unwrap_or_default().into_iter().filter_map(|record| match record.event {
+                Event::Decided { state, .. } => Some(state),
+                _ => None,
+            });
+        let state = ends.last().unwrap_or_else(|| "ended".to_owned());
         let mut answer = self.json(id);
-        // Long ended, and only the log knows how: whoever lost the answer must not publish it.
-        let Some(hold) = hold else {
-            answer["action"] = "drop".into();
-            answer["state"] = "ended".into();
-            return answer;
-        };
+        answer["action"] = if state == "released" { "pass" } else { "drop" }.into();
+        answer["state"] = state.into();
+        answer
+    }
+
+    /// The same for a message that was held, as it is by now.
+    pub fn json_as(&self, id: &Name, settler: &Settler, hold: &Hold) -> Value {
+        let mut answer = self.json(id);
         answer["expires_ms"] = hold.expires_ms.into();
         // What may still be taken back is not told yet.
         if !is_final(hold, settler.holds.now_ms()) {
