@@ -64,12 +64,12 @@ impl Answered {
     pub async fn json_of_old(&self, id: &Name, settler: &Settler) -> Value {
         let records = settler.audit.find(self.held().unwrap_or_default()).await;
         // A log that does not answer publishes nothing.
-        let ends =
+        let mut ends =
             records.unwrap_or_default().into_iter().filter_map(|record| match record.event {
                 Event::Decided { state, .. } => Some(state),
                 _ => None,
             });
-        let state = ends.last().unwrap_or_else(|| "ended".to_owned());
+        let state = ends.next_back().unwrap_or_else(|| "ended".to_owned());
         let mut answer = self.json(id);
         answer["action"] = if state == "released" { "pass" } else { "drop" }.into();
         answer["state"] = state.into();

@@ -129,8 +129,18 @@ impl Courier {
             }
             self.last = feed.last();
             if told || self.last - self.written >= PASSED_MAX {
-                self.store.commit(vec![at(self.hook.place(), Some(self.last))]).await?;
-                self.written = self.last;
+                self.write_down().await;
+            }
+        }
+    }
+
+    /// Where that fails it goes on: what was told since the last time is told again after a restart,
+    /// under the same ids.
+    async fn write_down(&mut self) {
+        match self.store.commit(vec![at(self.hook.place(), Some(self.last))]).await {
+            Ok(()) => self.written = self.last,
+            Err(error) => {
+                tracing::warn!(webhook = self.name(), %error, "its place was not written down");
             }
         }
     }
