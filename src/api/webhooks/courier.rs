@@ -134,8 +134,8 @@ impl Courier {
         }
     }
 
-    /// Where that fails it goes on: what was told since the last time is told again after a restart,
-    /// under the same ids.
+    /// Where that fails it goes on: what was told since the last time is told again after a
+    /// restart, under the same ids.
     async fn write_down(&mut self) {
         match self.store.commit(vec![at(self.hook.place(), Some(self.last))]).await {
             Ok(()) => self.written = self.last,
