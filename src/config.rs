@@ -25,7 +25,7 @@ pub use route::{
 pub use senders::{Consequence, LadderStep, PaidConfig, ProtectedConfig, StrikesConfig};
 
 /// What a policy can be built on.
-pub const PRESETS: [&str; 4] = ["off", "relaxed", "standard", "strict"];
+pub const PRESETS: [&str; 5] = ["off", "relaxed", "standard", "strict", "stage"];
 
 /// Every setting with its default and its reason; it loads unchanged.
 pub const DEFAULT_FILE: &str = include_str!("config/default.toml");
