@@ -19,8 +19,8 @@ pub use policy::{
 };
 pub use read::{Problem, line_of, read_bounded};
 pub use route::{
-    HttpMode, IdentityConfig, IdentitySource, JsonConfig, Mode, RouteConfig, ServiceConfig,
-    Unjudged,
+    HttpMode, IdentityConfig, IdentitySource, JsonConfig, LOOPBACK, Mode, RouteConfig,
+    ServiceConfig, Unjudged,
 };
 pub use senders::{Consequence, LadderStep, PaidConfig, ProtectedConfig, StrikesConfig};
 
@@ -251,11 +251,18 @@ pub struct HistoryConfig {
     pub lines_max: usize,
     /// Channels whose newcomers are counted at once.
     pub channels_max: usize,
+    /// Messages on screens (`egress`) that a nuke or a time-out can take off again, as hashes.
+    pub shown_max: usize,
 }
 
 impl Default for HistoryConfig {
     fn default() -> Self {
-        HistoryConfig { senders_max: 100_000, lines_max: 20_000, channels_max: 2_000 }
+        HistoryConfig {
+            senders_max: 100_000,
+            lines_max: 20_000,
+            channels_max: 2_000,
+            shown_max: 2_000,
+        }
     }
 }
 

@@ -47,6 +47,15 @@ impl Message {
     }
 }
 
+/// A message that a screen shows and that is to be taken off it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gone {
+    pub channel: String,
+    /// The platform's own id of it.
+    pub id: String,
+    pub sender: Sender,
+}
+
 /// Who said it, as far as the protocol tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sender {

@@ -20,6 +20,7 @@ use crate::{
     protocol::{Frame, Notice, NoticeKind},
 };
 
+mod shown;
 mod strikes;
 
 pub use strikes::follow;
@@ -130,6 +131,9 @@ impl Settler {
                 Outcome::told(act::fate(&judgement), notice)
             }
         };
+        if inlet.position == Position::Egress && outcome.fate != Fate::Remove {
+            self.note_shown(message);
+        }
         if may_be_warned && policy.notices && inlet.position == Position::Inline {
             outcome.notices.extend(self.warning(inlet, message));
         }

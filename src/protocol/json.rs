@@ -5,12 +5,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Deserialize;
 
 use super::{
-    Dialect, Fate, Frame, Leg, Message, Notice, NoticeKind, Protocol, Reading, Seat, Unit, seat,
+    Dialect, Fate, Frame, Leg, Message, Notice, NoticeKind, Protocol, Reader, Reading, Seat, Unit,
+    seat,
     splice::{Edit, cuts, splice},
 };
 use crate::{
     config::{JsonConfig, Mode, RouteConfig, Unjudged},
-    message::{Language, Sender},
+    message::{Gone, Language, Sender},
 };
 use shape::{Line, Shape};
 
@@ -52,11 +53,15 @@ pub fn compile(route: &RouteConfig) -> Result<Arc<dyn Dialect>, String> {
         }
     }
     check_notice(&config.notice)?;
+    check_removal(&config)?;
+    let reader = config.clone();
     Ok(Arc::new(JsonDialect {
         compiled: Arc::new(Compiled {
             shape: Shape::compile(&config)?,
             me: me.as_ref().map(me::Me::compile).transpose()?,
             notice: config.notice,
+            removal: config.removal,
+            reader,
             on_binary: route.on_binary,
         }),
         user_parameter: seat::user_parameter(route),
@@ -87,6 +92,26 @@ fn check_notice(template: &str) -> Result<(), String> {
     }
 }
 
+/// What takes messages away has to be told from what is judged.
+fn check_removal(config: &JsonConfig) -> Result<(), String> {
+    let (kinds, place) = (&config.removed_kinds, &config.removed);
+    if kinds.is_empty() != place.is_empty() || (!kinds.is_empty() && config.kind.is_empty()) {
+        return Err("json.removed_kinds and json.removed go together, with json.kind".into());
+    }
+    if kinds.iter().any(|kind| config.kinds.contains(kind) || config.name_kinds.contains(kind)) {
+        return Err("json.removed_kinds holds a kind that is chat".into());
+    }
+    pointer::Pointer::parse("json.removed", place)?;
+    pointer::Pointer::parse("json.removed_unless", &config.removed_unless)?;
+    let filled = template::fill_removal(&config.removal, "\"\\\n", 0);
+    match serde_json::from_str::<serde::de::IgnoredAny>(&filled) {
+        Err(error) if !config.removal.is_empty() => {
+            Err(format!("json.removal is not JSON when it is filled in: {error}"))
+        }
+        _ => Ok(()),
+    }
+}
+
 struct JsonDialect {
     compiled: Arc<Compiled>,
     user_parameter: String,
@@ -96,6 +121,9 @@ struct Compiled {
     shape: Shape,
     me: Option<me::Me>,
     notice: String,
+    removal: String,
+    /// The settings, for whoever reads the frames elsewhere.
+    reader: JsonConfig,
     on_binary: Unjudged,
 }
 
@@ -103,6 +131,15 @@ impl Dialect for JsonDialect {
     fn open(&self, seat: Seat) -> Box<dyn Protocol> {
         let (writer, stranger) = (seat.writer(&self.user_parameter), seat.stranger());
         Box::new(Json { compiled: self.compiled.clone(), writer, stranger, told: None, seat })
+    }
+
+    fn reader(&self, channel: &str, _number: u32) -> Result<Reader, &'static str> {
+        let json = self.compiled.reader.clone();
+        // Where messages name no channel, there is one for all.
+        let channel = if json.channel.is_empty() { "" } else { channel };
+        let json = JsonConfig { notice: String::new(), removal: String::new(), ..json };
+        let channel = channel.to_owned();
+        Ok(Reader { speaks: "json", channel, json: Some(json), ..Reader::default() })
     }
 }
 
@@ -166,6 +203,12 @@ impl Protocol for Json {
             "" => Vec::new(),
             template => vec![Frame::Text(template::fill(template, about, notice).into())],
         }
+    }
+
+    fn retract(&self, gone: &Gone, now_ms: u64) -> Option<Frame> {
+        let template = self.compiled.removal.as_str();
+        (!template.is_empty())
+            .then(|| Frame::Text(template::fill_removal(template, &gone.id, now_ms).into()))
     }
 }
 

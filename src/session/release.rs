@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{End, Session};
 use crate::{
     hold::{Hold, Order, State},
+    message::now_ms,
     protocol::{self, NoticeKind},
     store::StoreError,
 };
@@ -26,6 +27,11 @@ impl Session {
             // A route may have many rooms, and messages to one person alone.
             Order::Show(hold) if !self.channels.contains(&hold.channel) => None,
             Order::Show(hold) => self.forward(protocol::Leg::Server, hold.frame.frame()),
+            Order::Retract(gone) if !self.channels.contains(&gone.channel) => None,
+            Order::Retract(gone) => {
+                let frame = self.protocol.retract(&gone, now_ms())?;
+                self.forward(protocol::Leg::Server, frame)
+            }
             Order::Ended(hold) => self.ended(&hold),
         }
     }
