@@ -250,3 +250,29 @@ fn public_platforms_are_read_without_an_account() {
         assert!(!said.contains("PASS"), "{}: {said}", public.name);
     }
 }
+
+#[test]
+fn what_takes_messages_away_is_told_from_chat() {
+    let check = |more: &str, expected: Option<&str>| {
+        let shape = format!("kind = \"/type\"\nkinds = [\"chat\"]\ntext = \"/text\"\n{more}");
+        let json = toml::from_str(&shape).expect(more);
+        let route = RouteConfig {
+            upstream: "ws://127.0.0.1:1".into(),
+            protocol: "json".into(),
+            mode: Mode::Egress,
+            json: Some(json),
+            ..RouteConfig::default()
+        };
+        let wrong = dialect(&route).err();
+        match expected {
+            None => assert_eq!(wrong, None, "{more}"),
+            Some(part) => assert!(wrong.as_ref().is_some_and(|w| w.contains(part)), "{wrong:?}"),
+        }
+    };
+    check("removed_kinds = [\"gone\"]\nremoved = \"/ids\"\nremoval = '{\"ids\":[\"{id}\"]}'", None);
+    check("removed_kinds = [\"gone\"]", Some("go together"));
+    check("removed = \"/id\"", Some("go together"));
+    check("removed_kinds = [\"chat\"]\nremoved = \"/id\"", Some("a kind that is chat"));
+    check("removed_kinds = [\"gone\"]\nremoved = \"id\"", Some("json.removed"));
+    check("removal = '{\"id\":{id}}'", Some("json.removal is not JSON"));
+}

@@ -10,6 +10,8 @@ const SPOKEN_MAX = 200;
 const REPEATS_MAX = 3;
 // An engine that never says that it is done must not end the reading.
 const SPEAKING_MS = 30_000;
+// Right after the end of one some browsers forget the next.
+const PAUSE_MS = 60;
 
 const waiting = [];
 let speaking = null;
@@ -93,5 +95,5 @@ function done(own) {
   if (speaking !== own) return;
   speaking = null;
   clearTimeout(watch);
-  next();
+  setTimeout(next, PAUSE_MS);
 }

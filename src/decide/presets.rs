@@ -11,9 +11,9 @@
 //!   What a crowd repeats is held all the same, up to a bound: a raid may be a friendly one.
 //! - A machine that silences people by itself must be asked for: only `strict` has a ladder.
 //! - Doxxing and extremism are held at any severity: once seen, neither can be taken back.
-//! - `stage` is for a screen that thousands watch and a voice that reads aloud. The chat itself goes
-//!   on without it, so that what it leaves out is lost to nobody: personal data and copies of a
-//!   crowd are dropped rather than put before a moderator who has a stream to run, and what would
+//! - `stage` is for a screen that thousands watch and a voice that reads aloud. The chat itself
+//!   goes on without it, so that what it leaves out is lost to nobody: personal data and copies of
+//!   a crowd are dropped rather than put before a moderator who has a stream to run, and what would
 //!   be masked elsewhere is held. Swearing alone is masked: a stage that fell silent for every
 //!   curse would be turned off, and what is masked is not read aloud.
 
@@ -130,8 +130,8 @@ pub(super) const PRESETS: [Preset; 5] = [
 const NEWCOMER: &str = "sender.newcomer && \
     (verdict == 'mask' || (verdict == 'pass' && scores.toxic >= 0.5))";
 
-/// What `strict` and `stage` do with strikes: told at the second, watched from the fourth on, and ten
-/// minutes of silence from the sixth.
+/// What `strict` and `stage` do with strikes: told at the second, watched from the fourth on, and
+/// ten minutes of silence from the sixth.
 const LADDER: [LadderStep; 3] = [
     LadderStep { at: 2.0, then: Consequence::Warn, for_ms: None },
     LadderStep { at: 4.0, then: Consequence::Hold, for_ms: Some(1_800_000) },
