@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::{
     config::{JsonConfig, Mode, RouteConfig},
-    message::{Fate, Gone, Language, Message},
+    message::{Deleted, Fate, Gone, Language, Message},
 };
 
 mod irc;
@@ -48,6 +48,11 @@ pub trait Protocol: Send {
 
     /// What tells the person on the client leg what became of `about`; may be empty.
     fn notice(&self, about: &Message, notice: &Notice) -> Vec<Frame>;
+
+    /// What the server takes away with this frame, so that nobody releases it here.
+    fn deleted(&self, _frame: &Frame) -> Vec<Deleted> {
+        Vec::new()
+    }
 
     /// What takes a message off the screen on the client leg, as its own server would say it at
     /// this time (Unix milliseconds); `None` where the dialect has no word for it.

@@ -123,7 +123,8 @@ async fn what_reaches_the_screen() {
     }
     let waiting = stage.moderator().await.queue().await;
     for (n, (known, text, expected)) in table.iter().enumerate() {
-        let on_screen = shown.iter().find(|frame| frame["id"] == n.to_string());
+        let id = json!(n.to_string());
+        let on_screen = shown.iter().find(|frame| frame["id"] == id);
         let held = waiting.iter().any(|row| row["text"] == *text);
         let ended = match (on_screen, held) {
             (Some(frame), false) => Some(frame["text"].as_str().expect("a text").to_owned()),
@@ -188,6 +189,35 @@ async fn what_moderators_want_gone_leaves_every_screen() {
     for screen in &mut screens {
         assert_eq!(next_json(screen).await, json!({ "type": "remove", "id": "5" }));
     }
+    stage.running.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_chat_takes_away_waits_no_longer() {
+    let mut stage = Stage::set(0).await;
+    let mut screen = connect(stage.running.chat, "/").await;
+    let ana = stage.moderator().await;
+    for (user, id) in [("bo", "1"), ("cy", "2")] {
+        let text = format!("look at www.blorp-example.net/{id}");
+        stage.says(user, id, &text).await;
+    }
+    stage.says("dan", "3", "good evening").await;
+    assert_eq!(next_json(&mut screen).await["id"], "3");
+    assert_eq!(ana.queue().await.len(), 2);
+    let removal = json!({ "type": "remove", "id": "1" });
+    stage.people.send(Message::text(removal.to_string())).await.expect("an open connection");
+    assert_eq!(next_json(&mut screen).await, removal);
+    let left = tokio::time::timeout(common::PATIENCE, async {
+        loop {
+            let rows = ana.queue().await;
+            if rows.len() < 2 {
+                break rows;
+            }
+        }
+    });
+    let left = left.await.expect("it is withdrawn");
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0]["text"], "look at www.blorp-example.net/2");
     stage.running.stop().await;
 }
 

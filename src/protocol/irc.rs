@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::{Mode, RouteConfig},
-    message::Gone,
+    message::{Deleted, Gone},
 };
 use framing::Framing;
 use known::{Known, author, channel_name};
@@ -136,6 +136,10 @@ impl Protocol for Irc {
             true => Frame::Binary(line.into_bytes().into()),
             false => Frame::Text(line.into()),
         }]
+    }
+
+    fn deleted(&self, frame: &Frame) -> Vec<Deleted> {
+        lines(frame.bytes()).filter_map(|line| reader::deleted(&line)).take(MESSAGES_MAX).collect()
     }
 
     fn retract(&self, gone: &Gone, _now_ms: u64) -> Option<Frame> {

@@ -11,12 +11,14 @@ use super::{
 };
 use crate::{
     config::{JsonConfig, Mode, RouteConfig, Unjudged},
-    message::{Gone, Language, Sender},
+    message::{Deleted, Gone, Language, Sender},
 };
+use removal::Removal;
 use shape::{Line, Shape};
 
 mod me;
 mod pointer;
+mod removal;
 mod shape;
 mod template;
 mod wide;
@@ -53,13 +55,14 @@ pub fn compile(route: &RouteConfig) -> Result<Arc<dyn Dialect>, String> {
         }
     }
     check_notice(&config.notice)?;
-    check_removal(&config)?;
-    let reader = config.clone();
+    check_removal(&config.removal)?;
+    let (reader, removals) = (config.clone(), Removal::compile(&config)?);
     Ok(Arc::new(JsonDialect {
         compiled: Arc::new(Compiled {
             shape: Shape::compile(&config)?,
             me: me.as_ref().map(me::Me::compile).transpose()?,
             notice: config.notice,
+            removals,
             removal: config.removal,
             reader,
             on_binary: route.on_binary,
@@ -92,20 +95,10 @@ fn check_notice(template: &str) -> Result<(), String> {
     }
 }
 
-/// What takes messages away has to be told from what is judged.
-fn check_removal(config: &JsonConfig) -> Result<(), String> {
-    let (kinds, place) = (&config.removed_kinds, &config.removed);
-    if kinds.is_empty() != place.is_empty() || (!kinds.is_empty() && config.kind.is_empty()) {
-        return Err("json.removed_kinds and json.removed go together, with json.kind".into());
-    }
-    if kinds.iter().any(|kind| config.kinds.contains(kind) || config.name_kinds.contains(kind)) {
-        return Err("json.removed_kinds holds a kind that is chat".into());
-    }
-    pointer::Pointer::parse("json.removed", place)?;
-    pointer::Pointer::parse("json.removed_unless", &config.removed_unless)?;
-    let filled = template::fill_removal(&config.removal, "\"\\\n", 0);
+fn check_removal(template: &str) -> Result<(), String> {
+    let filled = template::fill_removal(template, "\"\\\n", 0);
     match serde_json::from_str::<serde::de::IgnoredAny>(&filled) {
-        Err(error) if !config.removal.is_empty() => {
+        Err(error) if !template.is_empty() => {
             Err(format!("json.removal is not JSON when it is filled in: {error}"))
         }
         _ => Ok(()),
@@ -121,6 +114,8 @@ struct Compiled {
     shape: Shape,
     me: Option<me::Me>,
     notice: String,
+    /// What the server says to take messages away, and what Tidegate says.
+    removals: Option<Removal>,
     removal: String,
     /// The settings, for whoever reads the frames elsewhere.
     reader: JsonConfig,
@@ -202,6 +197,13 @@ impl Protocol for Json {
         match self.compiled.notice.as_str() {
             "" => Vec::new(),
             template => vec![Frame::Text(template::fill(template, about, notice).into())],
+        }
+    }
+
+    fn deleted(&self, frame: &Frame) -> Vec<Deleted> {
+        match (&self.compiled.removals, std::str::from_utf8(frame.bytes())) {
+            (Some(removals), Ok(text)) => removals.read(text),
+            _ => Vec::new(),
         }
     }
 

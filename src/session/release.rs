@@ -6,7 +6,7 @@ use super::{End, Session};
 use crate::{
     hold::{Hold, Order, State},
     message::now_ms,
-    protocol::{self, NoticeKind},
+    protocol::{self, Frame, NoticeKind},
     store::StoreError,
 };
 
@@ -34,6 +34,17 @@ impl Session {
             }
             Order::Ended(hold) => self.ended(&hold),
         }
+    }
+
+    /// Withdraws what is held of the messages that the server takes away with this frame. By now
+    /// whatever came before it has been judged.
+    pub(super) fn note_deleted(&self, frame: &Frame) {
+        let deleted = self.protocol.deleted(frame);
+        if deleted.is_empty() {
+            return;
+        }
+        let (settler, route) = (self.gate.settler.clone(), self.route.name.clone());
+        tokio::spawn(async move { settler.withdraw(&route, &deleted).await });
     }
 
     /// Writes a release that is ours to write, and only then.

@@ -5,7 +5,7 @@ use crate::{
     config::Position,
     history::Pattern,
     hold::{Hold, State},
-    message::{Gone, Message},
+    message::{Deleted, Gone, Message},
     normalize::normalize,
 };
 
@@ -26,6 +26,21 @@ impl Settler {
             self.holds.retract(route, gone);
         }
         count
+    }
+
+    /// What the chat server took away is not to be released here any more.
+    pub async fn withdraw(&self, route: &str, deleted: &[Deleted]) {
+        let meant = |hold: &Hold| {
+            hold.mode == Position::Egress
+                && hold.route == route
+                && deleted.iter().any(|deleted| is_of(hold, deleted))
+        };
+        for hold in self.holds.list().into_iter().filter(|hold| meant(hold)) {
+            // Another viewer's connection, or a moderator, may have been first.
+            if let Err(cause) = self.holds.withdraw(&hold.id).await {
+                tracing::debug!(%cause, "a deleted message was not withdrawn");
+            }
+        }
     }
 
     pub(super) fn note_shown(&self, message: &Message) {
@@ -49,5 +64,16 @@ impl Settler {
             at_ms: hold.held_ms,
             ..Message::default()
         });
+    }
+}
+
+fn is_of(hold: &Hold, deleted: &Deleted) -> bool {
+    match deleted {
+        Deleted::Message(id) => hold.message_id.as_ref() == Some(id),
+        Deleted::Sender { channel, sender } => {
+            let same = hold.sender.id == *sender || hold.sender.name.eq_ignore_ascii_case(sender);
+            hold.channel == *channel && same
+        }
+        Deleted::Channel(channel) => hold.channel == *channel,
     }
 }

@@ -1,7 +1,7 @@
 //! Says what a reader without an account says to an IRC server, and takes a line off its screen.
 
-use super::{Known, Reader, channel_name, vendor};
-use crate::message::Gone;
+use super::{Known, Line, Reader, channel_name, vendor};
+use crate::message::{Deleted, Gone};
 
 /// No server allows longer ones.
 const CHANNEL_BYTES_MAX: usize = 200;
@@ -66,10 +66,47 @@ pub fn retraction(known: &Known, gone: &Gone) -> Option<String> {
     known.redaction.then(|| format!(":{server} REDACT {channel} {id} :removed"))
 }
 
+/// What a line of the server takes away.
+pub fn deleted(line: &Line) -> Option<Deleted> {
+    if line.is("CLEARMSG") {
+        return line.tag("target-msg-id").map(|id| Deleted::Message(id.to_owned()));
+    }
+    if line.is("REDACT") && line.params.len() > 1 {
+        return Some(Deleted::Message(line.param(1)));
+    }
+    if !line.is("CLEARCHAT") || line.params.is_empty() {
+        return None;
+    }
+    let channel = channel_name(&line.param(0));
+    let named = || (line.params.len() > 1).then(|| line.param(1).to_ascii_lowercase());
+    Some(match line.tag("target-user-id").map(str::to_owned).or_else(named) {
+        Some(sender) => Deleted::Sender { channel, sender },
+        None => Deleted::Channel(channel),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Sender;
+    use crate::{message::Sender, protocol::irc::line::lines};
+
+    #[test]
+    fn what_a_server_takes_away_is_understood() {
+        let check = |text: &str, expected: Option<Deleted>| {
+            let line = lines(text.as_bytes()).next().expect("a line");
+            assert_eq!(deleted(&line), expected, "{text}");
+        };
+        let of = |sender: &str| Deleted::Sender { channel: "#a".into(), sender: sender.into() };
+        let message = |id: &str| Some(Deleted::Message(id.into()));
+        check("@target-msg-id=x-1 :s CLEARMSG #a :words", message("x-1"));
+        check(":s CLEARMSG #a :words", None);
+        check(":s REDACT #a x-1 :why", message("x-1"));
+        check(":s REDACT #a", None);
+        check("@target-user-id=7 :s CLEARCHAT #A :bo", Some(of("7")));
+        check(":s CLEARCHAT #a :Bo", Some(of("bo")));
+        check(":s CLEARCHAT #A", Some(Deleted::Channel("#a".into())));
+        check(":bo!u@h PRIVMSG #a :CLEARCHAT", None);
+    }
 
     #[test]
     fn a_reader_asks_for_one_channel() {
