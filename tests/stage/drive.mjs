@@ -250,6 +250,52 @@ await part("who may listen", async () => {
   await page.context().close();
 });
 
+await part("frames as platforms send them", async () => {
+  const events = (config, frames) => main.page.evaluate(async ({ config, frames }) => {
+    const { reader } = await import("/stage/readers.js");
+    const own = reader(config);
+    const sent = [];
+    const found = frames.flatMap((frame) => own.read(frame, (line) => sent.push(line)));
+    return { found, sent };
+  }, { config, frames });
+  const chat = { speaks: "irc", channel: "#ana", welcomed: ["JOIN #ana"] };
+  const { found, sent } = await events(chat, [
+    ":tmi.twitch.tv 001 justinfan1 :Welcome, GLHF!\r\n:tmi.twitch.tv 002 justinfan1 :x\r\n",
+    "PING :tmi.twitch.tv\r\n",
+    "@badges=;bits=100;display-name=B\\so;id=i-1;user-id=7 :bo!bo@bo.tmi.twitch.tv PRIVMSG #ana :cheer100 hi : there\r\n",
+    "@id=i-2;user-id=8 :cy!cy@x PRIVMSG #other :elsewhere",
+    "@login=bo;target-msg-id=i-1 :tmi.twitch.tv CLEARMSG #ana :cheer100 hi",
+    "@target-user-id=7 :tmi.twitch.tv CLEARCHAT #ana :bo",
+    ":tmi.twitch.tv CLEARCHAT #ana",
+    ":bo!b@h PRIVMSG #ana :\u0001VERSION\u0001",
+    "@broken", ":only", "", "\r\n",
+  ]);
+  same("IRC is answered", sent, ["JOIN #ana", "PONG :tmi.twitch.tv"]);
+  same("IRC is understood", found, [
+    { kind: "said", id: "i-1", sender: "7", name: "B o", text: "cheer100 hi : there", me: false,
+      paid: "100 bits" },
+    { kind: "gone", ids: ["i-1"] },
+    { kind: "silenced", sender: "7" },
+    { kind: "clear" },
+  ]);
+  const shape = { messages: "", kind: "/type", kinds: ["CHAT"], text: "/body", text_or: "",
+    user: "/user/id", name: "/user/displayName", channel: "", id: "/id", paid: "", currency: "",
+    inner: "", html: true, lines: true, removed_kinds: ["VISIBILITY-UPDATE"], removed: "/ids",
+    removed_unless: "/visible" };
+  const body = '<p>hi <img class="emoji" alt=":wave:" src="/x.png"> <script>alert(1)</script>&amp;</p>';
+  const user = { id: "u7", displayName: "<b>Ana" };
+  const web = await events({ speaks: "json", channel: "", json: shape }, [
+    `${JSON.stringify({ type: "CHAT", id: "c1", user, body })}\n{"type":"USER_JOINED"}\nbroken`,
+    JSON.stringify({ type: "VISIBILITY-UPDATE", ids: ["c1"], visible: false }),
+    JSON.stringify({ type: "VISIBILITY-UPDATE", ids: ["c1"], visible: true }),
+    '{"type":"CHAT","id":"c2","body":["x"]}', "null", "7", '{"__proto__":{"type":"CHAT"}}',
+  ]);
+  same("JSON with HTML is understood", web.found, [
+    { kind: "said", id: "c1", sender: "u7", name: "<b>Ana", text: "hi :wave: &", paid: "" },
+    { kind: "gone", ids: ["c1"] },
+  ]);
+});
+
 if (irc) {
   await part("a chat over IRC, without an account", async () => {
     const own = await overlay(irc.overlay);

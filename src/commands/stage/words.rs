@@ -64,7 +64,10 @@ pub fn words(language: Language) -> &'static Words {
 impl Words {
     /// Everything on one screen.
     pub fn welcome(&self, place: &Place, moderator: &str) -> String {
-        let row = |name: &str, place: &str, why: &str| format!("  {name:<13} {place:<44} {why}");
+        let places = [&place.overlay, &place.chat, &place.console, &place.settings];
+        let wide = places.into_iter().map(|place| place.chars().count()).max().unwrap_or(0);
+        let row =
+            |name: &str, place: &str, why: &str| format!("  {name:<12} {place:<wide$}  {why}");
         let login = format!("{} {moderator} / {}", self.login, place.password);
         [
             self.title.to_owned(),
