@@ -21,13 +21,13 @@ pub use policy::{
 };
 pub use read::{Problem, line_of, read_bounded};
 pub use route::{
-    HttpMode, IdentityConfig, IdentitySource, JsonConfig, Mode, RouteConfig, ServiceConfig,
-    Unjudged,
+    HttpMode, IdentityConfig, IdentitySource, JsonConfig, LOOPBACK, Mode, RouteConfig,
+    ServiceConfig, Unjudged,
 };
 pub use senders::{Consequence, LadderStep, PaidConfig, ProtectedConfig, StrikesConfig};
 
 /// What a policy can be built on.
-pub const PRESETS: [&str; 4] = ["off", "relaxed", "standard", "strict"];
+pub const PRESETS: [&str; 5] = ["off", "relaxed", "standard", "strict", "stage"];
 
 /// Every setting with its default and its reason; it loads unchanged.
 pub const DEFAULT_FILE: &str = include_str!("config/default.toml");
@@ -257,11 +257,18 @@ pub struct HistoryConfig {
     pub lines_max: usize,
     /// Channels whose newcomers are counted at once.
     pub channels_max: usize,
+    /// Messages on screens (`egress`) that a nuke or a time-out can take off again, as hashes.
+    pub shown_max: usize,
 }
 
 impl Default for HistoryConfig {
     fn default() -> Self {
-        HistoryConfig { senders_max: 100_000, lines_max: 20_000, channels_max: 2_000 }
+        HistoryConfig {
+            senders_max: 100_000,
+            lines_max: 20_000,
+            channels_max: 2_000,
+            shown_max: 2_000,
+        }
     }
 }
 

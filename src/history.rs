@@ -10,7 +10,7 @@ use tokio::sync::broadcast;
 
 use crate::{
     config::{CrowdConfig, FloodConfig, HistoryConfig, ShieldConfig},
-    message::{Canonical, Message, Recent},
+    message::{Canonical, Gone, Message, Recent},
 };
 
 mod crowds;
@@ -20,6 +20,7 @@ mod lines;
 mod nukes;
 mod rooms;
 mod shields;
+mod shown;
 mod sign;
 mod time_outs;
 
@@ -34,6 +35,7 @@ use lines::Says;
 use nukes::Nukes;
 use raids::Raids;
 use shields::Shields;
+use shown::Shown;
 use sign::Sign;
 use time_outs::TimeOuts;
 
@@ -79,6 +81,7 @@ pub struct History {
     crowds: Crowds,
     shields: Shields,
     nukes: Nukes,
+    shown: Shown,
     time_outs: TimeOuts,
     permits: Permits,
     names: names::Names,
@@ -132,6 +135,7 @@ impl History {
             crowds: Crowds::new(config),
             shields: Shields::default(),
             nukes: Nukes::default(),
+            shown: Shown::new(config.shown_max),
             time_outs: TimeOuts::new(senders_max),
             permits: Permits::new(senders_max),
             names: names::Names::default(),
@@ -292,6 +296,25 @@ impl History {
     /// The nukes in force, the newest first.
     pub fn nukes(&self, now: u64) -> Vec<Nuke> {
         self.nukes.list(now)
+    }
+
+    /// Notes that a screen shows a message.
+    pub fn note_shown(&self, message: &Message, text: &Canonical) {
+        self.shown.note(message, self.pattern(message, text));
+    }
+
+    /// What screens show of a channel that a text means, said since then; it is forgotten here.
+    pub fn take_shown_like(&self, pattern: &Pattern, since_ms: u64) -> Vec<Gone> {
+        self.shown.take_like(pattern, since_ms)
+    }
+
+    /// What screens show of one sender in a channel; it is forgotten here.
+    pub fn take_shown_of(&self, route: &str, channel: &str, sender: &str) -> Vec<Gone> {
+        match sender {
+            // Nobody can be told from others by nothing.
+            "" => Vec::new(),
+            sender => self.shown.take_of(route, channel, sender),
+        }
     }
 
     /// Drops a sender's messages in a channel until then (Unix milliseconds), or for longer where

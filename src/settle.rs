@@ -21,6 +21,7 @@ use crate::{
 };
 
 mod raids;
+mod shown;
 mod strikes;
 
 pub use raids::Sign;
@@ -136,6 +137,9 @@ impl Settler {
                 Outcome::told(act::fate(&judgement), notice)
             }
         };
+        if inlet.position == Position::Egress && outcome.fate != Fate::Remove {
+            self.note_shown(message);
+        }
         // Whoever writes by these hears what became of it.
         let is_asked = matches!(inlet.position, Position::Inline | Position::Hook);
         if may_be_warned && policy.notices && is_asked {

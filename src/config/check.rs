@@ -7,7 +7,7 @@ use std::{
 
 use hyper::http::{HeaderName, HeaderValue, Uri};
 
-use super::{Config, Inflow, Mode, PRESETS, RouteConfig, ServiceConfig};
+use super::{Config, Inflow, LOOPBACK, Mode, PRESETS, RouteConfig, ServiceConfig};
 
 mod hooks;
 mod policy;
@@ -74,7 +74,7 @@ fn bounds(config: &Config, found: &mut Found) {
     let (listen, limits, hold) = (&config.listen, &config.limits, &config.hold);
     let (score, console, keep) = (&config.score, &config.console, &config.retention);
     let threads_max = 64;
-    let table: [(&str, u64, RangeInclusive<u64>); 42] = [
+    let table: [(&str, u64, RangeInclusive<u64>); 43] = [
         ("listen.connections_max", listen.connections_max as u64, 1..=1_000_000),
         ("listen.connections_per_ip_max", listen.connections_per_ip_max as u64, 1..=1_000_000),
         ("listen.accept_per_second", listen.accept_per_second.into(), 1..=1_000_000),
@@ -116,6 +116,7 @@ fn bounds(config: &Config, found: &mut Found) {
         ("history.senders_max", config.history.senders_max as u64, 16..=10_000_000),
         ("history.lines_max", config.history.lines_max as u64, 64..=10_000_000),
         ("history.channels_max", config.history.channels_max as u64, 16..=1_000_000),
+        ("history.shown_max", config.history.shown_max as u64, 0..=1_000_000),
         ("wordlists.paths", config.wordlists.paths.len() as u64, 0..=1000),
     ];
     for (key, value, range) in table {
@@ -219,7 +220,8 @@ fn one_route(route: &RouteConfig, key: &dyn Fn(&str) -> String, found: &mut Foun
         found.add(key("upstream"), cause);
     }
     for origin in route.origins.iter().filter(|origin| !is_origin(origin)) {
-        let cause = format!("{origin:?} is neither \"*\" nor like \"https://example.org\"");
+        let cause =
+            format!("{origin:?} is neither \"*\", \"loopback\" nor like \"https://example.org\"");
         found.add(key("origins"), cause);
     }
     for path in &route.blocked_paths {
@@ -315,7 +317,9 @@ fn upstream_cause(upstream: &str) -> Option<String> {
 }
 
 fn is_origin(origin: &str) -> bool {
-    let Some((scheme, host)) = origin.split_once("://") else { return origin == "*" };
+    let Some((scheme, host)) = origin.split_once("://") else {
+        return matches!(origin, "*" | LOOPBACK);
+    };
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
     !scheme.is_empty() && scheme.chars().all(plain) && !host.is_empty() && !host.contains('/')
 }

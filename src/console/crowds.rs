@@ -253,6 +253,10 @@ pub async fn nuke(
     let held = console.held_like(&target, asked.back_minutes * MINUTE_MS).await;
     let mut answer = console.decide_all(&held, Decision::Remove, &session.name).await?;
     answer["nuke"] = json!(nuke);
+    // Nobody may see it while the moderator wants it gone, whatever becomes of the next like it.
+    let since_ms = now.saturating_sub(asked.back_minutes * MINUTE_MS);
+    let settler = &console.doors.settler;
+    answer["shown"] = json!(settler.take_off_like(&target.route, &target.pattern, since_ms));
     let _ = console.changes.send(());
     Ok((StatusCode::CREATED, Json(answer)))
 }

@@ -17,7 +17,7 @@ use super::{
     clock::RETRY_MS,
     ledger::Ledger,
 };
-use crate::config::Position;
+use crate::{config::Position, message::Gone};
 
 /// Orders that a session may leave unread: three times the messages that one sender may have
 /// held. Beyond, it counts as gone.
@@ -75,6 +75,15 @@ impl Ledger {
         for route in routes {
             if book.couriers.insert(route.clone()) {
                 tokio::spawn(courier(self.clone(), route));
+            }
+        }
+    }
+
+    /// Tells every viewer of an egress route to take a message away.
+    pub fn retract(&self, route: &str, gone: &Arc<Gone>) {
+        for seat in self.book().viewers(route) {
+            if seat.orders.try_send(Order::Retract(gone.clone())).is_err() {
+                self.metrics.discard("orders_full");
             }
         }
     }
