@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     http::{HeaderMap, StatusCode, header},
-    routing::{get, post},
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -21,12 +20,16 @@ mod events;
 mod holds;
 mod judge;
 mod openai;
+mod openapi;
 mod perspective;
 mod problem;
 mod reading;
+mod routes;
 mod sentences;
 
-use problem::Problem;
+use routes::Routes;
+
+pub use {openapi::document, routes::Served};
 
 /// What every route of the API needs; cheap to clone.
 #[derive(Clone)]
@@ -44,20 +47,27 @@ pub fn router(doors: Doors) -> Router {
     let requests = Arc::new(Semaphore::new(doors.config.api.requests_max));
     let streams = Arc::new(Semaphore::new(doors.config.api.streams_max));
     let route = doors.config.route.first().map_or("", |route| route.name()).into();
-    let wrong_method = || async {
-        let message = "this is answered to POST";
-        Problem(Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method", message))
-    };
-    Router::new()
-        .route("/v1/judge", post(judge::judge).fallback(wrong_method))
-        .route("/v1/holds", get(holds::list))
-        .route("/v1/holds/{id}", get(holds::one))
-        .route("/v1/holds/{id}/{act}", post(holds::act))
-        .route("/v1/decisions/{id}", get(decisions::decision))
-        .route("/v1/events", get(events::events))
-        .merge(perspective::routes())
-        .merge(openai::routes())
-        .with_state(Api { doors, requests, streams, route })
+    routes().router().with_state(Api { doors, requests, streams, route })
+}
+
+/// Everything that is served, to be held against the description.
+pub fn served() -> Vec<Served> {
+    routes().served()
+}
+
+fn routes() -> Routes {
+    let routes = Routes::default()
+        .get("/v1/openapi.json", openapi::openapi)
+        .post("/v1/judge", judge::judge)
+        .get("/v1/holds", holds::list)
+        .get("/v1/holds/{id}", holds::one)
+        .post("/v1/holds/{id}/release", holds::release)
+        .post("/v1/holds/{id}/remove", holds::remove)
+        .post("/v1/holds/{id}/time-out", holds::time_out)
+        .post("/v1/holds/{id}/undo", holds::undo)
+        .get("/v1/decisions/{id}", decisions::decision)
+        .get("/v1/events", events::events);
+    openai::routes(perspective::routes(routes))
 }
 
 impl Api {

@@ -9,6 +9,9 @@ mod console;
 #[path = "doors/crowds.rs"]
 mod crowds;
 
+#[path = "doors/described.rs"]
+mod described;
+
 #[path = "doors/guard.rs"]
 mod guard;
 
@@ -17,3 +20,6 @@ mod programs;
 
 #[path = "doors/queue.rs"]
 mod queue;
+
+#[path = "doors/schema.rs"]
+mod schema;

@@ -281,5 +281,5 @@ async fn every_described_path_is_answered() {
             }
         }
     }
-    assert_eq!(described, 4);
+    assert_eq!(described, 5);
 }

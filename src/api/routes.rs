@@ -1,0 +1,75 @@
+//! Collects the API's routes, so that what is served can be told apart from what is described.
+
+use axum::{
+    Router,
+    handler::Handler,
+    http::StatusCode,
+    routing::{MethodRouter, delete, get, post, put},
+};
+
+use super::{Api, problem::Problem};
+use crate::doors::Failure;
+
+/// Method and path of one thing that is served, as the description has them.
+pub type Served = (&'static str, &'static str);
+
+/// The routes so far, and the list of them.
+#[derive(Default)]
+pub(super) struct Routes {
+    router: Router<Api>,
+    served: Vec<Served>,
+}
+
+impl Routes {
+    pub fn get<H: Handler<T, Api>, T: 'static>(self, path: &'static str, handler: H) -> Routes {
+        self.own("get", path, get(handler))
+    }
+
+    pub fn post<H: Handler<T, Api>, T: 'static>(self, path: &'static str, handler: H) -> Routes {
+        self.own("post", path, post(handler))
+    }
+
+    pub fn put<H: Handler<T, Api>, T: 'static>(self, path: &'static str, handler: H) -> Routes {
+        self.own("put", path, put(handler))
+    }
+
+    pub fn delete<H: Handler<T, Api>, T: 'static>(self, path: &'static str, handler: H) -> Routes {
+        self.own("delete", path, delete(handler))
+    }
+
+    /// A route that has an answer of its own to other methods.
+    pub fn own(
+        mut self,
+        method: &'static str,
+        path: &'static str,
+        route: MethodRouter<Api>,
+    ) -> Routes {
+        self.served.push((method, path));
+        self.router = self.router.route(path, route);
+        self
+    }
+
+    /// Another spelling of a path, which needs no description.
+    pub fn spelt(mut self, path: &'static str, route: MethodRouter<Api>) -> Routes {
+        self.router = self.router.route(path, route);
+        self
+    }
+
+    pub fn served(&self) -> Vec<Served> {
+        self.served.clone()
+    }
+
+    /// All of them; what is not there is said in the API's own shape, below `/v1` at least.
+    pub fn router(self) -> Router<Api> {
+        let nothing = || async {
+            Problem(Failure::new(StatusCode::NOT_FOUND, "not_found", "nothing is here"))
+        };
+        let wrong_method = || async {
+            let message = "this path is not answered to that method; see `Allow`";
+            Problem(Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method", message))
+        };
+        self.router
+            .method_not_allowed_fallback(wrong_method)
+            .route("/v1/{*rest}", axum::routing::any(nothing))
+    }
+}
