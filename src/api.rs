@@ -25,7 +25,9 @@ mod perspective;
 mod problem;
 mod reading;
 mod routes;
+mod senders;
 mod sentences;
+mod shields;
 
 use routes::Routes;
 
@@ -66,7 +68,14 @@ fn routes() -> Routes {
         .post("/v1/holds/{id}/time-out", holds::time_out)
         .post("/v1/holds/{id}/undo", holds::undo)
         .get("/v1/decisions/{id}", decisions::decision)
-        .get("/v1/events", events::events);
+        .get("/v1/events", events::events)
+        .get("/v1/senders/{channel}/{sender}", senders::one)
+        .post("/v1/senders/{channel}/{sender}/forgive", senders::forgive)
+        .post("/v1/senders/{channel}/{sender}/time-out", senders::time_out)
+        .post("/v1/senders/{channel}/{sender}/permit", senders::permit)
+        .get("/v1/shields", shields::list)
+        .put("/v1/shields/{channel}", shields::on)
+        .delete("/v1/shields/{channel}", shields::off);
     openai::routes(perspective::routes(routes))
 }
 

@@ -26,7 +26,7 @@ mod time_outs;
 pub use lines::{FACES_MAX, KEEP_MS};
 pub use nukes::{Nuke, Pattern};
 pub use rooms::NEWCOMERS_MAX;
-pub use shields::{Shield, Turn};
+pub use shields::{Because, Shield, Turn};
 
 use crowds::Crowds;
 use generations::Generations;
@@ -42,9 +42,11 @@ mod chains;
 use permits::Permits;
 
 mod bounded;
+mod known;
 mod names;
 mod strikes;
 
+pub use known::Known;
 pub use names::Staff;
 pub use strikes::{Struck, Whose};
 
@@ -234,11 +236,11 @@ impl History {
         route: &str,
         channel: &str,
         until_ms: Option<u64>,
-        by: &str,
+        because: Because,
         now: u64,
     ) {
         let key = self.channel_key(route, channel);
-        self.shields.switch(key, (route, channel), until_ms, by, now);
+        self.shields.switch(key, (route, channel), until_ms, because, now);
     }
 
     /// Every channel in shield mode now.

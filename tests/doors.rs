@@ -23,3 +23,6 @@ mod queue;
 
 #[path = "doors/schema.rs"]
 mod schema;
+
+#[path = "doors/senders.rs"]
+mod senders;

@@ -41,9 +41,9 @@ pub struct Wanted {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TimeOut {
+pub struct Seconds {
     #[serde(deserialize_with = "whole")]
-    seconds: u64,
+    pub seconds: u64,
 }
 
 /// A whole number, which JSON may spell `600.0` too.
@@ -123,7 +123,7 @@ pub async fn time_out(
 ) -> Result<Json<Value>, Problem> {
     let by = api.decider(request.headers()).await?;
     let id = named(id)?;
-    let TimeOut { seconds } = read_json(request, BODY_BYTES_MAX).await?;
+    let Seconds { seconds } = read_json(request, BODY_BYTES_MAX).await?;
     let hold = api.doors.time_out(&id, seconds, &by).await?;
     Ok(Json(api.held(&hold)))
 }

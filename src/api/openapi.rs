@@ -9,11 +9,12 @@ use axum::{
 use serde_json::{Value, json};
 
 /// Its parts, each a document of its own. One more is one line.
-const PARTS: [&str; 6] = [
+const PARTS: [&str; 7] = [
     include_str!("openapi/common.json"),
     include_str!("openapi/judge.json"),
     include_str!("openapi/holds.json"),
     include_str!("openapi/stream.json"),
+    include_str!("openapi/senders.json"),
     include_str!("openapi/perspective.json"),
     include_str!("openapi/openai.json"),
 ];

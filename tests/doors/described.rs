@@ -171,6 +171,7 @@ async fn answers_are_as_described() {
                     (true, Some(_)) => own.path.replace("{id}", &held(&house, &own).await),
                     _ => own.path.replace("{id}", "blorp"),
                 };
+                let path = path.replace("{channel}", "room1").replace("{sender}", "u1");
                 let answer = asked(&house, &token, &own, &path, &media).await;
                 let found = unlike(&document, &own, &answer);
                 assert_eq!(found, Vec::<String>::new(), "{} {path}: {}", own.method, answer.body);

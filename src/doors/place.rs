@@ -1,9 +1,9 @@
-//! Reads where and whom a moderator means, as messages have it.
+//! Reads where and whom somebody means, as messages have it.
 
 use axum::http::StatusCode;
 
-use super::Console;
-use crate::{doors::Failure, protocol};
+use super::{Doors, Failure};
+use crate::protocol;
 
 /// No platform's channels or ids are longer, and what is longer is only kept and never met.
 const NAME_BYTES_MAX: usize = 512;
@@ -12,7 +12,7 @@ pub fn unfit(error: &'static str, message: impl Into<String>) -> Failure {
     Failure::new(StatusCode::UNPROCESSABLE_ENTITY, error, message)
 }
 
-impl Console {
+impl Doors {
     /// A channel's name as the route's messages carry it, however somebody wrote it.
     ///
     /// Programs may judge without a route, which has no name then.
@@ -20,12 +20,13 @@ impl Console {
         if channel.len() > NAME_BYTES_MAX {
             return Err(unfit("channel", "the channel's name is too long"));
         }
-        let routes = &self.doors.config.route;
+        let routes = &self.config.route;
         match routes.iter().find(|own| own.name() == route) {
             // A route whose protocol does not compile does not open, and nothing is said there.
             Some(own) => Ok(protocol::dialect(own)
                 .map_or_else(|_| channel.to_owned(), |dialect| dialect.channel(channel))),
             None if routes.is_empty() && route.is_empty() => Ok(channel.to_owned()),
+            None if self.config.bot.iter().any(|own| own.name() == route) => Ok(channel.to_owned()),
             None => {
                 let start: String = route.chars().take(64).collect();
                 Err(unfit("route", format!("there is no route {start:?}")))
