@@ -4,12 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode},
+    routing::{delete, post, put},
 };
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
 
 use crate::{
-    accounts::{Scope, Token},
+    accounts::{Scope, Token, secret},
     doors::{Doors, Failure},
 };
 
@@ -19,8 +23,10 @@ mod decisions;
 mod events;
 mod holds;
 mod judge;
+mod keys;
 mod openai;
 mod openapi;
+mod pace;
 mod perspective;
 mod problem;
 mod reading;
@@ -29,6 +35,9 @@ mod senders;
 mod sentences;
 mod shields;
 
+use caller::bearer;
+use keys::Keys;
+use pace::Pace;
 use routes::Routes;
 
 pub use {openapi::document, routes::Served};
@@ -40,6 +49,8 @@ struct Api {
     requests: Arc<Semaphore>,
     /// Programs that listen at once.
     streams: Arc<Semaphore>,
+    pace: Arc<Pace>,
+    keys: Keys,
     /// The first route, whose policy judges; without one the fallback does.
     route: Arc<str>,
 }
@@ -49,7 +60,10 @@ pub fn router(doors: Doors) -> Router {
     let requests = Arc::new(Semaphore::new(doors.config.api.requests_max));
     let streams = Arc::new(Semaphore::new(doors.config.api.streams_max));
     let route = doors.config.route.first().map_or("", |route| route.name()).into();
-    routes().router().with_state(Api { doors, requests, streams, route })
+    let pace = Arc::new(Pace::new(&doors.config.api));
+    let keys = Keys::new(&doors.config.api);
+    let api = Api { doors, requests, streams, pace, keys, route };
+    routes().router(&api).with_state(api)
 }
 
 /// Everything that is served, to be held against the description.
@@ -63,30 +77,35 @@ fn routes() -> Routes {
         .post("/v1/judge", judge::judge)
         .get("/v1/holds", holds::list)
         .get("/v1/holds/{id}", holds::one)
-        .post("/v1/holds/{id}/release", holds::release)
-        .post("/v1/holds/{id}/remove", holds::remove)
-        .post("/v1/holds/{id}/time-out", holds::time_out)
-        .post("/v1/holds/{id}/undo", holds::undo)
+        .act("post", "/v1/holds/{id}/release", post(holds::release))
+        .act("post", "/v1/holds/{id}/remove", post(holds::remove))
+        .act("post", "/v1/holds/{id}/time-out", post(holds::time_out))
+        .act("post", "/v1/holds/{id}/undo", post(holds::undo))
         .get("/v1/decisions/{id}", decisions::decision)
         .get("/v1/events", events::events)
         .get("/v1/senders/{channel}/{sender}", senders::one)
-        .post("/v1/senders/{channel}/{sender}/forgive", senders::forgive)
-        .post("/v1/senders/{channel}/{sender}/time-out", senders::time_out)
-        .post("/v1/senders/{channel}/{sender}/permit", senders::permit)
+        .act("post", "/v1/senders/{channel}/{sender}/forgive", post(senders::forgive))
+        .act("post", "/v1/senders/{channel}/{sender}/time-out", post(senders::time_out))
+        .act("post", "/v1/senders/{channel}/{sender}/permit", post(senders::permit))
         .get("/v1/shields", shields::list)
-        .put("/v1/shields/{channel}", shields::on)
-        .delete("/v1/shields/{channel}", shields::off);
+        .act("put", "/v1/shields/{channel}", put(shields::on))
+        .act("delete", "/v1/shields/{channel}", delete(shields::off));
     openai::routes(perspective::routes(routes))
 }
 
 impl Api {
-    /// Who calls, if the token is one of this Tidegate's and opens `scope`.
+    /// Who calls, if the token is one of this Tidegate's, opens `scope`, and does not ask too often.
     async fn permit(&self, headers: &HeaderMap, scope: Scope) -> Result<Token, Failure> {
-        let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let (scheme, secret) = value.and_then(|v| v.split_once(' ')).unwrap_or_default();
-        let token = match scheme.eq_ignore_ascii_case("bearer") {
-            true => self.doors.accounts.token(secret.trim()).await?,
-            false => None,
+        let token = self.known(headers, scope).await?;
+        self.paced(&secret::digest(bearer(headers).unwrap_or_default()))?;
+        Ok(token)
+    }
+
+    /// The same, however often it asks.
+    async fn known(&self, headers: &HeaderMap, scope: Scope) -> Result<Token, Failure> {
+        let token = match bearer(headers) {
+            Some(secret) => self.doors.accounts.token(secret).await?,
+            None => None,
         };
         let Some(token) = token else {
             let message = "send `Authorization: Bearer` with a token of this Tidegate";
@@ -97,6 +116,16 @@ impl Api {
             return Err(Failure::new(StatusCode::FORBIDDEN, "scope", message));
         }
         Ok(token)
+    }
+
+    /// Takes one request of a token, known by its digest.
+    fn paced(&self, token: &str) -> Result<(), Failure> {
+        self.pace.take(token, Instant::now()).map_err(|wait| {
+            self.doors.settler.metrics.discard("api_rate");
+            let rate = self.doors.config.api.requests_per_second;
+            let message = format!("a token may ask {rate} times a second");
+            Failure::new(StatusCode::TOO_MANY_REQUESTS, "rate", message).after(wait)
+        })
     }
 
     /// A place among the requests that are worked on at once.

@@ -15,6 +15,9 @@ mod described;
 #[path = "doors/guard.rs"]
 mod guard;
 
+#[path = "doors/once.rs"]
+mod once;
+
 #[path = "doors/programs.rs"]
 mod programs;
 

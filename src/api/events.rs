@@ -155,7 +155,7 @@ impl Feed {
                     Err(RecvError::Closed) => return None,
                 },
                 _ = self.beat.tick() => {
-                    self.api.permit(&self.headers, Scope::Read).await.ok()?;
+                    self.api.known(&self.headers, Scope::Read).await.ok()?;
                     return Some((Ok(sse::Event::default().comment("beat")), self));
                 }
             }

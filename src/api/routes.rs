@@ -4,10 +4,11 @@ use axum::{
     Router,
     handler::Handler,
     http::StatusCode,
-    routing::{MethodRouter, delete, get, post, put},
+    middleware,
+    routing::{MethodRouter, get, post},
 };
 
-use super::{Api, problem::Problem};
+use super::{Api, keys, problem::Problem};
 use crate::doors::Failure;
 
 /// Method and path of one thing that is served, as the description has them.
@@ -17,6 +18,7 @@ pub type Served = (&'static str, &'static str);
 #[derive(Default)]
 pub(super) struct Routes {
     router: Router<Api>,
+    acts: Router<Api>,
     served: Vec<Served>,
 }
 
@@ -29,12 +31,16 @@ impl Routes {
         self.own("post", path, post(handler))
     }
 
-    pub fn put<H: Handler<T, Api>, T: 'static>(self, path: &'static str, handler: H) -> Routes {
-        self.own("put", path, put(handler))
-    }
-
-    pub fn delete<H: Handler<T, Api>, T: 'static>(self, path: &'static str, handler: H) -> Routes {
-        self.own("delete", path, delete(handler))
+    /// A route that changes something: with a key, once.
+    pub fn act(
+        mut self,
+        method: &'static str,
+        path: &'static str,
+        route: MethodRouter<Api>,
+    ) -> Routes {
+        self.served.push((method, path));
+        self.acts = self.acts.route(path, route);
+        self
     }
 
     /// A route that has an answer of its own to other methods.
@@ -60,7 +66,7 @@ impl Routes {
     }
 
     /// All of them; what is not there is said in the API's own shape, below `/v1` at least.
-    pub fn router(self) -> Router<Api> {
+    pub fn router(self, api: &Api) -> Router<Api> {
         let nothing = || async {
             Problem(Failure::new(StatusCode::NOT_FOUND, "not_found", "nothing is here"))
         };
@@ -68,7 +74,9 @@ impl Routes {
             let message = "this path is not answered to that method; see `Allow`";
             Problem(Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method", message))
         };
+        let once = middleware::from_fn_with_state(api.clone(), keys::once);
         self.router
+            .merge(self.acts.route_layer(once))
             .method_not_allowed_fallback(wrong_method)
             .route("/v1/{*rest}", axum::routing::any(nothing))
     }

@@ -4,7 +4,7 @@ use axum::{
     Json,
     body::Body,
     extract::{Query, State, rejection::QueryRejection},
-    http::{HeaderMap, Request},
+    http::{HeaderMap, Request, StatusCode},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -39,7 +39,13 @@ pub type Asked = Result<Query<Where>, QueryRejection>;
 impl Api {
     pub fn route_of(&self, asked: Asked) -> Result<String, Failure> {
         let Query(asked) = asked.map_err(|cause| bad("query", cause.body_text()))?;
-        Ok(asked.route.unwrap_or_else(|| self.route.to_string()))
+        let Some(route) = asked.route else { return Ok(self.route.to_string()) };
+        if !self.doors.has_route(&route) {
+            let start: String = route.chars().take(64).collect();
+            let message = format!("there is no route {start:?}");
+            return Err(Failure::new(StatusCode::NOT_FOUND, "route", message));
+        }
+        Ok(route)
     }
 
     /// What is remembered of a sender, and where the policy's ladder has them.
