@@ -34,6 +34,7 @@ mod routes;
 mod senders;
 mod sentences;
 mod shields;
+mod together;
 
 use caller::bearer;
 use keys::Keys;
@@ -49,6 +50,8 @@ struct Api {
     requests: Arc<Semaphore>,
     /// Programs that listen at once.
     streams: Arc<Semaphore>,
+    /// Texts that wait for the model beside those that are being judged.
+    scoring: Arc<Semaphore>,
     pace: Arc<Pace>,
     keys: Keys,
     /// The first route, whose policy judges; without one the fallback does.
@@ -60,9 +63,10 @@ pub fn router(doors: Doors) -> Router {
     let requests = Arc::new(Semaphore::new(doors.config.api.requests_max));
     let streams = Arc::new(Semaphore::new(doors.config.api.streams_max));
     let route = doors.config.route.first().map_or("", |route| route.name()).into();
+    let scoring = Arc::new(Semaphore::new((doors.config.score.queue_max / 4).max(1)));
     let pace = Arc::new(Pace::new(&doors.config.api));
     let keys = Keys::new(&doors.config.api);
-    let api = Api { doors, requests, streams, pace, keys, route };
+    let api = Api { doors, requests, streams, scoring, pace, keys, route };
     routes().router(&api).with_state(api)
 }
 

@@ -109,12 +109,24 @@ pub async fn judge(State(api): State<Api>, request: Request<Body>) -> Result<Res
         return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many", message).into());
     }
     let mut lines = Vec::with_capacity(messages.len());
-    for message in messages {
-        lines.push(api.line_of(message, known).await);
-        // A long request must not keep the chat from the thread.
-        tokio::task::yield_now().await;
+    let together = api.together();
+    for some in messages.chunks(together.max(1)) {
+        if together > 1 {
+            api.foresee(some.iter().filter_map(|message| text_of(&api, message)).collect()).await;
+        }
+        for message in some {
+            lines.push(api.line_of(message, known).await);
+            // A long request must not keep the chat from the thread.
+            tokio::task::yield_now().await;
+        }
     }
     Ok(Json(json!({ "messages": lines })).into_response())
+}
+
+/// The text of a line that will be judged.
+fn text_of(api: &Api, message: &Value) -> Option<String> {
+    let bytes_max = api.doors.config.limits.message_bytes_max;
+    message.get("text")?.as_str().filter(|text| text.len() <= bytes_max).map(str::to_owned)
 }
 
 fn parse<T: DeserializeOwned>(body: Value) -> Result<T, Failure> {
@@ -124,9 +136,9 @@ fn parse<T: DeserializeOwned>(body: Value) -> Result<T, Failure> {
 
 impl Api {
     /// A bad line gets an answer of its own; the others are judged all the same.
-    async fn line_of(&self, message: Value, known: bool) -> Line {
+    async fn line_of(&self, message: &Value, known: bool) -> Line {
         let id = message.get("id").cloned().unwrap_or_default();
-        match serde_json::from_value(message) {
+        match Asked::deserialize(message) {
             Ok(asked) => self.line(asked, known).await,
             Err(error) => Line::Bad { id, error: error.to_string() },
         }
