@@ -67,6 +67,8 @@ pub enum Event {
     Settings {
         what: String,
         by: String,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        why: String,
     },
     /// A paid message was not shown: somebody may have to refund it.
     Refund {

@@ -311,6 +311,15 @@ pub struct ApiConfig {
     pub requests_max: usize,
     /// Programs that listen to events at once.
     pub streams_max: usize,
+    /// Requests of one token in a second; 0 is no limit.
+    pub requests_per_second: u32,
+    /// Requests of one token at once, after a pause.
+    pub requests_burst: u32,
+    /// Tokens whose pace is remembered at once.
+    pub paces_max: usize,
+    /// Answers to acts with an `Idempotency-Key` that are remembered at once, and for how long.
+    pub keys_max: usize,
+    pub keys_ms: u64,
     /// How long the answers in the shapes of other services wait for the model. They have no way
     /// to say "not known", so that without a score they are a 503.
     pub score_wait_ms: u64,
@@ -335,6 +344,11 @@ impl Default for ApiConfig {
             messages_max: 256,
             requests_max: 64,
             streams_max: 64,
+            requests_per_second: 1_000,
+            requests_burst: 2_000,
+            paces_max: 10_000,
+            keys_max: 1_000,
+            keys_ms: 86_400_000,
             score_wait_ms: 2_000,
             keyless: Keyless::Never,
         }

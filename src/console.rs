@@ -18,7 +18,6 @@ mod guard;
 mod login;
 mod page;
 mod permit;
-mod place;
 mod queue;
 mod refunds;
 mod shown;

@@ -26,6 +26,8 @@ use crate::{
 pub mod acts;
 pub mod control;
 pub mod hosts;
+pub mod place;
+mod senders;
 
 pub use control::Control;
 pub use hosts::Hosts;

@@ -27,7 +27,7 @@ mod time_outs;
 pub use lines::{FACES_MAX, KEEP_MS};
 pub use nukes::{Nuke, Pattern};
 pub use rooms::NEWCOMERS_MAX;
-pub use shields::{Shield, Turn};
+pub use shields::{Because, Shield, Turn};
 
 use crowds::Crowds;
 use generations::Generations;
@@ -45,10 +45,12 @@ mod chains;
 use permits::Permits;
 
 mod bounded;
+mod known;
 mod names;
 mod raids;
 mod strikes;
 
+pub use known::Known;
 pub use names::Staff;
 pub use strikes::{Struck, Whose};
 
@@ -242,11 +244,11 @@ impl History {
         route: &str,
         channel: &str,
         until_ms: Option<u64>,
-        by: &str,
+        because: Because,
         now: u64,
     ) {
         let key = self.channel_key(route, channel);
-        self.shields.switch(key, (route, channel), until_ms, by, now);
+        self.shields.switch(key, (route, channel), until_ms, because, now);
     }
 
     /// Every channel in shield mode now.

@@ -9,11 +9,16 @@ mod console;
 #[path = "doors/crowds.rs"]
 mod crowds;
 
+#[path = "doors/described.rs"]
+mod described;
+
 #[path = "doors/guard.rs"]
 mod guard;
 
 #[path = "doors/hook.rs"]
 mod hook;
+#[path = "doors/once.rs"]
+mod once;
 
 #[path = "doors/programs.rs"]
 mod programs;
@@ -23,3 +28,8 @@ mod queue;
 
 #[path = "doors/sockets.rs"]
 mod sockets;
+#[path = "doors/schema.rs"]
+mod schema;
+
+#[path = "doors/senders.rs"]
+mod senders;

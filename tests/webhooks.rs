@@ -172,7 +172,8 @@ async fn only_what_is_asked_for_is_told_and_texts_only_if_asked() {
         WebhookConfig { include_text: true, ..webhook(&house, "texts", &texts.url) },
     ];
     let _couriers = Couriers::start(&house, &hooks).await;
-    let on = || Event::Settings { what: "shield on".into(), by: "itself".into() };
+    let on =
+        || Event::Settings { what: "shield on".into(), by: "itself".into(), why: String::new() };
     let by = || "ana".to_owned();
     let audit = &house.doors.settler.audit;
     let (raid, expired) = ("crowd".to_owned(), "expired".to_owned());

@@ -62,15 +62,19 @@ impl Api {
     }
 }
 
+/// The secret of a bearer token.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, secret) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
+}
+
 /// The key of a request: in the address, in its own header, or as a bearer token.
 pub(super) fn key(request: &Request<Body>) -> Option<&str> {
     let query = request.uri().query().unwrap_or_default();
     let in_query = query.split('&').find_map(|pair| pair.strip_prefix("key="));
     let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let bearer = || {
-        let (scheme, key) = text(header::AUTHORIZATION.as_str())?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
-    };
+    let bearer = || bearer(request.headers());
     let full = |key: &&str| !key.is_empty();
     in_query.filter(full).or_else(|| text(KEY_HEADER).filter(full)).or_else(bearer).filter(full)
 }

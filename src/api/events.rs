@@ -113,7 +113,7 @@ enum Next {
 impl Listener {
     /// Whether the token still opens this.
     async fn may(&self) -> bool {
-        self.api.permit(&self.headers, Scope::Read).await.is_ok()
+        self.api.known(&self.headers, Scope::Read).await.is_ok()
     }
 
     /// Nothing is lost where a caller gives up waiting.

@@ -93,7 +93,7 @@ pub fn told(record: &Record) -> Value {
         Event::TimedOut { until_ms, by } | Event::Permitted { until_ms, by } => {
             json!({ "by": by, "until_ms": until_ms })
         }
-        Event::Settings { what, by } => json!({ "what": what, "by": by }),
+        Event::Settings { what, by, why } => json!({ "what": what, "by": by, "why": why }),
         Event::Refund { amount, message_id, cause } => {
             json!({ "amount": amount, "message_id": message_id, "cause": cause })
         }

@@ -74,7 +74,7 @@ fn bounds(config: &Config, found: &mut Found) {
     let (listen, limits, hold) = (&config.listen, &config.limits, &config.hold);
     let (score, console, keep) = (&config.score, &config.console, &config.retention);
     let threads_max = 64;
-    let table: [(&str, u64, RangeInclusive<u64>); 43] = [
+    let table: [(&str, u64, RangeInclusive<u64>); 48] = [
         ("listen.connections_max", listen.connections_max as u64, 1..=1_000_000),
         ("listen.connections_per_ip_max", listen.connections_per_ip_max as u64, 1..=1_000_000),
         ("listen.accept_per_second", listen.accept_per_second.into(), 1..=1_000_000),
@@ -112,6 +112,11 @@ fn bounds(config: &Config, found: &mut Found) {
         ("api.messages_max", config.api.messages_max as u64, 1..=100_000),
         ("api.requests_max", config.api.requests_max as u64, 1..=100_000),
         ("api.streams_max", config.api.streams_max as u64, 0..=100_000),
+        ("api.requests_per_second", config.api.requests_per_second.into(), 0..=1_000_000),
+        ("api.requests_burst", config.api.requests_burst.into(), 1..=1_000_000),
+        ("api.paces_max", config.api.paces_max as u64, 1..=1_000_000),
+        ("api.keys_max", config.api.keys_max as u64, 1..=1_000_000),
+        ("api.keys_ms", config.api.keys_ms, 1000..=7 * DAY_MS),
         ("api.score_wait_ms", config.api.score_wait_ms, 1..=MINUTE_MS),
         ("history.senders_max", config.history.senders_max as u64, 16..=10_000_000),
         ("history.lines_max", config.history.lines_max as u64, 64..=10_000_000),

@@ -15,12 +15,12 @@ use tokio::sync::{
     broadcast::{self, error::RecvError},
 };
 
-use super::{BODY_BYTES_MAX, Console, place::unfit};
+use super::{BODY_BYTES_MAX, Console};
 use crate::{
     accounts::Role,
     audit::{Event, Record},
-    doors::{Doors, Failure, acts::refused, read_json},
-    history::{Nuke, Pattern, Turn},
+    doors::{Doors, Failure, acts::refused, place::unfit, read_json},
+    history::{Because, Nuke, Pattern, Turn},
     hold::{Decision, Hold},
     message::{Category, Crowd, Finding, Message, Sender, now_ms},
     normalize::normalize,
@@ -96,7 +96,9 @@ fn turned(id: String, turn: &Turn, rules: &str) -> Record {
     let what = if turn.on { "shield on" } else { "shield off" };
     let by = turn.by.as_deref().unwrap_or("itself");
     tracing::info!(route = turn.route, what, by, "a channel's shield changed");
-    record(id, (&turn.route, &turn.channel), what.to_owned(), by, rules)
+    let record = record(id, (&turn.route, &turn.channel), what.to_owned(), by, rules);
+    let event = Event::Settings { what: what.into(), by: by.into(), why: turn.why.clone() };
+    Record { event, ..record }
 }
 
 fn record(
@@ -112,7 +114,7 @@ fn record(
         route: route.to_owned(),
         channel: channel.to_owned(),
         sender: Sender::default(),
-        event: Event::Settings { what, by: by.to_owned() },
+        event: Event::Settings { what, by: by.to_owned(), why: String::new() },
         findings: Vec::new(),
         rules: rules.to_owned(),
         text_sha256: String::new(),
@@ -144,14 +146,11 @@ pub async fn shield(
 ) -> Result<Json<Value>, Failure> {
     let session = console.need(request.headers(), Role::Moderator).await?;
     let Switch { route, channel, minutes } = read_json(request, BODY_BYTES_MAX).await?;
-    let channel = console.place(&route, &channel)?;
-    if minutes > MINUTES_MAX {
-        return Err(unfit("minutes", format!("a shield lasts {MINUTES_MAX} minutes at most")));
+    let because = Because { by: &session.name, why: "" };
+    match minutes {
+        0 => console.doors.shield_off(&route, &channel, because)?,
+        _ => console.doors.shield_on(&route, &channel, minutes, because)?,
     }
-    let now = now_ms();
-    let until_ms = (minutes > 0).then(|| now + minutes * MINUTE_MS);
-    let history = &console.doors.settler.pipeline.history;
-    history.switch_shield(&route, &channel, until_ms, &session.name, now);
     Ok(Json(console.crowds()))
 }
 
@@ -393,7 +392,7 @@ impl Console {
         if text.chars().count() > TEXT_CHARS_MAX {
             return Err(unfit("text", format!("a text has {TEXT_CHARS_MAX} characters at most")));
         }
-        let channel = self.place(route, channel)?;
+        let channel = self.doors.place(route, channel)?;
         let message = said(route, &channel, text);
         let found = self.doors.settler.pipeline.found(&message);
         Ok(Target {

@@ -20,13 +20,13 @@ use serde::{Deserialize, Serialize};
 use super::{
     Console,
     page::{CSS, HTML, JS, file},
-    place::unfit,
 };
 use crate::{
     config::{Mode, RouteConfig},
     doors::{
         Failure,
         hosts::{self, single},
+        place::unfit,
     },
     protocol::{self, Reader},
 };
@@ -112,7 +112,7 @@ async fn route(
 ) -> Result<Json<Place>, Failure> {
     let config = &console.doors.config;
     let route = chosen(&config.route, &asked.route)?;
-    let channel = console.place(route.name(), &asked.channel)?;
+    let channel = console.doors.place(route.name(), &asked.channel)?;
     let wrong = |cause| unfit("route", cause);
     let dialect = protocol::dialect(route).map_err(wrong)?;
     let reader = dialect.reader(&channel, number()?).map_err(|cause| unfit("channel", cause))?;

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Two weeks, as chat platforms have it.
-const TIME_OUT_S_MAX: u64 = 14 * 86_400;
+pub const TIME_OUT_S_MAX: u64 = 14 * 86_400;
 
 impl Doors {
     /// Takes a decision about a held message; the first wins.
