@@ -74,16 +74,19 @@ pub enum Scope {
     Read,
     /// Decides what is held, and silences senders.
     Decide,
+    /// Sends live messages that may be held until somebody decides.
+    Hook,
 }
 
 impl Scope {
-    pub const ALL: [Scope; 3] = [Scope::Judge, Scope::Read, Scope::Decide];
+    pub const ALL: [Scope; 4] = [Scope::Judge, Scope::Read, Scope::Decide, Scope::Hook];
 
     pub const fn name(self) -> &'static str {
         match self {
             Scope::Judge => "judge",
             Scope::Read => "read",
             Scope::Decide => "decide",
+            Scope::Hook => "hook",
         }
     }
 }

@@ -17,7 +17,7 @@ pub fn fate(judgement: &Judgement) -> Fate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Grounds, Score, Standing};
+    use crate::message::{Crowd, Grounds, Score, Standing};
 
     #[test]
     fn every_verdict_has_its_fate() {
@@ -42,6 +42,7 @@ mod tests {
                 rules,
                 grounds: Grounds::default(),
                 standing: Standing::default(),
+                crowd: Crowd::default(),
             };
             assert_eq!(fate(&judgement), expected, "{verdict:?}");
         }

@@ -4,13 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    http::{HeaderMap, StatusCode, header},
-    routing::{get, post},
+    http::{HeaderMap, StatusCode},
+    routing::{delete, get, post, put},
 };
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
 
 use crate::{
-    accounts::{Scope, Token},
+    accounts::{Scope, Token, secret},
     doors::{Doors, Failure},
 };
 
@@ -18,15 +21,31 @@ pub mod answer;
 mod caller;
 mod decisions;
 mod events;
+mod feed;
 mod holds;
+mod hook;
 mod judge;
+mod keys;
 mod openai;
+mod openapi;
+mod pace;
 mod perspective;
 mod problem;
 mod reading;
+mod routes;
+mod senders;
 mod sentences;
+mod shields;
+mod together;
+mod told;
+pub mod webhooks;
 
-use problem::Problem;
+use caller::bearer;
+use keys::Keys;
+use pace::Pace;
+use routes::Routes;
+
+pub use {openapi::document, routes::Served};
 
 /// What every route of the API needs; cheap to clone.
 #[derive(Clone)]
@@ -35,6 +54,11 @@ struct Api {
     requests: Arc<Semaphore>,
     /// Programs that listen at once.
     streams: Arc<Semaphore>,
+    hooks: hook::Hooks,
+    /// Texts that wait for the model beside those that are being judged.
+    scoring: Arc<Semaphore>,
+    pace: Arc<Pace>,
+    keys: Keys,
     /// The first route, whose policy judges; without one the fallback does.
     route: Arc<str>,
 }
@@ -43,31 +67,56 @@ struct Api {
 pub fn router(doors: Doors) -> Router {
     let requests = Arc::new(Semaphore::new(doors.config.api.requests_max));
     let streams = Arc::new(Semaphore::new(doors.config.api.streams_max));
+    let hooks = hook::Hooks::open(&doors);
     let route = doors.config.route.first().map_or("", |route| route.name()).into();
-    let wrong_method = || async {
-        let message = "this is answered to POST";
-        Problem(Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method", message))
-    };
-    Router::new()
-        .route("/v1/judge", post(judge::judge).fallback(wrong_method))
-        .route("/v1/holds", get(holds::list))
-        .route("/v1/holds/{id}", get(holds::one))
-        .route("/v1/holds/{id}/{act}", post(holds::act))
-        .route("/v1/decisions/{id}", get(decisions::decision))
-        .route("/v1/events", get(events::events))
-        .merge(perspective::routes())
-        .merge(openai::routes())
-        .with_state(Api { doors, requests, streams, route })
+    let scoring = Arc::new(Semaphore::new((doors.config.score.queue_max / 4).max(1)));
+    let pace = Arc::new(Pace::new(&doors.config.api));
+    let keys = Keys::new(&doors.config.api);
+    let api = Api { doors, requests, streams, scoring, hooks, pace, keys, route };
+    routes().router(&api).with_state(api)
+}
+
+/// Everything that is served, to be held against the description.
+pub fn served() -> Vec<Served> {
+    routes().served()
+}
+
+fn routes() -> Routes {
+    let routes = Routes::default()
+        .own("get", "/v1/openapi.json", get(openapi::openapi))
+        .own("post", "/v1/judge", post(judge::judge))
+        .own("get", "/v1/holds", get(holds::list))
+        .own("get", "/v1/holds/{id}", get(holds::one))
+        .act("post", "/v1/holds/{id}/release", post(holds::release))
+        .act("post", "/v1/holds/{id}/remove", post(holds::remove))
+        .act("post", "/v1/holds/{id}/time-out", post(holds::time_out))
+        .act("post", "/v1/holds/{id}/undo", post(holds::undo))
+        .own("get", "/v1/decisions/{id}", get(decisions::decision))
+        .own("get", "/v1/events", get(events::events))
+        .own("post", "/v1/hook/{name}", post(hook::ask))
+        .own("get", "/v1/senders/{channel}/{sender}", get(senders::one))
+        .act("post", "/v1/senders/{channel}/{sender}/forgive", post(senders::forgive))
+        .act("post", "/v1/senders/{channel}/{sender}/time-out", post(senders::time_out))
+        .act("post", "/v1/senders/{channel}/{sender}/permit", post(senders::permit))
+        .own("get", "/v1/shields", get(shields::list))
+        .act("put", "/v1/shields/{channel}", put(shields::on))
+        .act("delete", "/v1/shields/{channel}", delete(shields::off));
+    openai::routes(perspective::routes(routes))
 }
 
 impl Api {
-    /// Who calls, if the token is one of this Tidegate's and opens `scope`.
+    /// Who calls, if the token is one of this Tidegate's, opens `scope` and does not ask too often.
     async fn permit(&self, headers: &HeaderMap, scope: Scope) -> Result<Token, Failure> {
-        let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let (scheme, secret) = value.and_then(|v| v.split_once(' ')).unwrap_or_default();
-        let token = match scheme.eq_ignore_ascii_case("bearer") {
-            true => self.doors.accounts.token(secret.trim()).await?,
-            false => None,
+        let token = self.known(headers, scope).await?;
+        self.paced(&secret::digest(bearer(headers).unwrap_or_default()))?;
+        Ok(token)
+    }
+
+    /// The same, however often it asks.
+    async fn known(&self, headers: &HeaderMap, scope: Scope) -> Result<Token, Failure> {
+        let token = match bearer(headers) {
+            Some(secret) => self.doors.accounts.token(secret).await?,
+            None => None,
         };
         let Some(token) = token else {
             let message = "send `Authorization: Bearer` with a token of this Tidegate";
@@ -78,6 +127,16 @@ impl Api {
             return Err(Failure::new(StatusCode::FORBIDDEN, "scope", message));
         }
         Ok(token)
+    }
+
+    /// Takes one request of a token, known by its digest.
+    fn paced(&self, token: &str) -> Result<(), Failure> {
+        self.pace.take(token, Instant::now()).map_err(|wait| {
+            self.doors.settler.metrics.discard("api_rate");
+            let rate = self.doors.config.api.requests_per_second;
+            let message = format!("a token may ask {rate} times a second");
+            Failure::new(StatusCode::TOO_MANY_REQUESTS, "rate", message).after(wait)
+        })
     }
 
     /// A place among the requests that are worked on at once.

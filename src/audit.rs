@@ -67,6 +67,8 @@ pub enum Event {
     Settings {
         what: String,
         by: String,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        why: String,
     },
     /// A paid message was not shown: somebody may have to refund it.
     Refund {
@@ -86,6 +88,14 @@ pub enum Event {
         result: String,
         #[serde(default, skip_serializing_if = "String::is_empty")]
         cause: String,
+    },
+    /// A raid has begun: many senders say the same (`crowd`), or a shield went up by itself
+    /// (`shield`). It is told once, whatever follows.
+    Raid {
+        by: String,
+        copies: u32,
+        senders: u32,
+        newcomers: u32,
     },
     /// A moderator forgave a sender's strikes and time-outs.
     Pardoned {

@@ -8,6 +8,7 @@ use tokio_rustls::rustls::ClientConfig;
 
 use crate::{
     config::{BotConfig, Config},
+    http::{self, Http},
     message::{Finding, Message, Severity},
     settle::Settler,
 };
@@ -15,7 +16,6 @@ use crate::{
 mod clock;
 mod discord;
 mod ears;
-pub mod http;
 mod kick;
 mod lenient;
 mod oauth;
@@ -32,8 +32,6 @@ mod youtube;
 
 pub use ears::Ears;
 pub use pace::Pace;
-
-use http::Http;
 
 /// Every platform by its name.
 pub const BOTS: &[(&str, Open)] = &[

@@ -27,6 +27,7 @@ pub mod judge;
 mod run;
 mod running;
 pub mod secret;
+pub mod stage;
 pub mod user;
 
 /// A gate in the path of a livestream chat: passes, masks, holds or drops each message.
@@ -43,6 +44,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Run the proxy, the console, the API and the admin port
     Run(RunArgs),
+    /// Show a chat on a stream and read it aloud: only what passed, without an account
+    Stage(stage::StageArgs),
     /// Judge standard input line by line; one JSON object a line comes back
     Judge(judge::JudgeArgs),
     /// Measure detection on labelled rows
@@ -188,6 +191,7 @@ pub enum TokenScope {
     Judge,
     Read,
     Decide,
+    Hook,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -241,6 +245,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Demo(args) => run::demo(&args),
         Command::Run(args) => run::run(&args),
+        Command::Stage(args) => stage::run(&args),
         Command::Judge(args) => judge::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Import(args) => import::run(&args),

@@ -6,12 +6,14 @@ use serde::{Deserialize, Serialize};
 
 mod bot;
 mod check;
+mod hook;
 mod policy;
 mod read;
 mod route;
 mod senders;
 
 pub use bot::{Action, ActionsConfig, BotConfig, Inflow, Position};
+pub use hook::{HookConfig, WebhookConfig};
 pub use policy::{
     CategoryConfig, CrowdConfig, Enforce, FloodConfig, FloorCategory, FloorConfig, LinksConfig,
     OnExpiry, OnLate, PersonalConfig, PolicyConfig, ShapeConfig, ShieldConfig, WhenConfig,
@@ -19,13 +21,13 @@ pub use policy::{
 };
 pub use read::{Problem, line_of, read_bounded};
 pub use route::{
-    HttpMode, IdentityConfig, IdentitySource, JsonConfig, Mode, RouteConfig, ServiceConfig,
-    Unjudged,
+    HttpMode, IdentityConfig, IdentitySource, JsonConfig, LOOPBACK, Mode, RouteConfig,
+    ServiceConfig, Unjudged,
 };
 pub use senders::{Consequence, LadderStep, PaidConfig, ProtectedConfig, StrikesConfig};
 
 /// What a policy can be built on.
-pub const PRESETS: [&str; 4] = ["off", "relaxed", "standard", "strict"];
+pub const PRESETS: [&str; 5] = ["off", "relaxed", "standard", "strict", "stage"];
 
 /// Every setting with its default and its reason; it loads unchanged.
 pub const DEFAULT_FILE: &str = include_str!("config/default.toml");
@@ -48,6 +50,8 @@ pub struct Config {
     pub wordlists: WordlistsConfig,
     pub route: Vec<RouteConfig>,
     pub bot: Vec<BotConfig>,
+    pub hook: Vec<HookConfig>,
+    pub webhook: Vec<WebhookConfig>,
     /// What no policy may be laxer than.
     pub floor: FloorConfig,
     pub policy: BTreeMap<String, PolicyConfig>,
@@ -68,6 +72,8 @@ impl Default for Config {
             wordlists: WordlistsConfig::default(),
             route: Vec::new(),
             bot: Vec::new(),
+            hook: Vec::new(),
+            webhook: Vec::new(),
             floor: FloorConfig::default(),
             policy: BTreeMap::new(),
         }
@@ -251,11 +257,18 @@ pub struct HistoryConfig {
     pub lines_max: usize,
     /// Channels whose newcomers are counted at once.
     pub channels_max: usize,
+    /// Messages on screens (`egress`) that a nuke or a time-out can take off again, as hashes.
+    pub shown_max: usize,
 }
 
 impl Default for HistoryConfig {
     fn default() -> Self {
-        HistoryConfig { senders_max: 100_000, lines_max: 20_000, channels_max: 2_000 }
+        HistoryConfig {
+            senders_max: 100_000,
+            lines_max: 20_000,
+            channels_max: 2_000,
+            shown_max: 2_000,
+        }
     }
 }
 
@@ -298,6 +311,15 @@ pub struct ApiConfig {
     pub requests_max: usize,
     /// Programs that listen to events at once.
     pub streams_max: usize,
+    /// Requests of one token in a second; 0 is no limit.
+    pub requests_per_second: u32,
+    /// Requests of one token at once, after a pause.
+    pub requests_burst: u32,
+    /// Tokens whose pace is remembered at once.
+    pub paces_max: usize,
+    /// Answers to acts with an `Idempotency-Key` that are remembered at once, and for how long.
+    pub keys_max: usize,
+    pub keys_ms: u64,
     /// How long the answers in the shapes of other services wait for the model. They have no way
     /// to say "not known", so that without a score they are a 503.
     pub score_wait_ms: u64,
@@ -322,6 +344,11 @@ impl Default for ApiConfig {
             messages_max: 256,
             requests_max: 64,
             streams_max: 64,
+            requests_per_second: 1_000,
+            requests_burst: 2_000,
+            paces_max: 10_000,
+            keys_max: 1_000,
+            keys_ms: 86_400_000,
             score_wait_ms: 2_000,
             keyless: Keyless::Never,
         }

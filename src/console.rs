@@ -18,10 +18,10 @@ mod guard;
 mod login;
 mod page;
 mod permit;
-mod place;
 mod queue;
 mod refunds;
 mod shown;
+mod stage;
 mod stream;
 
 use ended::Ended;
@@ -55,6 +55,7 @@ pub fn router(doors: Doors) -> Router {
         doors,
     };
     page::routes()
+        .merge(stage::routes())
         .route("/login", post(login::log_in))
         .route("/logout", post(login::log_out))
         .route("/api/me", get(login::me))

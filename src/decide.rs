@@ -36,7 +36,7 @@ pub use impersonation::{Claim, Known, Protected, drawn_name};
 pub use links::would_spend_permit;
 pub use policy::{CategoryPolicy, Policy};
 pub use sender::{apart, worst_of};
-pub use strikes::{points, step};
+pub use strikes::{points, reached, step};
 
 /// Everything the stages before found out about one message.
 pub struct Seen<'a> {

@@ -14,6 +14,7 @@ mod room;
 mod words;
 
 use gate::Gate;
+pub use gate::password;
 use room::Room;
 
 /// What `tidegate demo` was told.

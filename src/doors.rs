@@ -2,10 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -17,6 +14,7 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::{
     accounts::{AccountError, Accounts},
@@ -28,6 +26,8 @@ use crate::{
 pub mod acts;
 pub mod control;
 pub mod hosts;
+pub mod place;
+mod senders;
 
 pub use control::Control;
 pub use hosts::Hosts;
@@ -48,15 +48,36 @@ pub struct Doors {
 
 /// Whether every port answers and nothing is being shut down; false until it is set.
 #[derive(Clone, Debug, Default)]
-pub struct Ready(Arc<AtomicBool>);
+pub struct Ready(Arc<watch::Sender<Phase>>);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Starting,
+    Ready,
+    Ending,
+}
 
 impl Ready {
     pub fn set(&self, ready: bool) {
-        self.0.store(ready, Ordering::Release);
+        self.0.send_modify(|phase| {
+            *phase = match (ready, *phase) {
+                (true, _) => Phase::Ready,
+                (false, Phase::Starting) => Phase::Starting,
+                (false, Phase::Ready | Phase::Ending) => Phase::Ending,
+            }
+        });
     }
 
     pub fn is(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        *self.0.borrow() == Phase::Ready
+    }
+
+    /// Waits until all is being shut down: what would keep the store open ends then.
+    pub async fn ending(&self) {
+        let mut phases = self.0.subscribe();
+        // It fails only when the sender is gone, and this keeps one.
+        let _ = phases.wait_for(|phase| *phase == Phase::Ending).await;
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::broadcast;
 
 use crate::{
     config::{CrowdConfig, FloodConfig, HistoryConfig, ShieldConfig},
-    message::{Canonical, Message, Recent},
+    message::{Canonical, Gone, Message, Recent},
 };
 
 mod crowds;
@@ -20,19 +20,22 @@ mod lines;
 mod nukes;
 mod rooms;
 mod shields;
+mod shown;
 mod sign;
 mod time_outs;
 
 pub use lines::{FACES_MAX, KEEP_MS};
 pub use nukes::{Nuke, Pattern};
 pub use rooms::NEWCOMERS_MAX;
-pub use shields::{Shield, Turn};
+pub use shields::{Because, Shield, Turn};
 
 use crowds::Crowds;
 use generations::Generations;
 use lines::Says;
 use nukes::Nukes;
+use raids::Raids;
 use shields::Shields;
+use shown::Shown;
 use sign::Sign;
 use time_outs::TimeOuts;
 
@@ -42,9 +45,12 @@ mod chains;
 use permits::Permits;
 
 mod bounded;
+mod known;
 mod names;
+mod raids;
 mod strikes;
 
+pub use known::Known;
 pub use names::Staff;
 pub use strikes::{Struck, Whose};
 
@@ -77,12 +83,14 @@ pub struct History {
     crowds: Crowds,
     shields: Shields,
     nukes: Nukes,
+    shown: Shown,
     time_outs: TimeOuts,
     permits: Permits,
     names: names::Names,
     strikes: strikes::Strikes,
     /// Words split over messages. One lock for all channels: it is held for a few instructions.
     chains: Mutex<chains::Chains>,
+    raids: Raids,
 }
 
 /// What a policy wants to know of the past.
@@ -129,11 +137,13 @@ impl History {
             crowds: Crowds::new(config),
             shields: Shields::default(),
             nukes: Nukes::default(),
+            shown: Shown::new(config.shown_max),
             time_outs: TimeOuts::new(senders_max),
             permits: Permits::new(senders_max),
             names: names::Names::default(),
             strikes: strikes::Strikes::new(senders_max),
             chains: Mutex::default(),
+            raids: Raids::default(),
         }
     }
 
@@ -234,11 +244,11 @@ impl History {
         route: &str,
         channel: &str,
         until_ms: Option<u64>,
-        by: &str,
+        because: Because,
         now: u64,
     ) {
         let key = self.channel_key(route, channel);
-        self.shields.switch(key, (route, channel), until_ms, by, now);
+        self.shields.switch(key, (route, channel), until_ms, because, now);
     }
 
     /// Every channel in shield mode now.
@@ -249,6 +259,11 @@ impl History {
     /// Every change of a shield from now on; who lags behind misses some.
     pub fn turns(&self) -> broadcast::Receiver<Turn> {
         self.shields.subscribe()
+    }
+
+    /// Notes a sign of a raid; true where it is the raid's first.
+    pub fn raid_begins(&self, route: &str, channel: &str, now: u64) -> bool {
+        self.raids.note(self.channel_key(route, channel), now)
     }
 
     /// Channels heard lately, the last one first.
@@ -283,6 +298,25 @@ impl History {
     /// The nukes in force, the newest first.
     pub fn nukes(&self, now: u64) -> Vec<Nuke> {
         self.nukes.list(now)
+    }
+
+    /// Notes that a screen shows a message.
+    pub fn note_shown(&self, message: &Message, text: &Canonical) {
+        self.shown.note(message, self.pattern(message, text));
+    }
+
+    /// What screens show of a channel that a text means, said since then; it is forgotten here.
+    pub fn take_shown_like(&self, pattern: &Pattern, since_ms: u64) -> Vec<Gone> {
+        self.shown.take_like(pattern, since_ms)
+    }
+
+    /// What screens show of one sender in a channel; it is forgotten here.
+    pub fn take_shown_of(&self, route: &str, channel: &str, sender: &str) -> Vec<Gone> {
+        match sender {
+            // Nobody can be told from others by nothing.
+            "" => Vec::new(),
+            sender => self.shown.take_of(route, channel, sender),
+        }
     }
 
     /// Drops a sender's messages in a channel until then (Unix milliseconds), or for longer where

@@ -9,7 +9,7 @@ use tokio::sync::{broadcast, mpsc};
 use crate::{
     audit::Audit,
     config::{HoldConfig, OnExpiry, Position, RetentionConfig},
-    message::{Finding, Language, Paid, Sender, Standing},
+    message::{Finding, Gone, Language, Paid, Sender, Standing},
     metrics::Metrics,
     protocol::Frame,
     store::{Store, StoreError},
@@ -164,6 +164,8 @@ pub enum Order {
     Release(Arc<Hold>),
     /// An egress release, already claimed by the queue: write the frame to the viewer.
     Show(Arc<Hold>),
+    /// Egress: take a message off the viewer's screen.
+    Retract(Arc<Gone>),
     /// The message ended otherwise: tell the sender (`state` says how), let waiting chat go on.
     Ended(Arc<Hold>),
 }
@@ -226,6 +228,11 @@ impl HoldQueue {
     pub fn register(&self, live: Live) -> Berth {
         let (live, orders, seat) = self.ledger.seat(live);
         Berth { live, orders, _seat: seat }
+    }
+
+    /// Takes a message off the screens of a route's viewers.
+    pub fn retract(&self, route: &str, gone: Gone) {
+        self.ledger.retract(route, &Arc::new(gone));
     }
 
     /// A fresh id for a message, used for holds and for the audit of other verdicts.

@@ -25,6 +25,7 @@ pub mod admin;
 
 pub mod rules;
 pub mod history;
+pub mod http;
 
 pub mod message;
 pub mod letters;

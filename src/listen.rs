@@ -22,7 +22,8 @@ use tokio_rustls::{TlsAcceptor, rustls::ClientConfig};
 
 use crate::{
     accounts::Accounts,
-    admin, api,
+    admin,
+    api::{self, webhooks::Webhook},
     audit::Audit,
     bots::{self, Tools},
     config::{Config, ListenConfig, RetentionConfig},
@@ -109,6 +110,12 @@ pub fn bots_wrong(config: &Config) -> Vec<String> {
     }
 }
 
+fn webhooks(config: &Config) -> Result<Vec<Webhook>, StartError> {
+    let said = |(key, cause): (String, String)| format!("{key}: {cause}");
+    let wrong = |wrong: Vec<_>| StartError::Config(wrong.into_iter().map(said).collect());
+    api::webhooks::open(config).map_err(wrong)
+}
+
 /// Starts everything; it runs on the runtime's tasks until [`Running::stop`].
 ///
 /// # Errors
@@ -127,6 +134,7 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
     let tls = tls::connector().map_err(wrong)?;
     let acceptor = acceptor(&config.listen).map_err(wrong)?;
     let bots = bots::open(&config, &Tools::new(tls.clone())).map_err(StartError::Config)?;
+    let webhooks = webhooks(&config)?;
 
     let chat = bind(&mut config.listen.chat).await?;
     let pages = bind(&mut config.listen.console).await?;
@@ -134,7 +142,9 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
 
     let (draining, drained) = watch::channel(false);
     let (closing, closed) = watch::channel(false);
-    let (gate, behind) = assemble(config, pipeline, metrics, routes, tls, drained.clone()).await?;
+    let (gate, behind) =
+        assemble(config, pipeline, metrics, routes, tls.clone(), drained.clone()).await?;
+    api::webhooks::prepare(&webhooks, &*behind.store, &behind.settler.audit).await?;
     let listen = &behind.config.listen;
     let door = |name, max, tls: Option<TlsAcceptor>, stop: watch::Receiver<bool>| {
         Door::new(name, listen, max, tls, behind.settler.metrics.clone(), stop)
@@ -153,6 +163,7 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
     for bot in bots {
         tasks.push(tokio::spawn(bot.run(behind.settler.clone())));
     }
+    tasks.extend(api::webhooks::start(webhooks, &tls, &behind.store, &behind.settler));
     if let Some(file) = file {
         let running = Config::clone(&behind.config);
         let Pipeline { rules, scorer, .. } = behind.settler.pipeline.clone();

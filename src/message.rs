@@ -47,6 +47,26 @@ impl Message {
     }
 }
 
+/// A message that a screen shows and that is to be taken off it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gone {
+    pub channel: String,
+    /// The platform's own id of it.
+    pub id: String,
+    pub sender: Sender,
+}
+
+/// What a chat server takes away of what was said before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    /// The message with this id.
+    Message(String),
+    /// All that a sender said in a channel; the sender by id or, where none is said, by name.
+    Sender { channel: String, sender: String },
+    /// All that was said in a channel.
+    Channel(String),
+}
+
 /// Who said it, as far as the protocol tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sender {
@@ -343,6 +363,8 @@ pub struct Judgement {
     pub grounds: Grounds,
     /// What was known of the sender just before.
     pub standing: Standing,
+    /// What the channel's crowd said that is like it.
+    pub crowd: Crowd,
 }
 
 /// What is to become of one unit.

@@ -51,6 +51,10 @@ pub struct Metrics {
     bots_connected: Family<Labels, Gauge>,
     /// By `bot`, `what` and `result`.
     bot_deeds: Family<Labels, Counter>,
+    /// By `webhook` and `result`: `delivered`, `retried`, `dead`, `stopped`.
+    webhooks: Family<Labels, Counter>,
+    /// By `webhook`: records that it has not come to yet.
+    webhook_lag: Family<Labels, Gauge>,
     /// From hearing a message to having acted on it.
     pub bot_act_seconds: Histogram,
     pub connections: Gauge,
@@ -98,6 +102,8 @@ impl Metrics {
             shields: Gauge::default(),
             bots_connected: Family::default(),
             bot_deeds: Family::default(),
+            webhooks: Family::default(),
+            webhook_lag: Family::default(),
             // 1 ms to about a minute: calls over the Internet, and waiting for a platform's pace.
             bot_act_seconds: Histogram::new(exponential_buckets(1e-3, 2.0, 17)),
             connections: Gauge::default(),
@@ -139,6 +145,8 @@ impl Metrics {
         r.register("shields", "Channels in shield mode now", self.shields.clone());
         r.register("bots_connected", "Whether a bot hears now", self.bots_connected.clone());
         r.register("bot_deeds", "What bots did, and how it ended", self.bot_deeds.clone());
+        r.register("webhooks", "Events for webhooks, by what became", self.webhooks.clone());
+        r.register("webhook_lag", "Records that wait for a webhook", self.webhook_lag.clone());
         r.register("connections", "Proxied connections now", self.connections.clone());
         r.register("held", "Messages held now", self.held.clone());
         let unit = || Unit::Seconds;
@@ -238,6 +246,17 @@ impl Metrics {
         let labels =
             vec![("bot", bot.to_owned()), ("what", what.to_owned()), ("result", result.to_owned())];
         self.bot_deeds.get_or_create(&labels).inc();
+    }
+
+    pub fn webhook(&self, webhook: &str, result: &'static str) {
+        let labels = vec![("webhook", webhook.to_owned()), ("result", result.to_owned())];
+        self.webhooks.get_or_create(&labels).inc();
+    }
+
+    pub fn webhook_lag(&self, webhook: &str, records: u64) {
+        let labels = vec![("webhook", webhook.to_owned())];
+        let records = i64::try_from(records).unwrap_or(i64::MAX);
+        self.webhook_lag.get_or_create(&labels).set(records);
     }
 
     /// The OpenMetrics text exposition, which Prometheus reads.

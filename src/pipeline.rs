@@ -67,7 +67,7 @@ impl Pipeline {
         if !message.is_name && verdict >= Verdict::Hold && decide::alarms(everyday, &findings) {
             self.history.found_hostile(message, &recent, &watch);
         }
-        let Recent { first, strikes, warning, shield, .. } = recent;
+        let Recent { first, strikes, warning, shield, crowd, .. } = recent;
         let standing = Standing { first, strikes, warning, shield };
         let rules = rules.version.clone();
         Judgement {
@@ -81,6 +81,7 @@ impl Pipeline {
             rules,
             grounds,
             standing,
+            crowd,
         }
     }
 

@@ -3,11 +3,12 @@
 use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
+use serde::Serialize;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::{
-    config::{Mode, RouteConfig},
-    message::{Fate, Language, Message},
+    config::{JsonConfig, Mode, RouteConfig},
+    message::{Deleted, Fate, Gone, Language, Message},
 };
 
 mod irc;
@@ -47,6 +48,17 @@ pub trait Protocol: Send {
 
     /// What tells the person on the client leg what became of `about`; may be empty.
     fn notice(&self, about: &Message, notice: &Notice) -> Vec<Frame>;
+
+    /// What the server takes away with this frame, so that nobody releases it here.
+    fn deleted(&self, _frame: &Frame) -> Vec<Deleted> {
+        Vec::new()
+    }
+
+    /// What takes a message off the screen on the client leg, as its own server would say it at
+    /// this time (Unix milliseconds); `None` where the dialect has no word for it.
+    fn retract(&self, _gone: &Gone, _now_ms: u64) -> Option<Frame> {
+        None
+    }
 }
 
 /// The side of the proxy that a frame came from.
@@ -146,7 +158,38 @@ pub trait Dialect: Send + Sync {
     fn channel(&self, written: &str) -> String {
         written.to_owned()
     }
+
+    /// How a page that only reads has to listen to one channel; `number` tells it from others.
+    ///
+    /// # Errors
+    /// Why the channel cannot be listened to.
+    fn reader(&self, channel: &str, number: u32) -> Result<Reader, &'static str>;
 }
+
+/// What somebody who only reads says to a chat server, and how to read the answers.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Reader {
+    /// `irc`, `json` or `text`.
+    pub speaks: &'static str,
+    /// The channel as messages carry it; empty for all.
+    pub channel: String,
+    /// Frames to send when the connection is open, and when the server has welcomed one.
+    pub hello: Vec<String>,
+    pub welcomed: Vec<String>,
+    /// Where the parts of a message stand, where it speaks JSON.
+    pub json: Option<JsonConfig>,
+}
+
+/// A platform whose chat anybody may read without an account.
+#[derive(Clone, Copy, Debug)]
+pub struct Public {
+    pub name: &'static str,
+    pub upstream: &'static str,
+    pub protocol: &'static str,
+}
+
+/// Every such platform.
+pub const PUBLIC: &[Public] = &[irc::PUBLIC];
 
 /// Compiles a route's settings; the error says what is wrong with them.
 type Compile = fn(&RouteConfig) -> Result<Arc<dyn Dialect>, String>;

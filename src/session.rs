@@ -401,6 +401,9 @@ impl Session {
     }
 
     fn forward(&mut self, from: protocol::Leg, frame: Frame) -> Option<End> {
+        if from == protocol::Leg::Server && self.route.config.mode == Mode::Egress {
+            self.note_deleted(&frame);
+        }
         let stalled = match from {
             protocol::Leg::Client => protocol::Leg::Server,
             protocol::Leg::Server => protocol::Leg::Client,

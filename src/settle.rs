@@ -20,11 +20,14 @@ use crate::{
     protocol::{Frame, Notice, NoticeKind},
 };
 
+mod raids;
+mod shown;
 mod strikes;
 
+pub use raids::Sign;
 pub use strikes::follow;
 
-/// What every way in shares: sessions and bots.
+/// What every way in shares: sessions, bots and the hook.
 pub struct Settler {
     pub pipeline: Pipeline,
     pub holds: HoldQueue,
@@ -32,7 +35,7 @@ pub struct Settler {
     pub metrics: Arc<Metrics>,
 }
 
-/// Where messages come in: a route or a bot.
+/// Where messages come in: a route, a bot or the hook.
 #[derive(Clone, Debug)]
 pub struct Inlet {
     /// As messages carry it in `route`; it selects the policy.
@@ -106,6 +109,10 @@ impl Settler {
             judgement.verdict = of_a_name(inlet.position, judgement.verdict);
         }
         self.count(inlet, &judgement);
+        // Where copies pass, many who say the same are no raid.
+        if !message.is_name && policy.crowd.action > Verdict::Pass {
+            raids::look(&self.pipeline.history, &self.audit, message, &judgement);
+        }
         let mut may_be_warned = judgement.standing.warning;
         let (mut id, mut led_to) = (None, None);
         let mut outcome = match (judgement.verdict, frame) {
@@ -130,7 +137,12 @@ impl Settler {
                 Outcome::told(act::fate(&judgement), notice)
             }
         };
-        if may_be_warned && policy.notices && inlet.position == Position::Inline {
+        if inlet.position == Position::Egress && outcome.fate != Fate::Remove {
+            self.note_shown(message);
+        }
+        // Whoever writes by these hears what became of it.
+        let is_asked = matches!(inlet.position, Position::Inline | Position::Hook);
+        if may_be_warned && policy.notices && is_asked {
             outcome.notices.extend(self.warning(inlet, message));
         }
         Ruled { outcome, judgement, id, led_to }

@@ -4,9 +4,9 @@
 
 use tidegate::config::{
     BotConfig, CategoryConfig, Config, Consequence, DEFAULT_FILE, Enforce, FloorCategory,
-    FloorConfig, IdentityConfig, IdentitySource, JsonConfig, LadderStep, LinksConfig, OnExpiry,
-    OnLate, PolicyConfig, Problem, RouteConfig, ServiceConfig, ShapeConfig, Unjudged, WhenConfig,
-    WhileHeld, line_of,
+    FloorConfig, HookConfig, IdentityConfig, IdentitySource, JsonConfig, LadderStep, LinksConfig,
+    OnExpiry, OnLate, PolicyConfig, Problem, RouteConfig, ServiceConfig, ShapeConfig, Unjudged,
+    WebhookConfig, WhenConfig, WhileHeld, line_of,
 };
 use tidegate::decide::Policy;
 use tidegate::message::{Category, Head, Verdict};
@@ -122,8 +122,17 @@ fn default_file_names_every_key() {
         }),
         ..Default::default()
     };
-    let bot = vec![BotConfig::default()];
-    let mut config = Config { route: vec![route], bot, floor, ..Default::default() };
+    let (bot, hook) = (vec![BotConfig::default()], vec![HookConfig::default()]);
+    let (file, env) = (Some("f".into()), Some("e".into()));
+    let webhook = WebhookConfig { secret_file: file, secret_env: env, ..Default::default() };
+    let mut config = Config {
+        route: vec![route],
+        bot,
+        hook,
+        webhook: vec![webhook],
+        floor,
+        ..Default::default()
+    };
     config.policy.insert("mine".into(), whole_policy());
     config.listen.tls_cert = Some("c".into());
     config.listen.tls_key = Some("k".into());
@@ -244,6 +253,25 @@ const WRONG: &[Case] = &[
     (
         "[[bot]]\nname = \"a\"\npolicy = \"lax\"\n[[bot]]\nname = \"a\"\n",
         &[(3, "bot[0].policy", "there is no policy \"lax\""), (5, "bot[1].name", "name of bot[0]")],
+    ),
+    (
+        "[[bot]]\nname = \"a\"\n[[hook]]\nname = \"a\"\n[[hook]]\nname = \"b/c\"\n\
+         wait_max_s = 9999\n",
+        &[
+            (4, "hook[0].name", "name of bot[0]"),
+            (6, "hook[1].name", "letters, digits"),
+            (7, "hook[1].wait_max_s", "9999 is not within 0 to 3600"),
+        ],
+    ),
+    (
+        "[[webhook]]\nname = \"a\"\n[[webhook]]\nname = \"a\"\nretry_ms = 1\n[[webhook]]\n\
+         age_max_s = 0\n",
+        &[
+            (4, "webhook[1].name", "name of webhook[0]"),
+            (5, "webhook[1].retry_ms", "1 is not within 10"),
+            (6, "webhook[2].name", "is empty"),
+            (7, "webhook[2].age_max_s", "0 is not within 1"),
+        ],
     ),
     ("[policy.off]\npreset = \"strict\"\n", &[(2, "policy.off.preset", "preset of that name")]),
     (

@@ -41,6 +41,9 @@ fn presets_answer_by_category_and_severity() {
         ("standard", Extremism, [Hold, Hold, Hold, Drop]),
         ("strict", Profanity, [Mask, Hold, Drop, Drop]),
         ("strict", SelfHarm, [Hold, Hold, Hold, Drop]),
+        ("stage", Doxxing, [Drop, Drop, Drop, Drop]),
+        ("stage", Profanity, [Mask, Mask, Drop, Drop]),
+        ("stage", Link, [Hold, Hold, Drop, Drop]),
     ] {
         let policy = policy(preset, "");
         for (level, expected) in (1..=4).zip(expected) {
@@ -52,7 +55,7 @@ fn presets_answer_by_category_and_severity() {
 
 #[test]
 fn stricter_presets_are_never_milder() {
-    let presets = ["off", "relaxed", "standard", "strict"].map(|name| policy(name, ""));
+    let presets = ["off", "relaxed", "standard", "strict", "stage"].map(|name| policy(name, ""));
     for category in Category::ALL {
         for pair in presets.windows(2) {
             let (mild, strict) = (&pair[0], &pair[1]);
@@ -61,7 +64,14 @@ fn stricter_presets_are_never_milder() {
                     mild.action(category, severity(level)),
                     strict.action(category, severity(level)),
                 );
-                assert!(a <= b, "{category} {level}: {} {a:?}, {} {b:?}", mild.name, strict.name);
+                // A stage that fell silent for every curse would be turned off.
+                let cursed = strict.name.as_ref() == "stage" && category == Category::Profanity;
+                assert!(
+                    a <= b || cursed,
+                    "{category} {level}: {} {a:?}, {} {b:?}",
+                    mild.name,
+                    strict.name
+                );
             }
             let actions = &strict.categories[&category].action;
             assert!(actions.is_sorted(), "{} {category}", strict.name);

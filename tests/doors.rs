@@ -9,11 +9,27 @@ mod console;
 #[path = "doors/crowds.rs"]
 mod crowds;
 
+#[path = "doors/described.rs"]
+mod described;
+
 #[path = "doors/guard.rs"]
 mod guard;
+
+#[path = "doors/hook.rs"]
+mod hook;
+#[path = "doors/once.rs"]
+mod once;
 
 #[path = "doors/programs.rs"]
 mod programs;
 
 #[path = "doors/queue.rs"]
 mod queue;
+
+#[path = "doors/sockets.rs"]
+mod sockets;
+#[path = "doors/schema.rs"]
+mod schema;
+
+#[path = "doors/senders.rs"]
+mod senders;

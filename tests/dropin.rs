@@ -13,6 +13,9 @@ mod moderations;
 #[path = "dropin/perspective.rs"]
 mod perspective;
 
+#[path = "dropin/together.rs"]
+mod together;
+
 use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;

@@ -143,6 +143,9 @@ function hear(raw) {
   if (frame === null || typeof frame !== "object") return;
   if (frame.type === "chat") say(frame, false);
   if (frame.type === "notice") note(frame);
+  if (frame.type === "remove") {
+    for (const line of [...chat.children]) if (line.dataset.id === String(frame.id)) line.remove();
+  }
   if (frame.type === "history" && Array.isArray(frame.messages)) {
     // A second connection tells the past again: it replaces what is shown.
     chat.replaceChildren();

@@ -9,26 +9,11 @@ use super::Api;
 use crate::{
     accounts::Scope,
     config::{Config, Keyless},
-    doors::{
-        Failure,
-        hosts::{is_loopback, single},
-        peer,
-    },
+    doors::{Failure, hosts::is_here},
 };
 
 /// Where Google's clients put a key that is not in the address.
 const KEY_HEADER: &str = "x-goog-api-key";
-/// What proxies add: with one of them the peer's address is not the client's.
-const FORWARDED: [&str; 7] = [
-    "forwarded",
-    "via",
-    "x-real-ip",
-    "x-client-ip",
-    "true-client-ip",
-    "cf-connecting-ip",
-    "x-original-host",
-];
-const FORWARDED_PREFIX: &str = "x-forwarded";
 
 /// Who asks for a verdict.
 pub(super) enum Caller {
@@ -77,36 +62,26 @@ impl Api {
     }
 }
 
+/// The secret of a bearer token.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, secret) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
+}
+
 /// The key of a request: in the address, in its own header, or as a bearer token.
 pub(super) fn key(request: &Request<Body>) -> Option<&str> {
     let query = request.uri().query().unwrap_or_default();
     let in_query = query.split('&').find_map(|pair| pair.strip_prefix("key="));
     let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let bearer = || {
-        let (scheme, key) = text(header::AUTHORIZATION.as_str())?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
-    };
+    let bearer = || bearer(request.headers());
     let full = |key: &&str| !key.is_empty();
     in_query.filter(full).or_else(|| text(KEY_HEADER).filter(full)).or_else(bearer).filter(full)
 }
 
-/// Whether whoever sent this is on this machine and nobody sent it for somebody else: no proxy,
-/// and no page of another site in a browser here.
+/// Whether whoever sent this is on this machine, where that is enough.
 fn is_keyless(config: &Config, request: &Request<Body>) -> bool {
-    let headers = request.headers();
-    let forwarded = |name: &str| FORWARDED.contains(&name) || name.starts_with(FORWARDED_PREFIX);
-    let own_page = match headers.contains_key(header::ORIGIN) {
-        false => true,
-        true => single(headers, &header::ORIGIN)
-            .and_then(|origin| origin.split_once("://"))
-            .is_some_and(|(_, place)| is_loopback(place)),
-    };
-    config.api.keyless == Keyless::Loopback
-        && peer(request).to_canonical().is_loopback()
-        && single(headers, &header::HOST).is_some_and(is_loopback)
-        && request.uri().host().is_none_or(is_loopback)
-        && !headers.keys().any(|name| forwarded(name.as_str()))
-        && own_page
+    config.api.keyless == Keyless::Loopback && is_here(request)
 }
 
 #[cfg(test)]

@@ -1,22 +1,24 @@
 //! Tells programs what is on record of one decision.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::HeaderMap,
-};
+use axum::{Json, extract::State, http::HeaderMap};
 use serde_json::{Value, json};
 
-use super::{Api, events, holds::unknown, problem::Problem};
+use super::{
+    Api,
+    holds::{Named, named, unknown},
+    problem::Problem,
+    told,
+};
 use crate::{accounts::Scope, doors::Failure};
 
 /// `GET /v1/decisions/{id}`: the records, oldest first, and the text while it is stored.
 pub async fn decision(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    id: Named<String>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
     api.permit(&headers, Scope::Read).await?;
+    let id = named(id)?;
     let (audit, holds) = (&api.doors.settler.audit, &api.doors.settler.holds);
     let records = audit.find(&id).await.map_err(Failure::from)?;
     let hold = holds.find(&id);
@@ -28,7 +30,7 @@ pub async fn decision(
         Some(text) => Some(text),
         None => audit.text(&id).await.map_err(Failure::from)?,
     };
-    let records: Vec<Value> = records.iter().map(events::told).collect();
+    let records: Vec<Value> = records.iter().map(told::told).collect();
     let state = hold.map(|hold| hold.state);
     Ok(Json(json!({ "id": id, "state": state, "records": records, "text": text })))
 }

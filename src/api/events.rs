@@ -1,34 +1,34 @@
 //! Streams what was decided to programs, from wherever they broke off.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
+    body::Body,
     extract::{Query, State, rejection::QueryRejection},
-    http::{HeaderMap, StatusCode},
-    response::{Sse, sse},
+    http::{HeaderMap, Request, StatusCode},
+    response::{IntoResponse, Response, Sse, sse},
 };
-use futures_util::{Stream, stream::unfold};
+use futures_util::stream::unfold;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::{
-    sync::{
-        OwnedSemaphorePermit,
-        broadcast::{Receiver, error::RecvError},
-    },
+    sync::OwnedSemaphorePermit,
     time::{Instant, Interval, MissedTickBehavior, interval_at},
 };
 
-use super::{Api, answer::AnswerFinding, holds::bad, problem::Problem};
-use crate::{
-    accounts::Scope,
-    audit::{Event, Record},
-    doors::Failure,
+use super::{
+    Api,
+    feed::{Feed, Step},
+    holds::bad,
+    problem::Problem,
+    told,
 };
+use crate::{accounts::Scope, audit::Record, doors::Failure};
+
+mod socket;
 
 /// A reader that heard nothing for three of these knows that the connection is dead.
 const BEAT: Duration = Duration::from_secs(10);
-/// Records read from the chain at once.
-const PAGE: usize = 100;
 const KINDS_MAX: usize = 40;
 
 #[derive(Deserialize)]
@@ -42,17 +42,20 @@ pub struct Wanted {
     kinds: Option<String>,
 }
 
-/// `GET /v1/events`: every verdict other than pass and every decision, as server-sent events.
+/// `GET /v1/events`: every verdict other than pass and every decision, as server-sent events or,
+/// where an upgrade is asked for, over a WebSocket.
 ///
 /// An event's id is its place in the audit chain, so whoever comes back after a restart misses
 /// nothing that is still kept; where something is not, a `gap` says so.
 pub async fn events(
     State(api): State<Api>,
     wanted: Result<Query<Wanted>, QueryRejection>,
-    headers: HeaderMap,
-) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Problem> {
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let headers = request.headers().clone();
     api.permit(&headers, Scope::Read).await?;
     let Query(wanted) = wanted.map_err(|cause| bad("query", cause.body_text()))?;
+    let upgrade = socket::asked(&request)?;
     let Ok(place) = api.streams.clone().try_acquire_owned() else {
         api.doors.settler.metrics.discard("api_streams");
         let message = "as many programs listen as may";
@@ -70,37 +73,22 @@ pub async fn events(
     if kinds.as_ref().is_some_and(|kinds| kinds.len() > KINDS_MAX) {
         return Err(bad("kinds", format!("names {KINDS_MAX} at most")).into());
     }
-    // Heard before the chain is read, so that nothing falls between them.
-    let audit = &api.doors.settler.audit;
-    let news = audit.subscribe();
-    let head = audit.head().await.map_err(Failure::from)?;
+    let feed = Feed::open(&api.doors.settler.audit, last).await.map_err(Failure::from)?;
     let mut beat = interval_at(Instant::now() + BEAT, BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let feed = Feed {
-        // Whoever asks for what is yet to come would wait for ever.
-        last: last.unwrap_or(head).min(head),
-        read: Vec::new().into_iter(),
-        behind: true,
-        wants: Wants { route: wanted.route, channel: wanted.channel, kinds },
-        news,
-        beat,
-        headers,
-        api,
-        _place: place,
-    };
-    Ok(Sse::new(unfold(feed, Feed::next)))
+    let wants = Wants { route: wanted.route, channel: wanted.channel, kinds };
+    let listener = Listener { feed, wants, beat, headers, api, _place: place };
+    Ok(match upgrade {
+        Some(accepted) => socket::answer(listener, accepted, request),
+        None => Sse::new(unfold(listener, sent)).into_response(),
+    })
 }
 
-struct Feed {
+/// A program that listens.
+struct Listener {
     api: Api,
-    /// The last event that was passed or left out.
-    last: u64,
-    /// What was read of the chain and not passed yet.
-    read: std::vec::IntoIter<(u64, Record)>,
-    /// There may be more in the chain.
-    behind: bool,
+    feed: Feed,
     wants: Wants,
-    news: Receiver<Arc<Record>>,
     beat: Interval,
     /// Asked again at every beat: a token may be taken back.
     headers: HeaderMap,
@@ -113,50 +101,38 @@ struct Wants {
     kinds: Option<Vec<String>>,
 }
 
-impl Feed {
-    async fn next(mut self) -> Option<(Result<sse::Event, Infallible>, Feed)> {
+/// What a listener is told next.
+enum Next {
+    Event(Value),
+    /// A sign of life; it is time to ask for the token again.
+    Beat,
+    /// The store does not answer, or nothing is recorded any more.
+    Over,
+}
+
+impl Listener {
+    /// Whether the token still opens this.
+    async fn may(&self) -> bool {
+        self.api.known(&self.headers, Scope::Read).await.is_ok()
+    }
+
+    /// Nothing is lost where a caller gives up waiting.
+    async fn next(&mut self) -> Next {
         loop {
-            while let Some((seq, record)) = self.read.as_slice().first() {
-                let (seq, first) = (*seq, self.last + 1);
-                if seq > first {
-                    let gap = json!({ "first_missing": first, "first_kept": seq });
-                    self.last = seq - 1;
-                    return Some((Ok(event("gap", self.last, &gap)), self));
+            let step = tokio::select! {
+                step = self.feed.next() => step,
+                _ = self.beat.tick() => return Next::Beat,
+            };
+            match step {
+                Ok(Some(Step::Gap(missing, kept))) => return Next::Event(told::gap(missing, kept)),
+                Ok(Some(Step::Record(seq, record))) if self.wants.include(&record) => {
+                    return Next::Event(told::event(seq, &record));
                 }
-                let told = self.wants.include(record).then(|| {
-                    let mut told = told(record);
-                    told["id"] = seq.into();
-                    event(kind(record), seq, &told)
-                });
-                self.last = seq;
-                self.read.next();
-                if let Some(told) = told {
-                    return Some((Ok(told), self));
-                }
-            }
-            if self.behind {
-                let page = self.api.doors.settler.audit.after(self.last, PAGE).await;
-                match page {
-                    Ok(page) => {
-                        self.behind = page.len() == PAGE;
-                        self.read = page.into_iter();
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "events cannot be read");
-                        return None;
-                    }
-                }
-                continue;
-            }
-            tokio::select! {
-                news = self.news.recv() => match news {
-                    // How many there are is seen in the chain.
-                    Ok(_) | Err(RecvError::Lagged(_)) => self.behind = true,
-                    Err(RecvError::Closed) => return None,
-                },
-                _ = self.beat.tick() => {
-                    self.api.permit(&self.headers, Scope::Read).await.ok()?;
-                    return Some((Ok(sse::Event::default().comment("beat")), self));
+                Ok(Some(Step::Record(..))) => {}
+                Ok(None) => return Next::Over,
+                Err(error) => {
+                    tracing::warn!(%error, "events cannot be read");
+                    return Next::Over;
                 }
             }
         }
@@ -169,71 +145,19 @@ impl Wants {
         let kinds = self.kinds.as_ref();
         is(&self.route, &record.route)
             && is(&self.channel, &record.channel)
-            && kinds.is_none_or(|kinds| kinds.iter().any(|wanted| wanted == kind(record)))
+            && kinds.is_none_or(|kinds| kinds.iter().any(|wanted| wanted == told::kind(record)))
     }
 }
 
-fn event(kind: &str, id: u64, data: &Value) -> sse::Event {
-    sse::Event::default().event(kind).id(id.to_string()).data(data.to_string())
-}
-
-/// What happened, in a word.
-fn kind(record: &Record) -> &str {
-    match &record.event {
-        Event::Judged(verdict) => match verdict.name() {
-            "hold" => "held",
-            "mask" => "masked",
-            "drop" => "dropped",
-            _ => "passed",
-        },
-        Event::Decided { state, .. } => state,
-        Event::Undone { .. } => "undone",
-        Event::TimedOut { .. } => "timed_out",
-        Event::Permitted { .. } => "permitted",
-        Event::Settings { what, .. } if what == "shield on" => "shield_on",
-        Event::Settings { what, .. } if what == "shield off" => "shield_off",
-        Event::Settings { .. } => "settings",
-        Event::Refund { .. } => "refund",
-        Event::Ladder { .. } => "ladder",
-        Event::Pardoned { .. } => "pardoned",
-        Event::Acted { .. } => "acted",
-    }
-}
-
-/// A record as programs see it: never the text.
-pub fn told(record: &Record) -> Value {
-    let findings: Vec<AnswerFinding> =
-        record.findings.iter().cloned().map(AnswerFinding::of).collect();
-    let mut told = json!({
-        "kind": kind(record),
-        "at_ms": record.at_ms,
-        "decision": record.id,
-        "route": record.route,
-        "channel": record.channel,
-        "sender": record.sender,
-        "findings": findings,
-        "decided_by": record.decided_by,
-        "rules": record.rules,
-    });
-    let more = match &record.event {
-        Event::Judged(_) => json!({}),
-        Event::Decided { by, .. } | Event::Undone { by } | Event::Pardoned { by } => {
-            json!({ "by": by })
+/// The next thing of a stream of server-sent events.
+async fn sent(mut listener: Listener) -> Option<(Result<sse::Event, Infallible>, Listener)> {
+    let event = match listener.next().await {
+        Next::Event(told) => {
+            let kind = told["kind"].as_str().unwrap_or_default();
+            sse::Event::default().event(kind).id(told["id"].to_string()).data(told.to_string())
         }
-        Event::TimedOut { until_ms, by } | Event::Permitted { until_ms, by } => {
-            json!({ "by": by, "until_ms": until_ms })
-        }
-        Event::Settings { what, by } => json!({ "what": what, "by": by }),
-        Event::Refund { amount, message_id, cause } => {
-            json!({ "amount": amount, "message_id": message_id, "cause": cause })
-        }
-        Event::Ladder { then, until_ms } => json!({ "then": then, "until_ms": until_ms }),
-        Event::Acted { what, result, cause } => {
-            json!({ "what": what, "result": result, "cause": cause })
-        }
+        Next::Beat if listener.may().await => sse::Event::default().comment("beat"),
+        Next::Beat | Next::Over => return None,
     };
-    if let (Value::Object(told), Value::Object(more)) = (&mut told, more) {
-        told.extend(more);
-    }
-    told
+    Some((Ok(event), listener))
 }

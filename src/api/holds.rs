@@ -5,11 +5,14 @@ use std::sync::Arc;
 use axum::{
     Json,
     body::Body,
-    extract::{Path, Query, State},
+    extract::{
+        Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
     http::{HeaderMap, Request, StatusCode},
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Deserializer, de::Error};
+use serde_json::{Number, Value, json};
 
 use super::{Api, answer::AnswerFinding, problem::Problem};
 use crate::{
@@ -38,14 +41,24 @@ pub struct Wanted {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TimeOut {
-    seconds: u64,
+pub struct Seconds {
+    #[serde(deserialize_with = "whole")]
+    pub seconds: u64,
+}
+
+/// A whole number, which JSON may spell `600.0` too.
+pub fn whole<'de, D: Deserializer<'de>>(input: D) -> Result<u64, D::Error> {
+    let number = Number::deserialize(input)?;
+    // Beyond 2^53 a float is no exact number any more.
+    let spelt = |float: &f64| float.fract() == 0.0 && (0.0..9e15).contains(float);
+    let whole = number.as_u64().or_else(|| number.as_f64().filter(spelt).map(|float| float as u64));
+    whole.ok_or_else(|| D::Error::custom(format!("{number} is no whole number from 0 on")))
 }
 
 /// `GET /v1/holds`: what waits, the oldest first.
 pub async fn list(
     State(api): State<Api>,
-    wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
     api.permit(&headers, Scope::Read).await?;
@@ -71,37 +84,66 @@ pub async fn list(
 /// `GET /v1/holds/{id}`: one that waits or ended lately.
 pub async fn one(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    id: Named<String>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
     api.permit(&headers, Scope::Read).await?;
+    let id = named(id)?;
     let hold = api.doors.settler.holds.find(&id).ok_or_else(|| unknown(&id))?;
     Ok(Json(api.held(&hold)))
 }
 
-/// `POST /v1/holds/{id}/release|remove|time-out|undo`: the record as it is then.
-pub async fn act(
+/// `POST /v1/holds/{id}/release`: the record as it is then, as of every act.
+pub async fn release(
     State(api): State<Api>,
-    Path((id, act)): Path<(String, String)>,
+    id: Named<String>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Problem> {
+    let by = api.decider(&headers).await?;
+    let hold = api.doors.decide(&named(id)?, Decision::Release, &by).await?;
+    Ok(Json(api.held(&hold)))
+}
+
+/// `POST /v1/holds/{id}/remove`
+pub async fn remove(
+    State(api): State<Api>,
+    id: Named<String>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Problem> {
+    let by = api.decider(&headers).await?;
+    let hold = api.doors.decide(&named(id)?, Decision::Remove, &by).await?;
+    Ok(Json(api.held(&hold)))
+}
+
+/// `POST /v1/holds/{id}/time-out`
+pub async fn time_out(
+    State(api): State<Api>,
+    id: Named<String>,
     request: Request<Body>,
 ) -> Result<Json<Value>, Problem> {
-    let token = api.permit(request.headers(), Scope::Decide).await?;
-    // A program is no moderator of the same name.
-    let (doors, by) = (&api.doors, format!("token:{}", token.name));
-    let hold = match act.as_str() {
-        "release" => doors.decide(&id, Decision::Release, &by).await?,
-        "remove" => doors.decide(&id, Decision::Remove, &by).await?,
-        "time-out" => {
-            let TimeOut { seconds } = read_json(request, BODY_BYTES_MAX).await?;
-            doors.time_out(&id, seconds, &by).await?
-        }
-        "undo" => doors.undo(&id, &by).await?,
-        _ => {
-            let message = "release, remove, time-out and undo are what can be done";
-            return Err(Failure::new(StatusCode::NOT_FOUND, "act", message).into());
-        }
-    };
+    let by = api.decider(request.headers()).await?;
+    let id = named(id)?;
+    let Seconds { seconds } = read_json(request, BODY_BYTES_MAX).await?;
+    let hold = api.doors.time_out(&id, seconds, &by).await?;
     Ok(Json(api.held(&hold)))
+}
+
+/// `POST /v1/holds/{id}/undo`
+pub async fn undo(
+    State(api): State<Api>,
+    id: Named<String>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Problem> {
+    let by = api.decider(&headers).await?;
+    let hold = api.doors.undo(&named(id)?, &by).await?;
+    Ok(Json(api.held(&hold)))
+}
+
+/// What a path names; whoever may not ask is told that first.
+pub type Named<T> = Result<Path<T>, PathRejection>;
+
+pub fn named<T>(path: Named<T>) -> Result<T, Failure> {
+    path.map(|Path(names)| names).map_err(|cause| bad("path", cause.body_text()))
 }
 
 pub fn unknown(id: &str) -> Failure {
@@ -114,6 +156,12 @@ pub fn bad(what: &'static str, cause: impl std::fmt::Display) -> Failure {
 }
 
 impl Api {
+    /// Who decides, as it is recorded: a program is no moderator of the same name.
+    pub async fn decider(&self, headers: &HeaderMap) -> Result<String, Failure> {
+        let token = self.permit(headers, Scope::Decide).await?;
+        Ok(format!("token:{}", token.name))
+    }
+
     /// A held message as programs see it; spans are bytes of the text, as everywhere in this API.
     pub fn held(&self, hold: &Hold) -> Value {
         let findings: Vec<AnswerFinding> =

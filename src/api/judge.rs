@@ -7,8 +7,8 @@ use axum::{
     http::{Request, StatusCode},
     response::{IntoResponse, Response},
 };
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Number, Value, json};
 
 use super::{
     Api,
@@ -20,13 +20,11 @@ use crate::{
     message::{Language, Message, Sender, now_ms},
 };
 
-/// One message, or several below `messages`. Unknown keys are ignored: the same objects fit
-/// `tidegate judge`.
+/// Several messages; without `messages` a body is one. Unknown keys are ignored: the same objects
+/// fit `tidegate judge`.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Question {
-    Several { messages: Vec<Value> },
-    One(Asked),
+struct Several {
+    messages: Vec<Value>,
 }
 
 #[derive(Deserialize)]
@@ -37,13 +35,33 @@ struct Asked {
     text: String,
     /// Told apart for what is remembered of a sender.
     #[serde(default)]
-    channel: Value,
+    channel: Name,
     /// Without it the message leaves no trace and knows of none.
     #[serde(default)]
-    user: Value,
+    user: Name,
     /// `true`, or the language: the answer says why.
     #[serde(default)]
     explain: Explain,
+}
+
+/// A name that is given as a string or, as ids often are, as a number.
+#[derive(Default, Deserialize)]
+#[serde(untagged)]
+enum Name {
+    Text(String),
+    Number(Number),
+    #[default]
+    Unsaid,
+}
+
+impl Name {
+    fn plain(self) -> String {
+        match self {
+            Name::Text(text) => text,
+            Name::Number(number) => number.to_string(),
+            Name::Unsaid => String::new(),
+        }
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -76,34 +94,51 @@ pub async fn judge(State(api): State<Api>, request: Request<Body>) -> Result<Res
     let known = api.asks(&request).await?.is_known();
     let _place = api.place()?;
     let limits = &api.doors.config.api;
-    match read_json(request, limits.body_bytes_max).await? {
-        Question::One(asked) => match api.line(asked, known).await {
+    let body: Value = read_json(request, limits.body_bytes_max).await?;
+    if body.get("messages").is_none() {
+        return match api.line(parse(body)?, known).await {
             Line::Judged(answer) => Ok(Json(answer).into_response()),
             Line::Bad { error, .. } => {
                 Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "text", error).into())
             }
-        },
-        Question::Several { messages } if messages.len() > limits.messages_max => {
-            let message = format!("{} messages are the most in one request", limits.messages_max);
-            Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many", message).into())
+        };
+    }
+    let Several { messages } = parse(body)?;
+    if messages.len() > limits.messages_max {
+        let message = format!("{} messages are the most in one request", limits.messages_max);
+        return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many", message).into());
+    }
+    let mut lines = Vec::with_capacity(messages.len());
+    let together = api.together();
+    for some in messages.chunks(together.max(1)) {
+        if together > 1 {
+            api.foresee(some.iter().filter_map(|message| text_of(&api, message)).collect()).await;
         }
-        Question::Several { messages } => {
-            let mut lines = Vec::with_capacity(messages.len());
-            for message in messages {
-                lines.push(api.line_of(message, known).await);
-                // A long request must not keep the chat from the thread.
-                tokio::task::yield_now().await;
-            }
-            Ok(Json(json!({ "messages": lines })).into_response())
+        for message in some {
+            lines.push(api.line_of(message, known).await);
+            // A long request must not keep the chat from the thread.
+            tokio::task::yield_now().await;
         }
     }
+    Ok(Json(json!({ "messages": lines })).into_response())
+}
+
+/// The text of a line that will be judged.
+fn text_of(api: &Api, message: &Value) -> Option<String> {
+    let bytes_max = api.doors.config.limits.message_bytes_max;
+    message.get("text")?.as_str().filter(|text| text.len() <= bytes_max).map(str::to_owned)
+}
+
+fn parse<T: DeserializeOwned>(body: Value) -> Result<T, Failure> {
+    serde_json::from_value(body)
+        .map_err(|error| Failure::new(StatusCode::BAD_REQUEST, "json", error.to_string()))
 }
 
 impl Api {
     /// A bad line gets an answer of its own; the others are judged all the same.
-    async fn line_of(&self, message: Value, known: bool) -> Line {
+    async fn line_of(&self, message: &Value, known: bool) -> Line {
         let id = message.get("id").cloned().unwrap_or_default();
-        match serde_json::from_value(message) {
+        match Asked::deserialize(message) {
             Ok(asked) => self.line(asked, known).await,
             Err(error) => Line::Bad { id, error: error.to_string() },
         }
@@ -116,10 +151,10 @@ impl Api {
             let error = format!("a text may have {bytes_max} bytes");
             return Line::Bad { id: asked.id, error };
         }
-        let user = if known { plain(&asked.user) } else { String::new() };
+        let user = if known { asked.user.plain() } else { String::new() };
         let message = Message {
             route: self.route.clone(),
-            channel: plain(&asked.channel),
+            channel: asked.channel.plain(),
             sender: Sender { id: user.clone(), name: user, roles: Vec::new() },
             id: None,
             text: asked.text,
@@ -128,14 +163,5 @@ impl Api {
         };
         let (pipeline, explain) = (&self.doors.settler.pipeline, asked.explain.language());
         Line::Judged(answer::judge(pipeline, &message, asked.id, explain).await)
-    }
-}
-
-/// A name that was given as a string or, as ids often are, as a number.
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        _ => String::new(),
     }
 }

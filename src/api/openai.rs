@@ -6,7 +6,7 @@ use std::{
 };
 
 use axum::{
-    Json, Router,
+    Json,
     body::Body,
     extract::State,
     http::{HeaderName, HeaderValue, Request, StatusCode},
@@ -19,6 +19,7 @@ use super::{
     Api,
     perspective::MODEL_HEADER,
     reading::{self, Late},
+    routes::Routes,
 };
 use crate::{
     accounts::secret,
@@ -36,12 +37,12 @@ use fault::Fault;
 /// The categories that are always false here, so that nobody takes that for an answer.
 const UNSCORED_HEADER: HeaderName = HeaderName::from_static("tidegate-unscored");
 
-pub(super) fn routes() -> Router<Api> {
+pub(super) fn routes(routes: Routes) -> Routes {
     let wrong_method = || async {
         let message = "Only POST is answered here.";
         Fault::from(Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method", message))
     };
-    Router::new().route("/v1/moderations", post(moderate).fallback(wrong_method))
+    routes.own("post", "/v1/moderations", post(moderate).fallback(wrong_method))
 }
 
 #[derive(Serialize)]

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
 
 use axum::{
-    Json, Router,
+    Json,
     body::Body,
     extract::State,
     http::{HeaderName, HeaderValue, Request, StatusCode},
@@ -17,6 +17,7 @@ use super::{
     Api,
     caller::key,
     reading::{self, Late},
+    routes::Routes,
     sentences::sentences,
 };
 use crate::{
@@ -43,18 +44,21 @@ const SPANS_MAX: usize = 64;
 pub(super) const MODEL_HEADER: HeaderName = HeaderName::from_static("tidegate-model");
 
 /// Each path in both spellings of its colon: some libraries encode it.
-pub(super) fn routes() -> Router<Api> {
+pub(super) fn routes(routes: Routes) -> Routes {
     let wrong_method = || async {
         let message = "This is answered to POST.";
         Fault::new(StatusCode::METHOD_NOT_ALLOWED, "UNIMPLEMENTED", message)
     };
-    Router::new()
-        .route("/v1alpha1/comments:analyze", post(analyze).fallback(wrong_method))
-        .route("/v1alpha1/comments%3Aanalyze", post(analyze).fallback(wrong_method))
-        .route("/v1alpha1/comments:suggestscore", post(suggest).fallback(wrong_method))
-        .route("/v1alpha1/comments%3Asuggestscore", post(suggest).fallback(wrong_method))
-        .route("/$discovery/rest", get(discovery::any))
-        .route("/discovery/v1/apis/commentanalyzer/v1alpha1/rest", get(discovery::this))
+    let analyzed = || post(analyze).fallback(wrong_method);
+    let suggested = || post(suggest).fallback(wrong_method);
+    let found = get(discovery::this);
+    routes
+        .own("post", "/v1alpha1/comments:analyze", analyzed())
+        .spelt("/v1alpha1/comments%3Aanalyze", analyzed())
+        .own("post", "/v1alpha1/comments:suggestscore", suggested())
+        .spelt("/v1alpha1/comments%3Asuggestscore", suggested())
+        .own("get", "/$discovery/rest", get(discovery::any))
+        .own("get", "/discovery/v1/apis/commentanalyzer/v1alpha1/rest", found)
 }
 
 #[derive(Serialize)]

@@ -1,7 +1,7 @@
 //! Tells programs why a request was not done, in the shape of RFC 9457.
 
 use axum::{
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
@@ -38,6 +38,13 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, kind);
         if let Some(wait) = failure.retry_header() {
             headers.insert(header::RETRY_AFTER, wait);
+        }
+        if let (StatusCode::TOO_MANY_REQUESTS, Some(wait)) = (failure.status, &failure.retry_after)
+        {
+            // As the draft of the IETF has it: nothing is left of the token's share.
+            let told = format!("\"token\";r=0;t={}", wait.as_secs_f64().ceil().max(1.0));
+            let told = HeaderValue::try_from(told).expect("quotes, letters and digits");
+            headers.insert(HeaderName::from_static("ratelimit"), told);
         }
         if failure.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

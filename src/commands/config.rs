@@ -7,6 +7,7 @@ use std::{
 
 use super::Failure;
 use crate::{
+    api::webhooks,
     config::{self, Config, DEFAULT_FILE, Problem},
     decide::{self, Policy},
     listen,
@@ -69,7 +70,9 @@ fn examine(path: &Path) -> (Option<Config>, Vec<String>) {
     };
     let (config, mut problems) = Config::examine(&text, &file);
     let of = |config: &Config| {
-        [protocols(config), tls(config), runtime(config), Policy::problems(config)].concat()
+        let webhooks = webhooks::open(config).err().unwrap_or_default();
+        [protocols(config), tls(config), runtime(config), Policy::problems(config), webhooks]
+            .concat()
     };
     for (key, cause) in config.iter().flat_map(of) {
         let line = config::line_of(&text, &key);

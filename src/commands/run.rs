@@ -46,7 +46,7 @@ pub fn demo(args: &DemoArgs) -> Result<(), Failure> {
 }
 
 /// What the terminal speaks, as far as it says so.
-fn language() -> Language {
+pub(super) fn language() -> Language {
     let said = ["LC_ALL", "LC_MESSAGES", "LANG"]
         .into_iter()
         .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
@@ -57,7 +57,7 @@ fn language() -> Language {
 }
 
 /// Runs on all cores, or on `TOKIO_WORKER_THREADS` of them.
-fn serve<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+pub(super) fn serve<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map(|runtime| runtime.block_on(work)).map_err(|cause| Failure::No(cause.to_string()))
 }

@@ -77,6 +77,7 @@ impl From<TokenScope> for Scope {
             TokenScope::Judge => Scope::Judge,
             TokenScope::Read => Scope::Read,
             TokenScope::Decide => Scope::Decide,
+            TokenScope::Hook => Scope::Hook,
         }
     }
 }

@@ -101,6 +101,8 @@ pub enum Position {
     Egress,
     /// On a platform that it cannot stand in front of: acts there on what was said already.
     Bot,
+    /// Beside a server that asks before it publishes.
+    Hook,
 }
 
 impl Position {
@@ -109,6 +111,7 @@ impl Position {
             Position::Inline => "inline",
             Position::Egress => "egress",
             Position::Bot => "bot",
+            Position::Hook => "hook",
         }
     }
 }
@@ -124,7 +127,7 @@ impl From<Mode> for Position {
 
 /// A way in for messages, as policies see it.
 pub struct Inflow<'a> {
-    /// `route` or `bot`, as the settings call it.
+    /// `route`, `bot` or `hook`, as the settings call it.
     pub kind: &'static str,
     pub name: &'a str,
     pub position: Position,
@@ -135,7 +138,7 @@ pub struct Inflow<'a> {
 }
 
 impl super::Config {
-    /// Every way in: routes and bots.
+    /// Every way in: routes, bots and hooks.
     pub fn inflows(&self) -> impl Iterator<Item = Inflow<'_>> {
         let routes = self.route.iter().map(|route| Inflow {
             kind: "route",
@@ -153,6 +156,14 @@ impl super::Config {
             channels: &bot.channels,
             route: None,
         });
-        routes.chain(bots)
+        let hooks = self.hook.iter().map(|hook| Inflow {
+            kind: "hook",
+            name: &hook.name,
+            position: Position::Hook,
+            policy: &hook.policy,
+            channels: &hook.channels,
+            route: None,
+        });
+        routes.chain(bots).chain(hooks)
     }
 }

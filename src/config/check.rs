@@ -7,8 +7,9 @@ use std::{
 
 use hyper::http::{HeaderName, HeaderValue, Uri};
 
-use super::{Config, Inflow, Mode, PRESETS, RouteConfig, ServiceConfig};
+use super::{Config, Inflow, LOOPBACK, Mode, PRESETS, RouteConfig, ServiceConfig};
 
+mod hooks;
 mod policy;
 
 /// A settings file beyond these is a mistake, and each is walked at every start and reload.
@@ -36,6 +37,8 @@ pub(super) fn check(config: &Config) -> Vec<(String, String)> {
     }
     routes(config, &mut found);
     inflows(config, &mut found);
+    hooks::hooks(config, &mut found);
+    hooks::webhooks(config, &mut found);
     policy::floor(&config.floor, &mut found);
     policy::policies(config, &mut found);
     found.0
@@ -71,7 +74,7 @@ fn bounds(config: &Config, found: &mut Found) {
     let (listen, limits, hold) = (&config.listen, &config.limits, &config.hold);
     let (score, console, keep) = (&config.score, &config.console, &config.retention);
     let threads_max = 64;
-    let table: [(&str, u64, RangeInclusive<u64>); 42] = [
+    let table: [(&str, u64, RangeInclusive<u64>); 48] = [
         ("listen.connections_max", listen.connections_max as u64, 1..=1_000_000),
         ("listen.connections_per_ip_max", listen.connections_per_ip_max as u64, 1..=1_000_000),
         ("listen.accept_per_second", listen.accept_per_second.into(), 1..=1_000_000),
@@ -109,10 +112,16 @@ fn bounds(config: &Config, found: &mut Found) {
         ("api.messages_max", config.api.messages_max as u64, 1..=100_000),
         ("api.requests_max", config.api.requests_max as u64, 1..=100_000),
         ("api.streams_max", config.api.streams_max as u64, 0..=100_000),
+        ("api.requests_per_second", config.api.requests_per_second.into(), 0..=1_000_000),
+        ("api.requests_burst", config.api.requests_burst.into(), 1..=1_000_000),
+        ("api.paces_max", config.api.paces_max as u64, 1..=1_000_000),
+        ("api.keys_max", config.api.keys_max as u64, 1..=1_000_000),
+        ("api.keys_ms", config.api.keys_ms, 1000..=7 * DAY_MS),
         ("api.score_wait_ms", config.api.score_wait_ms, 1..=MINUTE_MS),
         ("history.senders_max", config.history.senders_max as u64, 16..=10_000_000),
         ("history.lines_max", config.history.lines_max as u64, 64..=10_000_000),
         ("history.channels_max", config.history.channels_max as u64, 16..=1_000_000),
+        ("history.shown_max", config.history.shown_max as u64, 0..=1_000_000),
         ("wordlists.paths", config.wordlists.paths.len() as u64, 0..=1000),
     ];
     for (key, value, range) in table {
@@ -160,7 +169,7 @@ fn routes(config: &Config, found: &mut Found) {
     }
 }
 
-/// What routes and bots have in common: a name of their own, and policies that exist.
+/// What routes, bots and hooks have in common: a name of their own, and policies that exist.
 fn inflows(config: &Config, found: &mut Found) {
     if config.bot.len() > ROUTES_MAX {
         return found.add("bot", format!("more than {ROUTES_MAX} of them"));
@@ -216,7 +225,8 @@ fn one_route(route: &RouteConfig, key: &dyn Fn(&str) -> String, found: &mut Foun
         found.add(key("upstream"), cause);
     }
     for origin in route.origins.iter().filter(|origin| !is_origin(origin)) {
-        let cause = format!("{origin:?} is neither \"*\" nor like \"https://example.org\"");
+        let cause =
+            format!("{origin:?} is neither \"*\", \"loopback\" nor like \"https://example.org\"");
         found.add(key("origins"), cause);
     }
     for path in &route.blocked_paths {
@@ -312,7 +322,9 @@ fn upstream_cause(upstream: &str) -> Option<String> {
 }
 
 fn is_origin(origin: &str) -> bool {
-    let Some((scheme, host)) = origin.split_once("://") else { return origin == "*" };
+    let Some((scheme, host)) = origin.split_once("://") else {
+        return matches!(origin, "*" | LOOPBACK);
+    };
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
     !scheme.is_empty() && scheme.chars().all(plain) && !host.is_empty() && !host.contains('/')
 }

@@ -17,7 +17,7 @@ pub use when::{Enforce, WhenConfig};
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PolicyConfig {
-    /// `off`, `relaxed`, `standard` or `strict`: what everything unsaid below is.
+    /// `off`, `relaxed`, `standard`, `strict` or `stage`: what everything unsaid below is.
     pub preset: Option<String>,
     /// What the channel's chat speaks: a word that is an insult in one language only is judged by
     /// it where the message itself does not tell.

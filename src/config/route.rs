@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::message::Language;
 
+/// Among `origins`: every page that this machine itself serves.
+pub const LOOPBACK: &str = "loopback";
+
 /// One way through the proxy: a path prefix and the chat server behind it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -21,7 +24,8 @@ pub struct RouteConfig {
     pub policy: String,
     /// The policies of single channels, by the channel's name; the others have the route's.
     pub channels: BTreeMap<String, String>,
-    /// Origins that browsers may come from; `*` lets the upstream decide.
+    /// Origins that browsers may come from; `*` lets the upstream decide, [`LOOPBACK`] is this
+    /// machine.
     pub origins: Vec<String>,
     /// Plain HTTP below the path.
     pub http: HttpMode,
@@ -174,6 +178,14 @@ pub struct JsonConfig {
     pub html: bool,
     /// Several JSON values in one frame, one a line.
     pub lines: bool,
+    /// Values at `kind` that take messages away again, where the ids stand (one, or an array), and
+    /// where something true says that they are not taken away.
+    pub removed_kinds: Vec<String>,
+    pub removed: String,
+    pub removed_unless: String,
+    /// The same event from Tidegate, for what a moderator takes off a screen: a template with
+    /// `{id}` and `{time}`.
+    pub removal: String,
     /// A notice to the sender, a template with `{id}`, `{verdict}`, `{rule}`, `{text}` and
     /// `{time}`.
     pub notice: String,

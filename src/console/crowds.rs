@@ -15,15 +15,16 @@ use tokio::sync::{
     broadcast::{self, error::RecvError},
 };
 
-use super::{BODY_BYTES_MAX, Console, place::unfit};
+use super::{BODY_BYTES_MAX, Console};
 use crate::{
     accounts::Role,
     audit::{Event, Record},
-    doors::{Doors, Failure, acts::refused, read_json},
-    history::{Nuke, Pattern, Turn},
+    doors::{Doors, Failure, acts::refused, place::unfit, read_json},
+    history::{Because, Nuke, Pattern, Turn},
     hold::{Decision, Hold},
-    message::{Category, Finding, Message, Sender, now_ms},
+    message::{Category, Crowd, Finding, Message, Sender, now_ms},
     normalize::normalize,
+    settle::Sign,
 };
 
 /// Channels offered for a switch; those heard last.
@@ -56,6 +57,7 @@ pub fn follow(doors: &Doors) -> Changes {
     let (told, audit, metrics) =
         (changes.clone(), doors.settler.audit.clone(), doors.settler.metrics.clone());
     let rules = doors.settler.pipeline.rules.clone();
+    let history = Arc::downgrade(&doors.settler.pipeline.history);
     let mut turns = doors.settler.pipeline.history.turns();
     tokio::spawn(async move {
         for count in 0_u64.. {
@@ -63,7 +65,11 @@ pub fn follow(doors: &Doors) -> Changes {
                 Ok(turn) => {
                     metrics.shield_changed(turn.on, turn.by.is_none());
                     let id = format!("shield-{}-{count}", turn.at_ms);
-                    audit.record(turned(id, &turn, &rules.load().version), None);
+                    let version = rules.load().version.clone();
+                    audit.record(turned(id, &turn, &version), None);
+                    if let Some(history) = history.upgrade().filter(|_| raided(&turn)) {
+                        raid(&turn, &version).report(&history, &audit);
+                    }
                 }
                 // The list is right all the same; the log misses some, and it shows.
                 Err(RecvError::Lagged(_)) => metrics.discard("shield_turns"),
@@ -76,11 +82,23 @@ pub fn follow(doors: &Doors) -> Changes {
     changes
 }
 
+/// Nobody switched it: so many newcomers were hostile, or so many came.
+fn raided(turn: &Turn) -> bool {
+    turn.on && turn.by.is_none()
+}
+
+fn raid<'a>(turn: &'a Turn, rules: &'a str) -> Sign<'a> {
+    let (crowd, findings) = (Crowd::default(), Vec::new());
+    Sign { route: &turn.route, channel: &turn.channel, by: "shield", crowd, findings, rules }
+}
+
 fn turned(id: String, turn: &Turn, rules: &str) -> Record {
     let what = if turn.on { "shield on" } else { "shield off" };
     let by = turn.by.as_deref().unwrap_or("itself");
     tracing::info!(route = turn.route, what, by, "a channel's shield changed");
-    record(id, (&turn.route, &turn.channel), what.to_owned(), by, rules)
+    let record = record(id, (&turn.route, &turn.channel), what.to_owned(), by, rules);
+    let event = Event::Settings { what: what.into(), by: by.into(), why: turn.why.clone() };
+    Record { event, ..record }
 }
 
 fn record(
@@ -96,7 +114,7 @@ fn record(
         route: route.to_owned(),
         channel: channel.to_owned(),
         sender: Sender::default(),
-        event: Event::Settings { what, by: by.to_owned() },
+        event: Event::Settings { what, by: by.to_owned(), why: String::new() },
         findings: Vec::new(),
         rules: rules.to_owned(),
         text_sha256: String::new(),
@@ -128,14 +146,11 @@ pub async fn shield(
 ) -> Result<Json<Value>, Failure> {
     let session = console.need(request.headers(), Role::Moderator).await?;
     let Switch { route, channel, minutes } = read_json(request, BODY_BYTES_MAX).await?;
-    let channel = console.place(&route, &channel)?;
-    if minutes > MINUTES_MAX {
-        return Err(unfit("minutes", format!("a shield lasts {MINUTES_MAX} minutes at most")));
+    let because = Because { by: &session.name, why: "" };
+    match minutes {
+        0 => console.doors.shield_off(&route, &channel, because)?,
+        _ => console.doors.shield_on(&route, &channel, minutes, because)?,
     }
-    let now = now_ms();
-    let until_ms = (minutes > 0).then(|| now + minutes * MINUTE_MS);
-    let history = &console.doors.settler.pipeline.history;
-    history.switch_shield(&route, &channel, until_ms, &session.name, now);
     Ok(Json(console.crowds()))
 }
 
@@ -237,6 +252,10 @@ pub async fn nuke(
     let held = console.held_like(&target, asked.back_minutes * MINUTE_MS).await;
     let mut answer = console.decide_all(&held, Decision::Remove, &session.name).await?;
     answer["nuke"] = json!(nuke);
+    // Nobody may see it while the moderator wants it gone, whatever becomes of the next like it.
+    let since_ms = now.saturating_sub(asked.back_minutes * MINUTE_MS);
+    let settler = &console.doors.settler;
+    answer["shown"] = json!(settler.take_off_like(&target.route, &target.pattern, since_ms));
     let _ = console.changes.send(());
     Ok((StatusCode::CREATED, Json(answer)))
 }
@@ -373,7 +392,7 @@ impl Console {
         if text.chars().count() > TEXT_CHARS_MAX {
             return Err(unfit("text", format!("a text has {TEXT_CHARS_MAX} characters at most")));
         }
-        let channel = self.place(route, channel)?;
+        let channel = self.doors.place(route, channel)?;
         let message = said(route, &channel, text);
         let found = self.doors.settler.pipeline.found(&message);
         Ok(Target {

@@ -20,7 +20,7 @@ const ACT_HEADER: &str = "x-tidegate";
 
 /// Nothing from elsewhere and nothing inline: text of a hostile sender that got past everything
 /// else still is no script.
-const CSP: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; \
+pub const CSP: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; \
     frame-ancestors 'none'; object-src 'none'";
 
 /// By which names the console is reached, and whether it speaks TLS.
@@ -81,7 +81,6 @@ pub async fn check(State(console): State<Console>, request: Request<Body>, next:
     };
     let headers = response.headers_mut();
     for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, CSP),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "no-referrer"),
@@ -90,6 +89,9 @@ pub async fn check(State(console): State<Console>, request: Request<Body>, next:
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    // A page that has to reach further says so itself.
+    let csp = HeaderValue::from_static(CSP);
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(csp);
     let cached = HeaderValue::from_static("no-store");
     headers.entry(header::CACHE_CONTROL).or_insert(cached);
     response

@@ -9,9 +9,9 @@ use axum::{
 
 use super::Console;
 
-const HTML: &str = "text/html; charset=utf-8";
-const CSS: &str = "text/css; charset=utf-8";
-const JS: &str = "text/javascript; charset=utf-8";
+pub const HTML: &str = "text/html; charset=utf-8";
+pub const CSS: &str = "text/css; charset=utf-8";
+pub const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Path, type and bytes of every file.
@@ -36,7 +36,7 @@ pub fn routes() -> Router<Console> {
     })
 }
 
-fn file(kind: &'static str, text: &'static str) -> Response {
+pub fn file(kind: &'static str, text: &'static str) -> Response {
     // Files change with the binary and have no name of their own version: asked for each time.
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text).into_response()
 }

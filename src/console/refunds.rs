@@ -9,14 +9,14 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{BODY_BYTES_MAX, Console, place::check_sender};
+use super::{BODY_BYTES_MAX, Console};
 use crate::{
     accounts::Role,
-    audit::{Event, Record, jsonl::escaped},
+    audit::jsonl::escaped,
     doors::{Failure, read_json},
     history::Whose,
     hold::Refunds,
-    message::{Sender, now_ms},
+    message::now_ms,
     store::StoreError,
 };
 
@@ -148,23 +148,9 @@ pub async fn pardon(
 ) -> Result<Json<Value>, Failure> {
     let session = console.need(request.headers(), Role::Moderator).await?;
     let Pardon { route, channel, sender } = read_json(request, BODY_BYTES_MAX).await?;
-    check_sender(&sender)?;
-    let channel = console.place(&route, &channel)?;
-    let whose = Whose { route: &route, channel: &channel, sender: &sender };
-    console.doors.settler.pipeline.history.pardon(whose);
-    let record = Record {
-        id: console.doors.settler.holds.fresh_id(),
-        at_ms: now_ms(),
-        route,
-        channel,
-        sender: Sender { id: sender, ..Sender::default() },
-        event: Event::Pardoned { by: session.name },
-        findings: Vec::new(),
-        rules: String::new(),
-        text_sha256: String::new(),
-        decided_by: String::new(),
-    };
-    console.doors.settler.audit.record(record, None);
+    console
+        .doors
+        .forgive(Whose { route: &route, channel: &channel, sender: &sender }, &session.name)?;
     Ok(Json(json!({ "now_ms": now_ms() })))
 }
 

@@ -94,7 +94,7 @@ pub struct CategoryPolicy {
 }
 
 impl Policy {
-    /// The policies of a configuration by name, the four presets among them under their own names.
+    /// The policies of a configuration by name, the presets among them under their own names.
     ///
     /// # Errors
     /// Each policy whose preset does not exist, each rule that does not, and each condition that
@@ -264,8 +264,11 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig, floor: &Floor) -> Polic
         (category, policy)
     };
     let categories: BTreeMap<_, _> = Category::ALL.into_iter().map(&mut category).collect();
-    // Whatever cannot be compiled is named by `problems`, and the policy is not used.
-    let conditions = own.when.iter().flatten().filter_map(|own| Condition::compile(own).ok());
+    // Whatever cannot be compiled is named by `problems`, and the policy is not used. The preset's
+    // come first, so that the policy has the last word.
+    let preset_when = preset.when();
+    let when = preset_when.iter().chain(own.when.iter().flatten());
+    let conditions = when.filter_map(|own| Condition::compile(own).ok());
     let shares = own.rules.as_ref().and_then(|rules| Shares::compile(rules).ok());
     let harmless = own.harmless.unwrap_or(preset.harmless);
     let on_late = own.on_late.unwrap_or(preset.on_late);
@@ -274,7 +277,7 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig, floor: &Floor) -> Polic
         name: name.into(),
         mode: "hook",
         is_shield: false,
-        preset: preset.name,
+        preset: preset.thresholds,
         language: own.language.unwrap_or_default(),
         while_held: own.while_held.unwrap_or_default(),
         hold_ms: own.hold_ms.unwrap_or(HOLD_MS),
@@ -330,7 +333,7 @@ fn stricter(policy: &Policy) -> Policy {
     }
     let rank = |name: &str| PRESETS.iter().position(|preset| preset.name == name);
     if rank(strict.name) > rank(policy.preset) {
-        shielded.preset = strict.name;
+        shielded.preset = strict.thresholds;
         shielded.harmless = policy.harmless.min(strict.harmless);
     }
     shielded.answers = Answers::of(&shielded);

@@ -11,9 +11,16 @@
 //!   What a crowd repeats is held all the same, up to a bound: a raid may be a friendly one.
 //! - A machine that silences people by itself must be asked for: only `strict` has a ladder.
 //! - Doxxing and extremism are held at any severity: once seen, neither can be taken back.
+//! - `stage` is for a screen that thousands watch and a voice that reads aloud. The chat itself
+//!   goes on without it, so that what it leaves out is lost to nobody: personal data and copies of
+//!   a crowd are dropped rather than put before a moderator who has a stream to run, and what would
+//!   be masked elsewhere is held. Swearing alone is masked: a stage that fell silent for every
+//!   curse would be turned off, and what is masked is not read aloud.
 
 use crate::{
-    config::{Consequence, CrowdConfig, LadderStep, OnLate, ShieldConfig, Unjudged},
+    config::{
+        Consequence, CrowdConfig, Enforce, LadderStep, OnLate, ShieldConfig, Unjudged, WhenConfig,
+    },
     message::{
         Category, Role,
         Verdict::{self, Drop, Hold, Mask, Pass},
@@ -23,6 +30,8 @@ use crate::{
 /// A preset's answer to everything that a policy leaves unsaid.
 pub(super) struct Preset {
     pub name: &'static str,
+    /// Which of a model's thresholds apply.
+    pub thresholds: &'static str,
     /// The column of [`ACTIONS`]; `None` passes everything.
     column: Option<usize>,
     /// Below it in every hostile head, the model finds a message harmless, and a listed word in it
@@ -32,55 +41,97 @@ pub(super) struct Preset {
     pub when_full: Unjudged,
     /// What becomes of pictures made of characters.
     pub art: Verdict,
+    /// What becomes of one copy too many.
+    crowd: Verdict,
     pub on_late: OnLate,
     pub exempt_roles: &'static [Role],
+    /// Whether strikes lead to anything by themselves.
+    ladder: bool,
+    /// What the table cannot say: condition, verdict, rule, and why, for moderators.
+    when: &'static [(&'static str, Verdict, &'static str, &'static str)],
 }
 
 /// The preset that passes everything; no model has thresholds for it.
 pub(super) const OFF: &str = "off";
 
 /// In the order of `config::PRESETS`.
-pub(super) const PRESETS: [Preset; 4] = [
+pub(super) const PRESETS: [Preset; 5] = [
     Preset {
         name: OFF,
+        thresholds: OFF,
         column: None,
         harmless: 0.0,
         art: Pass,
+        crowd: Pass,
         when_full: Unjudged::Pass,
         on_late: OnLate::Pass,
         exempt_roles: &[],
+        ladder: false,
+        when: &[],
     },
     Preset {
         name: "relaxed",
+        thresholds: "relaxed",
         column: Some(0),
         harmless: 0.2,
         art: Pass,
+        crowd: Hold,
         when_full: Unjudged::Pass,
         on_late: OnLate::Pass,
         exempt_roles: &[Role::Broadcaster, Role::Moderator, Role::Vip],
+        ladder: false,
+        when: &[],
     },
     Preset {
         name: "standard",
+        thresholds: "standard",
         column: Some(1),
         harmless: 0.15,
         art: Hold,
+        crowd: Hold,
         when_full: Unjudged::Drop,
         on_late: OnLate::Pass,
         exempt_roles: &[Role::Broadcaster, Role::Moderator],
+        ladder: false,
+        when: &[],
     },
     Preset {
         name: "strict",
+        thresholds: "strict",
         column: Some(2),
         harmless: 0.1,
         art: Hold,
+        crowd: Hold,
         when_full: Unjudged::Drop,
         on_late: OnLate::Hold,
         exempt_roles: &[Role::Broadcaster],
+        ladder: true,
+        when: &[],
+    },
+    Preset {
+        name: "stage",
+        // The model's strictest: where it is stricter than `strict` is below, in `NEWCOMER`.
+        thresholds: "strict",
+        column: Some(3),
+        // A voice that reads a quotation says the word.
+        harmless: 0.0,
+        art: Drop,
+        crowd: Drop,
+        when_full: Unjudged::Drop,
+        on_late: OnLate::Hold,
+        exempt_roles: &[Role::Broadcaster],
+        ladder: true,
+        when: &[(NEWCOMER, Hold, "newcomer", "somebody new here, and not certainly harmless")],
     },
 ];
 
-/// What `strict` does with strikes: told at the second, watched from the fourth on, and ten minutes
-/// of silence from the sixth.
+/// Whoever is new gets no benefit of the doubt: what would be masked is held, and so is what the
+/// model finds more hostile than not. What is held or dropped already stays so.
+const NEWCOMER: &str = "sender.newcomer && \
+    (verdict == 'mask' || (verdict == 'pass' && scores.toxic >= 0.5))";
+
+/// What `strict` and `stage` do with strikes: told at the second, watched from the fourth on, and
+/// ten minutes of silence from the sixth.
 const LADDER: [LadderStep; 3] = [
     LadderStep { at: 2.0, then: Consequence::Warn, for_ms: None },
     LadderStep { at: 4.0, then: Consequence::Hold, for_ms: Some(1_800_000) },
@@ -89,8 +140,7 @@ const LADDER: [LadderStep; 3] = [
 
 impl Preset {
     pub fn crowd(&self) -> CrowdConfig {
-        let action = if self.column.is_some() { Hold } else { Pass };
-        CrowdConfig { action, ..CrowdConfig::default() }
+        CrowdConfig { action: self.crowd, ..CrowdConfig::default() }
     }
 
     pub fn shield(&self) -> ShieldConfig {
@@ -98,7 +148,19 @@ impl Preset {
     }
 
     pub fn ladder(&self) -> Vec<LadderStep> {
-        if self.name == "strict" { LADDER.to_vec() } else { Vec::new() }
+        if self.ladder { LADDER.to_vec() } else { Vec::new() }
+    }
+
+    pub fn when(&self) -> Vec<WhenConfig> {
+        let conditions = self.when.iter().map(|(condition, then, rule, why)| WhenConfig {
+            condition: (*condition).to_owned(),
+            then: *then,
+            rule: (*rule).to_owned(),
+            why: (*why).to_owned(),
+            mode: Enforce::Always,
+            category: None,
+        });
+        conditions.collect()
     }
 
     pub fn action(&self, category: Category) -> [Verdict; 4] {
@@ -110,50 +172,105 @@ impl Preset {
     }
 }
 
-/// The verdicts at severity 1 to 4: relaxed, standard, strict.
-const ACTIONS: [(Category, [[Verdict; 4]; 3]); 11] = [
+/// The verdicts at severity 1 to 4: relaxed, standard, strict, stage.
+const ACTIONS: [(Category, [[Verdict; 4]; 4]); 11] = [
     (
         Category::Threat,
-        [[Pass, Pass, Hold, Drop], [Pass, Hold, Hold, Drop], [Hold, Hold, Drop, Drop]],
+        [
+            [Pass, Pass, Hold, Drop],
+            [Pass, Hold, Hold, Drop],
+            [Hold, Hold, Drop, Drop],
+            [Hold, Hold, Drop, Drop],
+        ],
     ),
     (
         Category::Hate,
-        [[Pass, Mask, Hold, Drop], [Mask, Hold, Hold, Drop], [Hold, Hold, Drop, Drop]],
+        [
+            [Pass, Mask, Hold, Drop],
+            [Mask, Hold, Hold, Drop],
+            [Hold, Hold, Drop, Drop],
+            [Hold, Drop, Drop, Drop],
+        ],
     ),
     (
         Category::Harassment,
-        [[Pass, Pass, Mask, Drop], [Pass, Mask, Hold, Drop], [Mask, Hold, Drop, Drop]],
+        [
+            [Pass, Pass, Mask, Drop],
+            [Pass, Mask, Hold, Drop],
+            [Mask, Hold, Drop, Drop],
+            [Hold, Hold, Drop, Drop],
+        ],
     ),
     (
         Category::Sexual,
-        [[Pass, Pass, Mask, Drop], [Pass, Mask, Hold, Drop], [Mask, Hold, Drop, Drop]],
+        [
+            [Pass, Pass, Mask, Drop],
+            [Pass, Mask, Hold, Drop],
+            [Mask, Hold, Drop, Drop],
+            [Hold, Hold, Drop, Drop],
+        ],
     ),
     (
         Category::SelfHarm,
-        [[Pass, Pass, Hold, Drop], [Pass, Hold, Hold, Drop], [Hold, Hold, Hold, Drop]],
+        [
+            [Pass, Pass, Hold, Drop],
+            [Pass, Hold, Hold, Drop],
+            [Hold, Hold, Hold, Drop],
+            [Hold, Hold, Hold, Drop],
+        ],
     ),
     (
         Category::Doxxing,
-        [[Hold, Hold, Hold, Drop], [Hold, Hold, Hold, Drop], [Hold, Hold, Drop, Drop]],
+        [
+            [Hold, Hold, Hold, Drop],
+            [Hold, Hold, Hold, Drop],
+            [Hold, Hold, Drop, Drop],
+            [Drop, Drop, Drop, Drop],
+        ],
     ),
     (
         Category::Extremism,
-        [[Hold, Hold, Hold, Drop], [Hold, Hold, Hold, Drop], [Hold, Drop, Drop, Drop]],
+        [
+            [Hold, Hold, Hold, Drop],
+            [Hold, Hold, Hold, Drop],
+            [Hold, Drop, Drop, Drop],
+            [Hold, Drop, Drop, Drop],
+        ],
     ),
     (
         Category::Profanity,
-        [[Pass, Pass, Mask, Drop], [Mask, Mask, Hold, Drop], [Mask, Hold, Drop, Drop]],
+        [
+            [Pass, Pass, Mask, Drop],
+            [Mask, Mask, Hold, Drop],
+            [Mask, Hold, Drop, Drop],
+            [Mask, Mask, Drop, Drop],
+        ],
     ),
     (
         Category::Spam,
-        [[Pass, Pass, Drop, Drop], [Pass, Drop, Drop, Drop], [Hold, Drop, Drop, Drop]],
+        [
+            [Pass, Pass, Drop, Drop],
+            [Pass, Drop, Drop, Drop],
+            [Hold, Drop, Drop, Drop],
+            [Hold, Drop, Drop, Drop],
+        ],
     ),
     (
         Category::Link,
-        [[Pass, Pass, Pass, Drop], [Pass, Hold, Hold, Drop], [Hold, Hold, Drop, Drop]],
+        [
+            [Pass, Pass, Pass, Drop],
+            [Pass, Hold, Hold, Drop],
+            [Hold, Hold, Drop, Drop],
+            [Hold, Hold, Drop, Drop],
+        ],
     ),
     (
         Category::Impersonation,
-        [[Pass, Pass, Hold, Drop], [Pass, Hold, Hold, Drop], [Hold, Hold, Drop, Drop]],
+        [
+            [Pass, Pass, Hold, Drop],
+            [Pass, Hold, Hold, Drop],
+            [Hold, Hold, Drop, Drop],
+            [Hold, Hold, Drop, Drop],
+        ],
     ),
 ];

@@ -59,6 +59,11 @@ pub fn points(policy: &Policy, verdict: Verdict, findings: &[Finding]) -> f32 {
     }
 }
 
+/// The most severe step of a ladder that so many strikes reach.
+pub fn reached(ladder: &[LadderStep], strikes: f32) -> Option<&LadderStep> {
+    ladder.iter().filter(|step| step.at <= strikes + SLACK).max_by_key(|step| step.then)
+}
+
 /// What happens to a sender whose strikes went from `before` to `after` at `now_ms`, and until
 /// when: the most severe step that is reached. A step that was reached before is taken again, but
 /// for a warning, which is given once on the way up.
@@ -68,8 +73,7 @@ pub fn step(
     after: f32,
     now_ms: u64,
 ) -> Option<(Consequence, u64)> {
-    let reached = ladder.iter().filter(|step| step.at <= after + SLACK);
-    let step = reached.max_by_key(|step| step.then)?;
+    let step = reached(ladder, after)?;
     let length_ms = match step.then {
         Consequence::Warn if before + SLACK >= step.at => return None,
         Consequence::Warn => 0,

@@ -104,11 +104,16 @@ impl Hub {
         Hub { heard, past: Mutex::default(), next_id: AtomicU64::new(1) }
     }
 
-    /// Says a frame to everybody if it is chat; anything else is ignored.
+    /// Says a frame to everybody if it is chat, or takes back what its sender said before; anything
+    /// else is ignored.
     fn hear(&self, who: &Who, frame: &Utf8Bytes) {
         let fresh = || format!("r{}", self.next_id.fetch_add(1, Ordering::Relaxed));
-        let Some(line) = spoken(who, frame, fresh) else { return };
         let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = match (spoken(who, frame, fresh), removed(frame)) {
+            (Some(line), _) => line,
+            (None, Some(id)) if past.take_back(who, &id) => removal(&id),
+            (None, _) => return,
+        };
         past.remember(line.clone());
         // Sent under the lock, so that a newcomer hears each line exactly once. It fails only when
         // nobody listens.
@@ -123,8 +128,25 @@ impl Hub {
 }
 
 impl Past {
+    /// Forgets a message of this sender; whether there was one.
+    fn take_back(&mut self, who: &Who, id: &str) -> bool {
+        let Who::Named(name) = who else { return false };
+        let own = |line: &Utf8Bytes| {
+            let said: Map<String, Value> = serde_json::from_str(line).unwrap_or_default();
+            let field = |key: &str| said.get(key).and_then(Value::as_str);
+            field("id") == Some(id) && field("user") == Some(name)
+        };
+        let Some(at) = self.lines.iter().position(own) else { return false };
+        self.bytes -= self.lines.remove(at).map_or(0, |line| line.len());
+        true
+    }
+
     fn remember(&mut self, line: Utf8Bytes) {
         if line.len() > PAST_BYTES_MAX {
+            return;
+        }
+        // A newcomer is not told of what is not there any more.
+        if removed(&line).is_some() {
             return;
         }
         self.bytes += line.len();
@@ -133,6 +155,17 @@ impl Past {
             self.bytes -= self.lines.pop_front().map_or(0, |line| line.len());
         }
     }
+}
+
+/// The id of the message that a frame takes back.
+fn removed(frame: &str) -> Option<String> {
+    let object: Map<String, Value> = serde_json::from_str(frame).ok()?;
+    let field = |key: &str| object.get(key).and_then(Value::as_str);
+    (field("type") == Some("remove")).then(|| field("id").unwrap_or_default().to_owned())
+}
+
+fn removal(id: &str) -> Utf8Bytes {
+    serde_json::json!({ "type": "remove", "id": id }).to_string().into()
 }
 
 /// What a frame says to the room; `None` when it is not chat.
@@ -293,6 +326,24 @@ mod tests {
         check(&ada, r#"["chat"]"#, None);
         check(&ada, "hi", None);
         check(&ada, "", None);
+    }
+
+    #[test]
+    fn people_take_back_what_they_said_themselves() {
+        let [ada, bob] = ["ada", "bob"].map(|name| Who::named(name).unwrap());
+        let mut past = Past::default();
+        past.remember(
+            spoken(&ada, &r#"{"type":"chat","id":"7","text":"hi"}"#.into(), String::new).unwrap(),
+        );
+        let removal = removal("7");
+        assert_eq!(removed(&removal).as_deref(), Some("7"));
+        for (who, id, expected) in
+            [(&bob, "7", false), (&Who::Guest, "7", false), (&ada, "8", false), (&ada, "7", true)]
+        {
+            assert_eq!(past.take_back(who, id), expected, "{who:?} {id}");
+        }
+        past.remember(removal);
+        assert_eq!((past.lines.len(), past.bytes), (0, 0));
     }
 
     #[test]

@@ -158,7 +158,7 @@ pub fn secret() -> Result<String, getrandom::Error> {
 }
 
 /// A password that can be read from one screen and typed into another.
-fn password() -> Result<String, getrandom::Error> {
+pub fn password() -> Result<String, getrandom::Error> {
     let mut groups = Vec::with_capacity(GROUPS);
     for _ in 0..GROUPS {
         let mut group = String::new();

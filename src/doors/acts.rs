@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Two weeks, as chat platforms have it.
-const TIME_OUT_S_MAX: u64 = 14 * 86_400;
+pub const TIME_OUT_S_MAX: u64 = 14 * 86_400;
 
 impl Doors {
     /// Takes a decision about a held message; the first wins.
@@ -26,7 +26,8 @@ impl Doors {
         self.settler.holds.decide(id, decision, by).await.map_err(refused)
     }
 
-    /// Removes the message and keeps its sender silent for a while, in that channel.
+    /// Removes the message and keeps its sender silent for a while, in that channel; what else
+    /// screens show of the sender is taken off them.
     pub async fn time_out(&self, id: &str, seconds: u64, by: &str) -> Result<Arc<Hold>, Failure> {
         if !(1..=TIME_OUT_S_MAX).contains(&seconds) {
             let message = format!("a time-out lasts 1 to {TIME_OUT_S_MAX} seconds");
@@ -41,6 +42,7 @@ impl Doors {
         let history = &self.settler.pipeline.history;
         history.time_out(&hold.route, &hold.channel, &hold.sender.id, until_ms);
         self.record_time_out(&hold, until_ms, by);
+        self.settler.take_off_of(&hold.route, &hold.channel, &hold.sender.id);
         Ok(hold)
     }
 

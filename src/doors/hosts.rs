@@ -2,9 +2,25 @@
 
 use std::net::IpAddr;
 
-use axum::http::{HeaderMap, HeaderName};
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderName, Request, header},
+};
 
+use super::peer;
 use crate::config::Config;
+
+/// What proxies add: with one of them the peer's address is not the client's.
+const FORWARDED: [&str; 7] = [
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "x-original-host",
+];
+const FORWARDED_PREFIX: &str = "x-forwarded";
 
 /// The names that a `Host` header may say.
 pub struct Hosts {
@@ -41,6 +57,24 @@ pub fn is_loopback(host: &str) -> bool {
     name.eq_ignore_ascii_case("localhost") || literal(name).is_some_and(|ip| ip.is_loopback())
 }
 
+/// Whether whoever sent this is on this machine and nobody sent it for somebody else: no proxy,
+/// and no page of another site in a browser here.
+pub fn is_here(request: &Request<Body>) -> bool {
+    let headers = request.headers();
+    let forwarded = |name: &str| FORWARDED.contains(&name) || name.starts_with(FORWARDED_PREFIX);
+    let own_page = match headers.contains_key(header::ORIGIN) {
+        false => true,
+        true => single(headers, &header::ORIGIN)
+            .and_then(|origin| origin.split_once("://"))
+            .is_some_and(|(_, place)| is_loopback(place)),
+    };
+    peer(request).to_canonical().is_loopback()
+        && single(headers, &header::HOST).is_some_and(is_loopback)
+        && request.uri().host().is_none_or(is_loopback)
+        && !headers.keys().any(|name| forwarded(name.as_str()))
+        && own_page
+}
+
 /// The header's value if it is there exactly once.
 pub fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
@@ -53,7 +87,7 @@ fn literal(name: &str) -> Option<IpAddr> {
     name.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
-fn without_port(host: &str) -> &str {
+pub fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !name.is_empty() => name,
         _ => host,

@@ -27,7 +27,11 @@ impl Permits {
     }
 
     pub fn has(&self, key: Key, now_ms: u64) -> bool {
-        lock(&self.by_sender).get(&key).is_some_and(|until| *until > now_ms)
+        self.until(key, now_ms).is_some()
+    }
+
+    pub fn until(&self, key: Key, now_ms: u64) -> Option<u64> {
+        lock(&self.by_sender).get(&key).copied().filter(|until| *until > now_ms)
     }
 
     /// Uses a permit up, and says until when it would have run; `None` where there is none.

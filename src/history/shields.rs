@@ -31,6 +31,8 @@ pub struct Shield {
     pub since_ms: u64,
     /// The moderator who switched it on; absent where it came by itself.
     pub by: Option<String>,
+    /// What they said of it; empty where nothing.
+    pub why: String,
     /// When a moderator's ends; one that came by itself ends when it has been calm for a while.
     pub until_ms: Option<u64>,
 }
@@ -43,7 +45,16 @@ pub struct Turn {
     pub on: bool,
     /// The moderator who did it; absent where it did so by itself.
     pub by: Option<String>,
+    /// What they said of it.
+    pub why: String,
     pub at_ms: u64,
+}
+
+/// Who switches a shield, and why.
+#[derive(Clone, Copy, Debug)]
+pub struct Because<'a> {
+    pub by: &'a str,
+    pub why: &'a str,
 }
 
 pub struct Shields {
@@ -69,6 +80,7 @@ enum Kind {
     },
     By {
         name: String,
+        why: String,
         until_ms: u64,
     },
     /// Off by a moderator's word, whatever happens.
@@ -159,16 +171,16 @@ impl Shields {
         key: u64,
         (route, channel): (&str, &str),
         until_ms: Option<u64>,
-        by: &str,
+        Because { by, why }: Because,
         now: u64,
     ) {
         let kind = match until_ms {
-            Some(until_ms) => Kind::By { name: by.to_owned(), until_ms },
+            Some(until_ms) => Kind::By { name: by.to_owned(), why: why.to_owned(), until_ms },
             None => Kind::Rest { until_ms: now.saturating_add(REST_MS) },
         };
         let (route, channel) = (Arc::from(route), channel.to_owned());
         let entry = Entry { route, channel, since_ms: now, kind };
-        let turn = entry.turn(until_ms.is_some(), Some(by.to_owned()), now);
+        let turn = entry.turn(until_ms.is_some(), Some(Because { by, why }), now);
         let mut channels = lock(&self.channels);
         if !channels.contains_key(&key) {
             make_room(&mut channels);
@@ -231,16 +243,23 @@ impl Entry {
     }
 
     fn shown(&self) -> Shield {
-        let (by, until_ms) = match &self.kind {
-            Kind::By { name, until_ms } => (Some(name.clone()), Some(*until_ms)),
-            Kind::Auto { .. } | Kind::Rest { .. } => (None, None),
+        let (by, why, until_ms) = match &self.kind {
+            Kind::By { name, why, until_ms } => (Some(name.clone()), why.clone(), Some(*until_ms)),
+            Kind::Auto { .. } | Kind::Rest { .. } => (None, String::new(), None),
         };
         let (route, channel) = (self.route.to_string(), self.channel.clone());
-        Shield { route, channel, since_ms: self.since_ms, by, until_ms }
+        Shield { route, channel, since_ms: self.since_ms, by, why, until_ms }
     }
 
-    fn turn(&self, on: bool, by: Option<String>, at_ms: u64) -> Turn {
-        Turn { route: self.route.to_string(), channel: self.channel.clone(), on, by, at_ms }
+    fn turn(&self, on: bool, because: Option<Because>, at_ms: u64) -> Turn {
+        Turn {
+            route: self.route.to_string(),
+            channel: self.channel.clone(),
+            on,
+            by: because.map(|because| because.by.to_owned()),
+            why: because.map_or_else(String::new, |because| because.why.to_owned()),
+            at_ms,
+        }
     }
 }
 

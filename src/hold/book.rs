@@ -297,7 +297,7 @@ impl Book {
             Position::Egress if self.viewers(&hold.route).next().is_some() => Way::Connection,
             // What the server sent is never written back to it.
             Position::Egress => Way::Orphan,
-            Position::Inline | Position::Bot => {
+            Position::Inline | Position::Bot | Position::Hook => {
                 let mut seats = self.seats_of(hold);
                 match seats.any(|(_, seat)| !seat.orders.is_closed()) {
                     true => Way::Connection,

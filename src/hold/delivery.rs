@@ -17,7 +17,7 @@ use super::{
     clock::RETRY_MS,
     ledger::Ledger,
 };
-use crate::config::Position;
+use crate::{config::Position, message::Gone};
 
 /// Orders that a session may leave unread: three times the messages that one sender may have
 /// held. Beyond, it counts as gone.
@@ -79,6 +79,15 @@ impl Ledger {
         }
     }
 
+    /// Tells every viewer of an egress route to take a message away.
+    pub fn retract(&self, route: &str, gone: &Arc<Gone>) {
+        for seat in self.book().viewers(route) {
+            if seat.orders.try_send(Order::Retract(gone.clone())).is_err() {
+                self.metrics.discard("orders_full");
+            }
+        }
+    }
+
     /// Tells the session that a message came by how it ended.
     pub fn tell_end(&self, hold: &Arc<Hold>) {
         let book = self.book();
@@ -114,7 +123,9 @@ fn offer(book: &Book, hold: &Arc<Hold>, full: &mut HashSet<u64>) -> Option<u64> 
 fn by_courier(book: &Book, hold: &Hold) -> bool {
     match hold.mode {
         Position::Egress => book.way(hold) == Way::Connection,
-        Position::Inline | Position::Bot => book.services.contains_key(&hold.route),
+        Position::Inline | Position::Bot | Position::Hook => {
+            book.services.contains_key(&hold.route)
+        }
     }
 }
 

@@ -7,11 +7,14 @@
 use std::{ops::Range, sync::Arc};
 
 use super::{
-    Dialect, Fate, Frame, Leg, Message, Notice, NoticeKind, Protocol, Reading, Seat, Unit,
+    Dialect, Fate, Frame, Leg, Message, Notice, NoticeKind, Protocol, Reader, Reading, Seat, Unit,
     spelling::{Reason, Spelled},
     splice::{Edit, cuts, splice},
 };
-use crate::config::{Mode, RouteConfig};
+use crate::{
+    config::{Mode, RouteConfig},
+    message::{Deleted, Gone},
+};
 use framing::Framing;
 use known::{Known, author, channel_name};
 use line::{Line, Speech, lines};
@@ -19,7 +22,10 @@ use line::{Line, Speech, lines};
 mod framing;
 mod known;
 mod line;
+mod reader;
 mod twitch;
+
+pub use twitch::PUBLIC;
 
 /// The one vendor whose dialect is spoken beside the standard's.
 use twitch as vendor;
@@ -33,11 +39,14 @@ const LABEL: &str = "label=";
 /// Services that are told passwords, which must never be stored. Nobody else reads them.
 const PRIVATE: [&str; 4] = ["nickserv", "chanserv", "authserv", "saslserv"];
 
-pub fn compile(_route: &RouteConfig) -> Result<Arc<dyn Dialect>, String> {
-    Ok(Arc::new(IrcDialect))
+pub fn compile(route: &RouteConfig) -> Result<Arc<dyn Dialect>, String> {
+    Ok(Arc::new(IrcDialect { vendor: vendor::is_at(&route.upstream) }))
 }
 
-struct IrcDialect;
+struct IrcDialect {
+    /// The chat server is the vendor's own.
+    vendor: bool,
+}
 
 impl Dialect for IrcDialect {
     fn open(&self, seat: Seat) -> Box<dyn Protocol> {
@@ -46,6 +55,10 @@ impl Dialect for IrcDialect {
 
     fn channel(&self, written: &str) -> String {
         channel_name(written)
+    }
+
+    fn reader(&self, channel: &str, number: u32) -> Result<Reader, &'static str> {
+        reader::reader(channel, number, self.vendor)
     }
 }
 
@@ -123,6 +136,21 @@ impl Protocol for Irc {
             true => Frame::Binary(line.into_bytes().into()),
             false => Frame::Text(line.into()),
         }]
+    }
+
+    fn deleted(&self, frame: &Frame) -> Vec<Deleted> {
+        lines(frame.bytes()).filter_map(|line| reader::deleted(&line)).take(MESSAGES_MAX).collect()
+    }
+
+    fn retract(&self, gone: &Gone, _now_ms: u64) -> Option<Frame> {
+        let mut line = reader::retraction(&self.known, gone)?;
+        if self.framing.ends_lines() {
+            line.push_str("\r\n");
+        }
+        Some(match self.framing.binary {
+            true => Frame::Binary(line.into_bytes().into()),
+            false => Frame::Text(line.into()),
+        })
     }
 }
 

@@ -5,17 +5,20 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Deserialize;
 
 use super::{
-    Dialect, Fate, Frame, Leg, Message, Notice, NoticeKind, Protocol, Reading, Seat, Unit, seat,
+    Dialect, Fate, Frame, Leg, Message, Notice, NoticeKind, Protocol, Reader, Reading, Seat, Unit,
+    seat,
     splice::{Edit, cuts, splice},
 };
 use crate::{
     config::{JsonConfig, Mode, RouteConfig, Unjudged},
-    message::{Language, Sender},
+    message::{Deleted, Gone, Language, Sender},
 };
+use removal::Removal;
 use shape::{Line, Shape};
 
 mod me;
 mod pointer;
+mod removal;
 mod shape;
 mod template;
 mod wide;
@@ -52,11 +55,16 @@ pub fn compile(route: &RouteConfig) -> Result<Arc<dyn Dialect>, String> {
         }
     }
     check_notice(&config.notice)?;
+    check_removal(&config.removal)?;
+    let (reader, removals) = (config.clone(), Removal::compile(&config)?);
     Ok(Arc::new(JsonDialect {
         compiled: Arc::new(Compiled {
             shape: Shape::compile(&config)?,
             me: me.as_ref().map(me::Me::compile).transpose()?,
             notice: config.notice,
+            removals,
+            removal: config.removal,
+            reader,
             on_binary: route.on_binary,
         }),
         user_parameter: seat::user_parameter(route),
@@ -87,6 +95,16 @@ fn check_notice(template: &str) -> Result<(), String> {
     }
 }
 
+fn check_removal(template: &str) -> Result<(), String> {
+    let filled = template::fill_removal(template, "\"\\\n", 0);
+    match serde_json::from_str::<serde::de::IgnoredAny>(&filled) {
+        Err(error) if !template.is_empty() => {
+            Err(format!("json.removal is not JSON when it is filled in: {error}"))
+        }
+        _ => Ok(()),
+    }
+}
+
 struct JsonDialect {
     compiled: Arc<Compiled>,
     user_parameter: String,
@@ -96,6 +114,11 @@ struct Compiled {
     shape: Shape,
     me: Option<me::Me>,
     notice: String,
+    /// What the server says to take messages away, and what Tidegate says.
+    removals: Option<Removal>,
+    removal: String,
+    /// The settings, for whoever reads the frames elsewhere.
+    reader: JsonConfig,
     on_binary: Unjudged,
 }
 
@@ -103,6 +126,15 @@ impl Dialect for JsonDialect {
     fn open(&self, seat: Seat) -> Box<dyn Protocol> {
         let (writer, stranger) = (seat.writer(&self.user_parameter), seat.stranger());
         Box::new(Json { compiled: self.compiled.clone(), writer, stranger, told: None, seat })
+    }
+
+    fn reader(&self, channel: &str, _number: u32) -> Result<Reader, &'static str> {
+        let json = self.compiled.reader.clone();
+        // Where messages name no channel, there is one for all.
+        let channel = if json.channel.is_empty() { "" } else { channel };
+        let json = JsonConfig { notice: String::new(), removal: String::new(), ..json };
+        let channel = channel.to_owned();
+        Ok(Reader { speaks: "json", channel, json: Some(json), ..Reader::default() })
     }
 }
 
@@ -166,6 +198,19 @@ impl Protocol for Json {
             "" => Vec::new(),
             template => vec![Frame::Text(template::fill(template, about, notice).into())],
         }
+    }
+
+    fn deleted(&self, frame: &Frame) -> Vec<Deleted> {
+        match (&self.compiled.removals, std::str::from_utf8(frame.bytes())) {
+            (Some(removals), Ok(text)) => removals.read(text),
+            _ => Vec::new(),
+        }
+    }
+
+    fn retract(&self, gone: &Gone, now_ms: u64) -> Option<Frame> {
+        let template = self.compiled.removal.as_str();
+        (!template.is_empty())
+            .then(|| Frame::Text(template::fill_removal(template, &gone.id, now_ms).into()))
     }
 }
 

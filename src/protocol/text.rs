@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Dialect, Fate, Frame, Leg, Message, Notice, Protocol, Reading, Seat, Unit, seat,
+    Dialect, Fate, Frame, Leg, Message, Notice, Protocol, Reader, Reading, Seat, Unit, seat,
     spelling::Spelled, splice,
 };
 use crate::config::{RouteConfig, Unjudged};
@@ -24,6 +24,10 @@ impl Dialect for TextDialect {
     fn open(&self, seat: Seat) -> Box<dyn Protocol> {
         let sender = seat.writer(&self.user_parameter).unwrap_or_else(|| seat.stranger());
         Box::new(Text { seat, sender, on_binary: self.on_binary })
+    }
+
+    fn reader(&self, _channel: &str, _number: u32) -> Result<Reader, &'static str> {
+        Ok(Reader { speaks: "text", ..Reader::default() })
     }
 }
 

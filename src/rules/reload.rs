@@ -7,6 +7,7 @@
 //! second cost nothing and see all of it.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -193,19 +194,30 @@ fn merged(running: &Config, new: &Config) -> Config {
     merged.policy = new.policy.clone();
     merged.floor = new.floor.clone();
     merged.score.manifest = new.score.manifest.clone();
+    let policies = &mut merged.policy;
+    // What is gone from the file still runs; its policies may be gone too, and still must stand.
+    let mut keep = |channels: &BTreeMap<String, String>, own: &String| {
+        for name in channels.values().chain([own]) {
+            let Some(policy) = running.policy.get(name) else { continue };
+            policies.entry(name.clone()).or_insert_with(|| policy.clone());
+        }
+    };
     for route in &mut merged.route {
         match new.route.iter().find(|other| other.name() == route.name()) {
             Some(other) => {
                 route.policy = other.policy.clone();
                 route.channels = other.channels.clone();
             }
-            // The route is gone from the file; its policies may be too, and still must stand.
-            None => {
-                for name in route.channels.values().chain([&route.policy]) {
-                    let Some(policy) = running.policy.get(name) else { continue };
-                    merged.policy.entry(name.clone()).or_insert_with(|| policy.clone());
-                }
+            None => keep(&route.channels, &route.policy),
+        }
+    }
+    for hook in &mut merged.hook {
+        match new.hook.iter().find(|other| other.name == hook.name) {
+            Some(other) => {
+                hook.policy = other.policy.clone();
+                hook.channels = other.channels.clone();
             }
+            None => keep(&hook.channels, &hook.policy),
         }
     }
     merged
@@ -222,6 +234,10 @@ fn needs_restart(running: &Config, new: &Config) -> Vec<String> {
         for route in &mut config.route {
             route.policy.clear();
             route.channels.clear();
+        }
+        for hook in &mut config.hook {
+            hook.policy.clear();
+            hook.channels.clear();
         }
         toml::Table::try_from(config).unwrap_or_default()
     };

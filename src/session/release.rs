@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::{End, Session};
 use crate::{
     hold::{Hold, Order, State},
-    protocol::{self, NoticeKind},
+    message::now_ms,
+    protocol::{self, Frame, NoticeKind},
     store::StoreError,
 };
 
@@ -26,8 +27,24 @@ impl Session {
             // A route may have many rooms, and messages to one person alone.
             Order::Show(hold) if !self.channels.contains(&hold.channel) => None,
             Order::Show(hold) => self.forward(protocol::Leg::Server, hold.frame.frame()),
+            Order::Retract(gone) if !self.channels.contains(&gone.channel) => None,
+            Order::Retract(gone) => {
+                let frame = self.protocol.retract(&gone, now_ms())?;
+                self.forward(protocol::Leg::Server, frame)
+            }
             Order::Ended(hold) => self.ended(&hold),
         }
+    }
+
+    /// Withdraws what is held of the messages that the server takes away with this frame. By now
+    /// whatever came before it has been judged.
+    pub(super) fn note_deleted(&self, frame: &Frame) {
+        let deleted = self.protocol.deleted(frame);
+        if deleted.is_empty() {
+            return;
+        }
+        let (settler, route) = (self.gate.settler.clone(), self.route.name.clone());
+        tokio::spawn(async move { settler.withdraw(&route, &deleted).await });
     }
 
     /// Writes a release that is ours to write, and only then.

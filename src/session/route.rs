@@ -7,7 +7,8 @@ use rustls_pki_types::ServerName;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    config::{IdentityConfig, IdentitySource, RouteConfig},
+    config::{IdentityConfig, IdentitySource, LOOPBACK, RouteConfig},
+    doors::hosts::is_loopback,
     protocol::{self, Dialect},
     settle::Inlet,
 };
@@ -85,7 +86,10 @@ impl Route {
             // Not a browser: browsers always send an origin with a WebSocket handshake.
             (None, _) => true,
             (Some(origin), None) => origin.to_str().is_ok_and(|origin| {
-                allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
+                let local = || origin.split_once("://").is_some_and(|(_, host)| is_loopback(host));
+                allowed.iter().any(|allowed| {
+                    allowed.eq_ignore_ascii_case(origin) || (allowed == LOOPBACK && local())
+                })
             }),
             (Some(_), Some(_)) => false,
         }

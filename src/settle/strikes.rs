@@ -128,6 +128,7 @@ pub async fn follow(settler: Weak<Settler>) {
             Err(RecvError::Closed) => return,
         };
         let Some(settler) = settler.upgrade() else { return };
+        settler.note_released(&hold, was);
         removals.note(&settler, &hold, was);
     }
 }

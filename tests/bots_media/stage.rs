@@ -66,7 +66,10 @@ impl Stage {
         let folder = Folder::new(name);
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
         let mut config = config(&folder, nowhere, |_| {});
-        config.policy = [("standard".to_owned(), PolicyConfig::default())].into();
+        let mut policy = PolicyConfig::default();
+        // A storm that is fast enough is a raid, and under the shield the innocent wait as well.
+        policy.shield.auto = false;
+        config.policy = [("standard".to_owned(), policy)].into();
         config.bot = vec![bot(name, platform, &folder, plan)];
         let running = gate(config).await;
         running.accounts.add("ana", Role::Moderator, PASSWORD, false).await.expect("an account");

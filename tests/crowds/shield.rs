@@ -1,13 +1,14 @@
 //! Tries shield mode: how it comes, what it does, how it goes.
 
 use tidegate::{
-    history::Turn,
+    history::{Because, Turn},
     message::{Role, Verdict},
 };
 use tokio::sync::broadcast::Receiver;
 
 use crate::room::Room;
 
+const ANA: Because = Because { by: "ana", why: "" };
 const RAID: &str = "everybody leave gremlo and watch the splat tonight";
 const QUICK: &str = "[policy.p.shield]\nhostile_max = 10\nmin_ms = 60000\ncalm_ms = 30000\n\
                      slow_ms = 5000\nwindow_ms = 20000\n";
@@ -94,7 +95,7 @@ async fn a_moderator_switches_it_and_is_not_fought() {
     let history = room.pipeline.history.clone();
     let mut turns = history.turns();
     room.settle(3).await;
-    history.switch_shield("main", "lobby", Some(room.now + 600_000), "ana", room.now);
+    history.switch_shield("main", "lobby", Some(room.now + 600_000), ANA, room.now);
     assert_eq!(turned(&mut turns), Some((true, Some("ana".into()))));
     assert_eq!(room.says("ben", "hello there", 100).await.0, Verdict::Hold);
 
@@ -114,7 +115,7 @@ async fn a_moderator_switches_it_and_is_not_fought() {
     assert_eq!(room.says("ben", "hello there", 100).await.0, Verdict::Pass);
     room.channel = "lobby";
 
-    history.switch_shield("main", "lobby", None, "max", room.now);
+    history.switch_shield("main", "lobby", None, Because { by: "max", why: "" }, room.now);
     assert_eq!(turned(&mut turns), Some((false, Some("max".into()))));
     raid(&mut room, 0, 100).await;
     assert_eq!(history.shields(room.now).len(), 0, "off by a person's word");
@@ -122,7 +123,7 @@ async fn a_moderator_switches_it_and_is_not_fought() {
     raid(&mut room, 100, 100).await;
     assert_eq!(history.shields(room.now).len(), 1, "which does not count for ever");
 
-    history.switch_shield("main", "lobby", Some(room.now + 1_000), "ana", room.now);
+    history.switch_shield("main", "lobby", Some(room.now + 1_000), ANA, room.now);
     assert_eq!(room.says("cyd", "hello there", 999).await.0, Verdict::Hold);
     assert_eq!(room.says("dan", "hello there", 1).await.0, Verdict::Pass, "it has an end");
 }
@@ -134,7 +135,7 @@ async fn it_outlasts_crowds_of_channels_and_senders() {
         config.history.channels_max = 16;
         config.history.lines_max = 64;
     });
-    room.pipeline.history.switch_shield("main", "lobby", Some(room.now + 600_000), "ana", room.now);
+    room.pipeline.history.switch_shield("main", "lobby", Some(room.now + 600_000), ANA, room.now);
     for n in 0..500 {
         room.channel = Box::leak(format!("c{n}").into_boxed_str());
         room.says(&format!("s{n}"), RAID, 1).await;

@@ -10,7 +10,7 @@ use tidegate::{
 use super::setup::{Try, card, hit};
 
 const ACTIONS: [&str; 4] = ["pass", "mask", "hold", "drop"];
-const PRESETS: [&str; 4] = ["off", "relaxed", "standard", "strict"];
+const PRESETS: [&str; 5] = ["off", "relaxed", "standard", "strict", "stage"];
 /// Below harmless, between, and at every threshold.
 const LEVELS: [f32; 3] = [0.0, 0.45, 1.0];
 

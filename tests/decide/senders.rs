@@ -208,7 +208,8 @@ fn the_most_severe_step_that_is_reached_is_taken() {
     }
     let (then, until_ms) = step(&own.ladder, 11.0, 12.0, 100).expect("a ban");
     assert!(then == Ban && until_ms > 1 << 41, "{until_ms}");
-    for (name, steps) in [("off", 0), ("relaxed", 0), ("standard", 0), ("strict", 3)] {
+    for (name, steps) in [("off", 0), ("relaxed", 0), ("standard", 0), ("strict", 3), ("stage", 3)]
+    {
         assert_eq!(policy(name, "").ladder.len(), steps, "{name}");
     }
     assert_eq!(policy("mine", "[policy.mine]\npreset = \"strict\"\nladder = []\n").ladder, []);

@@ -32,7 +32,7 @@ async fn logged(house: &House) -> Vec<(String, String)> {
     house.doors.settler.audit.flush().await;
     let records = house.doors.settler.audit.recent(100).await.expect("the log is there");
     let settings = records.into_iter().filter_map(|record| match record.event {
-        Event::Settings { what, by } => Some((what, by)),
+        Event::Settings { what, by, .. } => Some((what, by)),
         _ => None,
     });
     settings.collect()

@@ -45,6 +45,7 @@ async fn each_route_opens_with_its_scope_alone() {
         ("POST", format!("{one}/remove"), Scope::Decide),
         ("POST", format!("{one}/time-out"), Scope::Decide),
         ("POST", format!("{one}/undo"), Scope::Decide),
+        ("POST", "/v1/hook/none".to_owned(), Scope::Hook),
     ];
     for scope in Scope::ALL {
         let token = token(&house, &[scope]).await;
@@ -234,7 +235,8 @@ async fn events_come_from_wherever_a_listener_broke_off() {
     house.doors.store.commit(vec![gone(1), gone(2)]).await.expect("it is committed");
     let after = listen(&house, &token, "?after=0", "", 2).await;
     assert_eq!(after[0]["event"], "gap");
-    assert_eq!(after[0]["data"], json!({ "first_missing": 1, "first_kept": 3 }));
+    let gap = json!({ "id": 2, "kind": "gap", "first_missing": 1, "first_kept": 3 });
+    assert_eq!(after[0]["data"], gap);
     assert_eq!(after[1], all[2]);
     for (query, last) in [("?after=x", ""), ("?colour=1", ""), ("", "x")] {
         let bearer = format!("Bearer {token}");

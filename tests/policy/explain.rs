@@ -26,6 +26,7 @@ fn judged(case: &Try, policy: &Policy) -> Judgement {
         rules: "abc123".into(),
         grounds: ruling.grounds,
         standing: tidegate::message::Standing::default(),
+        crowd: tidegate::message::Crowd::default(),
     }
 }
 

@@ -16,7 +16,7 @@ const LAYERS: [&[&str]; 13] = [
     &["settle"],
     &["pipeline", "hold", "accounts"],
     &["rules", "audit"],
-    &["protocol", "normalize", "scan", "score", "decide", "act", "history", "store"],
+    &["protocol", "normalize", "scan", "score", "decide", "act", "history", "store", "http"],
     &["letters"],
     &["config"],
     &["message", "metrics"],

@@ -191,7 +191,7 @@ fn fits(head: Head, finding: &Finding) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Grounds, Standing};
+    use crate::message::{Crowd, Grounds, Standing};
 
     fn judged() -> Judged {
         let rules = "t".into();
@@ -209,6 +209,7 @@ mod tests {
             rules,
             grounds,
             standing,
+            crowd: Crowd::default(),
         };
         Judged { judgement, without: Verdict::Pass, score: Score::Skipped }
     }

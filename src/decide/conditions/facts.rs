@@ -34,6 +34,7 @@ impl VariableResolver for Facts<'_> {
             ("mode", "") => Some(text(self.policy.mode)),
             ("shield", "") => Some(truth(self.policy.is_shield)),
             ("sender", "first") => Some(truth(recent.first)),
+            ("sender", "newcomer") => Some(truth(self.is_newcomer())),
             ("sender", "messages") => Some(number(recent.messages as usize)),
             ("sender", "repeats") => Some(number(recent.repeats as usize)),
             ("sender", "roles") => Some(self.roles()),
@@ -45,6 +46,12 @@ impl VariableResolver for Facts<'_> {
 }
 
 impl Facts<'_> {
+    /// Of a sender without an id, nothing is ever remembered.
+    fn is_newcomer(&self) -> bool {
+        let recent = self.seen.recent;
+        recent.newcomer || (recent.first && self.seen.message.sender.roles.is_empty())
+    }
+
     fn roles<'b>(&self) -> CowVal<'b, 'b> {
         // Each once, whatever the protocol said: the list is bounded.
         let mine = &self.seen.message.sender.roles;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{line::Line, vendor};
+use super::{line::Line, reader::REDACTION, vendor};
 use crate::message::{Role, Sender};
 
 /// Longer nicks are not taken note of; no server allows them.
@@ -31,6 +31,8 @@ pub struct Known {
     pub server: String,
     /// The client asked for Twitch's capabilities, so it reads notices as Twitch writes them.
     pub vendor: bool,
+    /// The client asked to be told of messages that are taken away.
+    pub redaction: bool,
     /// The longest line that the server does not cut.
     pub line_max: usize,
 }
@@ -45,6 +47,7 @@ impl Default for Known {
             roles: BTreeMap::new(),
             server: String::new(),
             vendor: false,
+            redaction: false,
             line_max: LINE_MAX,
         }
     }
@@ -72,7 +75,9 @@ impl Known {
                 self.nick = wish;
             }
         } else if line.is("CAP") && line.param(0).eq_ignore_ascii_case("REQ") {
-            self.vendor |= vendor::named(&line.param(1));
+            let asked = line.param(1);
+            self.vendor |= vendor::named(&asked);
+            self.redaction |= asked.split(' ').any(|name| name == REDACTION);
         }
     }
 

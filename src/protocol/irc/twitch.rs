@@ -1,7 +1,22 @@
 //! Knows where Twitch departs from other IRC servers.
 
 use super::{Line, NoticeKind};
-use crate::message::Paid;
+use crate::{message::Paid, protocol::Public};
+
+/// Its chat over WebSocket, which anybody may read without an account.
+pub const PUBLIC: Public =
+    Public { name: "twitch", upstream: "wss://irc-ws.chat.twitch.tv", protocol: "irc" };
+
+/// What a reader asks for: ids, names and payments, and what is deleted afterwards.
+pub const CAPABILITIES: &str = "twitch.tv/tags twitch.tv/commands";
+
+/// Names that may read and never write, with any number.
+pub const READER: &str = "justinfan";
+
+/// Whether a chat server is Twitch's own.
+pub fn is_at(upstream: &str) -> bool {
+    upstream.to_ascii_lowercase().starts_with(PUBLIC.upstream)
+}
 
 /// Twitch allows 500 characters of any length; this holds them and what stands around them.
 pub const LINE_MAX: usize = 2560;

@@ -4,7 +4,7 @@ use crate::{message::Message, protocol::Notice};
 
 /// The template with every placeholder filled, each value escaped to stand in a JSON string.
 pub fn fill(template: &str, about: &Message, notice: &Notice) -> String {
-    let value = |name: &str| {
+    fill_with(template, |name| {
         Some(match name {
             "id" => about.id.clone().unwrap_or_default(),
             "verdict" => notice.kind.name().to_owned(),
@@ -13,7 +13,19 @@ pub fn fill(template: &str, about: &Message, notice: &Notice) -> String {
             "time" => rfc3339(about.at_ms),
             _ => return None,
         })
-    };
+    })
+}
+
+/// The same for what takes a message away.
+pub fn fill_removal(template: &str, id: &str, now_ms: u64) -> String {
+    fill_with(template, |name| match name {
+        "id" => Some(id.to_owned()),
+        "time" => Some(rfc3339(now_ms)),
+        _ => None,
+    })
+}
+
+fn fill_with(template: &str, value: impl Fn(&str) -> Option<String>) -> String {
     // One pass: what a value contains is never taken for a placeholder.
     let mut filled = String::with_capacity(template.len() + 64);
     let mut rest = template;
@@ -21,7 +33,7 @@ pub fn fill(template: &str, about: &Message, notice: &Notice) -> String {
         filled.push_str(&rest[..open]);
         rest = &rest[open..];
         let close = rest.find('}').unwrap_or(0);
-        match rest.get(1..close).and_then(value) {
+        match rest.get(1..close).and_then(&value) {
             Some(value) => {
                 let quoted = serde_json::Value::String(value).to_string();
                 filled.push_str(&quoted[1..quoted.len() - 1]);

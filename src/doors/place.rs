@@ -1,31 +1,39 @@
-//! Reads where and whom a moderator means, as messages have it.
+//! Reads where and whom somebody means, as messages have it.
 
 use axum::http::StatusCode;
 
-use super::Console;
-use crate::{doors::Failure, protocol};
+use super::{Doors, Failure};
+use crate::protocol;
 
 /// No platform's channels or ids are longer, and what is longer is only kept and never met.
-const NAME_BYTES_MAX: usize = 512;
+const NAME_CHARS_MAX: usize = 512;
 
 pub fn unfit(error: &'static str, message: impl Into<String>) -> Failure {
     Failure::new(StatusCode::UNPROCESSABLE_ENTITY, error, message)
 }
 
-impl Console {
+impl Doors {
+    /// Whether messages may come by a route or a bot of this name.
+    pub fn has_route(&self, name: &str) -> bool {
+        let (routes, bots) = (&self.config.route, &self.config.bot);
+        routes.iter().any(|own| own.name() == name)
+            || bots.iter().any(|own| own.name() == name)
+            || (routes.is_empty() && name.is_empty())
+    }
+
     /// A channel's name as the route's messages carry it, however somebody wrote it.
     ///
     /// Programs may judge without a route, which has no name then.
     pub fn place(&self, route: &str, channel: &str) -> Result<String, Failure> {
-        if channel.len() > NAME_BYTES_MAX {
+        if channel.chars().count() > NAME_CHARS_MAX {
             return Err(unfit("channel", "the channel's name is too long"));
         }
-        let routes = &self.doors.config.route;
+        let routes = &self.config.route;
         match routes.iter().find(|own| own.name() == route) {
             // A route whose protocol does not compile does not open, and nothing is said there.
             Some(own) => Ok(protocol::dialect(own)
                 .map_or_else(|_| channel.to_owned(), |dialect| dialect.channel(channel))),
-            None if routes.is_empty() && route.is_empty() => Ok(channel.to_owned()),
+            None if self.has_route(route) => Ok(channel.to_owned()),
             None => {
                 let start: String = route.chars().take(64).collect();
                 Err(unfit("route", format!("there is no route {start:?}")))
@@ -36,9 +44,9 @@ impl Console {
 
 /// A sender's id, as records and held messages have it.
 pub fn check_sender(sender: &str) -> Result<(), Failure> {
-    match sender.len() {
+    match sender.chars().count() {
         0 => Err(unfit("sender", "name a sender by their id")),
-        1..=NAME_BYTES_MAX => Ok(()),
+        1..=NAME_CHARS_MAX => Ok(()),
         _ => Err(unfit("sender", "the sender's id is too long")),
     }
 }

@@ -1,0 +1,113 @@
+//! Reads what a server asks: a message, who says it and where.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::Number;
+
+use crate::{
+    config::LimitsConfig,
+    doors::Failure,
+    message::{Message, Paid, Role, Sender, now_ms},
+};
+
+/// Ids and names stand in records and answers.
+const NAME_BYTES_MAX: usize = 512;
+
+/// A question. Unknown keys are ignored, so that a server can send what it has.
+#[derive(Debug, Deserialize)]
+pub struct Asked {
+    /// The server's own id of the message; asked twice, it is judged once. Echoed as it came.
+    #[serde(default)]
+    pub id: Name,
+    #[serde(default)]
+    channel: Name,
+    #[serde(default)]
+    sender: AskedSender,
+    text: String,
+    #[serde(default)]
+    paid: Option<AskedPaid>,
+    /// It is the sender's first message here.
+    #[serde(default)]
+    first: bool,
+    /// How long the answer may wait for a moderator.
+    #[serde(default)]
+    pub wait_s: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct AskedSender {
+    #[serde(default)]
+    id: Name,
+    #[serde(default)]
+    name: String,
+    /// Those that are not known here are of no importance here.
+    #[serde(default)]
+    roles: Vec<String>,
+}
+
+/// A name that is given as a string or, as ids often are, as a number.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum Name {
+    Text(String),
+    Number(Number),
+    #[default]
+    Absent,
+}
+
+#[derive(Debug, Deserialize)]
+struct AskedPaid {
+    amount: Name,
+    #[serde(default)]
+    currency: String,
+}
+
+impl Asked {
+    /// # Errors
+    /// 422: longer than may be.
+    pub fn message(self, route: &Arc<str>, limits: &LimitsConfig) -> Result<Message, Failure> {
+        let refuse =
+            |error, message| Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, error, message));
+        if self.text.len() > limits.message_bytes_max {
+            return refuse("text", format!("a text may have {} bytes", limits.message_bytes_max));
+        }
+        let (id, sender) = (plain(&self.id), plain(&self.sender.id));
+        let (channel, name) = (plain(&self.channel), self.sender.name);
+        for (key, value) in [("id", &id), ("sender", &sender), ("channel", &channel)] {
+            if value.len() > NAME_BYTES_MAX {
+                return refuse(key, format!("{key} may have {NAME_BYTES_MAX} bytes"));
+            }
+        }
+        if name.len() > NAME_BYTES_MAX {
+            return refuse("sender", format!("a name may have {NAME_BYTES_MAX} bytes"));
+        }
+        let known = |role: &Role| self.sender.roles.iter().any(|named| named == role.name());
+        let roles = Role::ALL.into_iter().filter(known).collect();
+        let paid = self.paid.and_then(|paid| Paid::new(&plain(&paid.amount), &paid.currency));
+        Ok(Message {
+            route: route.clone(),
+            channel,
+            sender: Sender {
+                name: if name.is_empty() { sender.clone() } else { name },
+                id: sender,
+                roles,
+            },
+            id: Some(id).filter(|id| !id.is_empty()),
+            text: self.text,
+            at_ms: now_ms(),
+            paid,
+            first: self.first,
+            is_name: false,
+        })
+    }
+}
+
+fn plain(name: &Name) -> String {
+    match name {
+        Name::Text(text) => text.clone(),
+        Name::Number(number) => number.to_string(),
+        Name::Absent => String::new(),
+    }
+}
