@@ -24,8 +24,9 @@ use crate::config::ScoreConfig;
 /// Each file; checked before more is read.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// How far a golden score may be off: runtimes and processors round 8-bit arithmetic differently.
-const TOLERANCE: f32 = 0.02;
+/// How far a golden score may be off: runtimes and processors round 8-bit arithmetic differently,
+/// and layer after layer carries that on.
+const TOLERANCE: f32 = 0.05;
 
 /// A model that may take over.
 #[derive(Clone)]
