@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     http::{HeaderMap, StatusCode},
-    routing::{delete, post, put},
+    routing::{delete, get, post, put},
 };
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
@@ -77,28 +77,28 @@ pub fn served() -> Vec<Served> {
 
 fn routes() -> Routes {
     let routes = Routes::default()
-        .get("/v1/openapi.json", openapi::openapi)
-        .post("/v1/judge", judge::judge)
-        .get("/v1/holds", holds::list)
-        .get("/v1/holds/{id}", holds::one)
+        .own("get", "/v1/openapi.json", get(openapi::openapi))
+        .own("post", "/v1/judge", post(judge::judge))
+        .own("get", "/v1/holds", get(holds::list))
+        .own("get", "/v1/holds/{id}", get(holds::one))
         .act("post", "/v1/holds/{id}/release", post(holds::release))
         .act("post", "/v1/holds/{id}/remove", post(holds::remove))
         .act("post", "/v1/holds/{id}/time-out", post(holds::time_out))
         .act("post", "/v1/holds/{id}/undo", post(holds::undo))
-        .get("/v1/decisions/{id}", decisions::decision)
-        .get("/v1/events", events::events)
-        .get("/v1/senders/{channel}/{sender}", senders::one)
+        .own("get", "/v1/decisions/{id}", get(decisions::decision))
+        .own("get", "/v1/events", get(events::events))
+        .own("get", "/v1/senders/{channel}/{sender}", get(senders::one))
         .act("post", "/v1/senders/{channel}/{sender}/forgive", post(senders::forgive))
         .act("post", "/v1/senders/{channel}/{sender}/time-out", post(senders::time_out))
         .act("post", "/v1/senders/{channel}/{sender}/permit", post(senders::permit))
-        .get("/v1/shields", shields::list)
+        .own("get", "/v1/shields", get(shields::list))
         .act("put", "/v1/shields/{channel}", put(shields::on))
         .act("delete", "/v1/shields/{channel}", delete(shields::off));
     openai::routes(perspective::routes(routes))
 }
 
 impl Api {
-    /// Who calls, if the token is one of this Tidegate's, opens `scope`, and does not ask too often.
+    /// Who calls, if the token is one of this Tidegate's, opens `scope` and does not ask too often.
     async fn permit(&self, headers: &HeaderMap, scope: Scope) -> Result<Token, Failure> {
         let token = self.known(headers, scope).await?;
         self.paced(&secret::digest(bearer(headers).unwrap_or_default()))?;

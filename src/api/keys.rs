@@ -295,7 +295,8 @@ mod tests {
             let Met::Nothing(doing) = meet(&n.to_string()) else { panic!("there is room") };
             doing.finish(stored());
         }
-        assert_eq!((keys.lock().slots.len(), keys.lock().order.len()), (2, 2));
+        let kept = keys.lock();
+        assert_eq!((kept.slots.len(), kept.order.len()), (2, 2));
     }
 
     #[test]

@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn tokens_are_apart_and_their_number_is_bounded() {
         let (pace, start) = (pace(10, 1), Instant::now());
-        let take = |token, ms| pace.take(token, start + Duration::from_millis(ms)).is_ok();
+        let take = |token: &str, ms| pace.take(token, start + Duration::from_millis(ms)).is_ok();
         assert!(take("a", 0) && !take("a", 0) && take("b", 50));
         assert!(take("c", 60), "a is the fullest, and makes room");
         assert!(!take("b", 60) && take("a", 60));

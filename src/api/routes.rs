@@ -2,10 +2,9 @@
 
 use axum::{
     Router,
-    handler::Handler,
     http::StatusCode,
     middleware,
-    routing::{MethodRouter, get, post},
+    routing::{MethodRouter, any},
 };
 
 use super::{Api, keys, problem::Problem};
@@ -23,14 +22,6 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    pub fn get<H: Handler<T, Api>, T: 'static>(self, path: &'static str, handler: H) -> Routes {
-        self.own("get", path, get(handler))
-    }
-
-    pub fn post<H: Handler<T, Api>, T: 'static>(self, path: &'static str, handler: H) -> Routes {
-        self.own("post", path, post(handler))
-    }
-
     /// A route that changes something: with a key, once.
     pub fn act(
         mut self,
@@ -43,7 +34,7 @@ impl Routes {
         self
     }
 
-    /// A route that has an answer of its own to other methods.
+    /// A route that only reads. To other methods it may have an answer of its own.
     pub fn own(
         mut self,
         method: &'static str,
@@ -78,6 +69,6 @@ impl Routes {
         self.router
             .merge(self.acts.route_layer(once))
             .method_not_allowed_fallback(wrong_method)
-            .route("/v1/{*rest}", axum::routing::any(nothing))
+            .route("/v1/{*rest}", any(nothing))
     }
 }

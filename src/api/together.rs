@@ -21,9 +21,9 @@ impl Api {
 
     /// Asks the model for all of them at once, so that it reads them in batches.
     ///
-    /// The answers are left where the judgement of each text finds them: nothing else of it changes,
-    /// and what is late here is asked for again there. Messages are still judged one after the
-    /// other, for each may depend on those before.
+    /// The answers are left where the judgement of each text finds them: nothing else of it
+    /// changes, and what is late here is asked for again there. Messages are still judged one after
+    /// the other, for each may depend on those before.
     pub(super) async fn foresee(&self, texts: HashSet<String>) {
         if texts.len() < 2 {
             return;
