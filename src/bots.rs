@@ -74,6 +74,19 @@ pub trait Platform: Send + Sync {
     fn pace(&self) -> Pace;
 }
 
+/// How a message that the platform held back ended there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolution {
+    Shown {
+        by: String,
+    },
+    Denied {
+        by: String,
+    },
+    /// Nobody decided in time.
+    Lapsed,
+}
+
 /// Something that was said on a platform.
 #[derive(Clone, Debug)]
 pub struct Heard {

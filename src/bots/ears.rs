@@ -8,10 +8,11 @@ use std::sync::{
 use tokio::time::Instant;
 
 use super::{
-    Deed, Heard, Target, What,
+    Deed, Heard, Resolution, Target, What,
     pending::Pending,
     queue::{Queue, Waiting},
     seen::SeenEvents,
+    work,
 };
 use crate::{
     audit::{Event, Record},
@@ -112,6 +113,10 @@ impl Ears {
         let ruled = self.settler.settle(&self.inlet, &by, &message, frame).await;
         if let Some(id) = ruled.id.as_ref().filter(|_| ruled.outcome.held) {
             self.pending.insert(id, target);
+            // Whoever decided in between was told of a message that nothing was known of yet.
+            if let Some(hold) = self.settler.holds.find(id) {
+                work::ended(self, &hold);
+            }
             return;
         }
         let deeds = match is_pending {
@@ -124,10 +129,20 @@ impl Ears {
         self.order(began, &message, &target, &ruled, &deeds);
     }
 
-    /// Somebody decided on the platform what it held back.
-    pub async fn resolved(&self, message: &str, shown: bool, by: &str) {
+    /// What the platform held back ended there: somebody decided, or nobody did in time.
+    pub async fn resolved(&self, message: &str, how: Resolution) {
         let Some(hold) = self.pending.answer(message) else { return };
-        let decision = if shown { Decision::Release } else { Decision::Remove };
+        let (decision, by) = match how {
+            Resolution::Shown { by } => (Decision::Release, by),
+            Resolution::Denied { by } => (Decision::Remove, by),
+            // Nobody's decision, so that it counts against nobody.
+            Resolution::Lapsed => {
+                if let Err(cause) = self.settler.holds.withdraw(&hold).await {
+                    tracing::debug!(bot = self.name(), hold, %cause, "it ended in two places");
+                }
+                return;
+            }
+        };
         let by = format!("{}:{by}", self.name());
         // Whoever was first here has told the platform, or will.
         if let Err(cause) = self.settler.holds.decide(&hold, decision, &by).await {
@@ -157,7 +172,8 @@ impl Ears {
         let kept = ruled.outcome.fate == Fate::Keep;
         match ruled.judgement.verdict {
             Verdict::Pass => vec![What::Allow],
-            Verdict::Hold if kept => vec![What::Allow],
+            // With no room to wait here it passes, unless the platform's word counts by itself.
+            Verdict::Hold if kept && self.actions.allow => vec![What::Allow],
             // Nothing can be covered there.
             Verdict::Mask if self.actions.mask == Action::Leave => vec![What::Allow],
             Verdict::Mask => self.denial(self.actions.mask),

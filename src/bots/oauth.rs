@@ -266,12 +266,15 @@ pub fn secret_of(file: &Path) -> Result<String, String> {
 
 /// Whole or not at all: a crash must not leave half a token.
 fn write_secret(file: &Path, secret: &str) -> std::io::Result<()> {
-    let beside = file.with_extension("new");
+    // Beside each file one of its own: several tokens may lie in one folder.
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = Path::new(&beside);
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut new = options.open(&beside)?;
+    let mut new = options.open(beside)?;
     new.write_all(secret.as_bytes())?;
     new.sync_all()?;
     fs::rename(beside, file)

@@ -149,7 +149,14 @@ impl Twitch {
                 Came::Nothing => return Err(lost("no keepalive came")),
             }
             if validated.elapsed() >= VALIDATE {
-                self.helix.validate(&self.needs).await?;
+                // A token that is refused ends it; that it could not be asked about does not.
+                match self.helix.validate(&self.needs).await {
+                    Err(refused @ HearError::Refused(_)) => return Err(refused),
+                    Err(HearError::Lost(cause)) => {
+                        tracing::warn!(bot = ears.name(), cause, "the token is not looked at");
+                    }
+                    Ok(_) => {}
+                }
                 validated = Instant::now();
             }
         }
@@ -196,7 +203,7 @@ impl Twitch {
                     ears.hear(*heard).await;
                 }
             }
-            News::Resolved { message, shown, by } => ears.resolved(&message, shown, &by).await,
+            News::Resolved { message, how } => ears.resolved(&message, how).await,
             News::Moved { url } => return Ok(Some(url)),
             News::Revoked { kind, status } if kind == helix::CHAT => {
                 return Err(HearError::Refused(format!("Twitch tells no more of chat: {status}")));
@@ -225,17 +232,19 @@ impl Twitch {
             return Err(lost("Twitch leads to an address without TLS"));
         }
         let mut coming = std::pin::pin!(self.connect(url));
+        let mut old_speaks = true;
         let new = loop {
             tokio::select! {
                 new = &mut coming => break new?,
-                came = old.socket.next(WELCOME_WAIT) => {
-                    if let Came::Text(text) = came.map_err(HearError::Lost)? {
-                        self.told(ears, channels, &text).await?;
-                    }
-                }
+                came = old.socket.next(WELCOME_WAIT), if old_speaks => match came {
+                    Ok(Came::Text(text)) => _ = self.told(ears, channels, &text).await?,
+                    Ok(Came::Nothing) => {}
+                    // The subscriptions have moved: what is said from now on comes by the new one.
+                    Ok(Came::Closed(_)) | Err(_) => old_speaks = false,
+                },
             }
         };
-        while let Ok(Came::Text(text)) = old.socket.next(REST_WAIT).await {
+        while old_speaks && let Ok(Came::Text(text)) = old.socket.next(REST_WAIT).await {
             self.told(ears, channels, &text).await?;
         }
         old.socket.close().await;

@@ -197,7 +197,8 @@ async fn follow(ears: &Ears, mut changes: Receiver<Change>) {
     }
 }
 
-fn ended(ears: &Ears, hold: &Hold) {
+/// Answers the platform where a hold has ended.
+pub fn ended(ears: &Ears, hold: &Hold) {
     if hold.route != ears.name() {
         return;
     }

@@ -45,6 +45,16 @@ static SPELT: LazyLock<AhoCorasick> = LazyLock::new(|| {
     AhoCorasick::new(words).expect("thirty words make an automaton")
 });
 
+/// Numbers too common in plain words for one of them to say anything; a spelt number has several.
+static SMALL: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let words = [
+        "one", "two", "six", "ten", "eleven", "twelve", "teen", "twenty", "thirty", "fifty", "un",
+        "dix", "onze", "douze", "treize", "quator", "quinze", "seize", "quarante",
+    ];
+    AhoCorasick::new(words).expect("twenty words make an automaton")
+});
+const SMALL_MIN: usize = 4;
+
 pub(super) struct Doxxing;
 
 /// What a policy says of personal data, ready for use.
@@ -155,6 +165,7 @@ fn may_be_found(text: &str) -> bool {
     text.bytes().any(|b| b.is_ascii_digit() || b == b'@')
         || patterns::may_match(text)
         || SPELT.is_match(text)
+        || SMALL.find_iter(text).take(SMALL_MIN).count() == SMALL_MIN
 }
 
 fn armed_secrets(line: &Line, personal: &Personal, places: &mut Vec<Place>) {

@@ -14,7 +14,7 @@ use hyper::{Request, header};
 use serde_json::Value;
 use tidegate::{
     accounts::Role,
-    config::{Action, BotConfig, Config, PolicyConfig},
+    config::{Action, BotConfig, Config, PolicyConfig, ShieldConfig},
     listen::Running,
 };
 use tokio::{sync::watch, time::timeout};
@@ -68,7 +68,7 @@ impl Stage {
         let mut config = config(&folder, nowhere, |_| {});
         let mut policy = PolicyConfig::default();
         // A storm that is fast enough is a raid, and under the shield the innocent wait as well.
-        policy.shield.auto = false;
+        policy.shield = Some(ShieldConfig { auto: false, ..ShieldConfig::default() });
         config.policy = [("standard".to_owned(), policy)].into();
         config.bot = vec![bot(name, platform, &folder, plan)];
         let running = gate(config).await;

@@ -119,6 +119,12 @@ async fn what_automod_holds_waits_for_a_moderator_here() {
         twitch.decide(&there, allowed);
         while !moderator.queue().await.is_empty() {}
     }
+    // Nobody decided there either: that is nobody's verdict.
+    let there = twitch.hold("7", "a fourth", "bullying", &[]);
+    row(&moderator).await;
+    twitch.lapse(&there);
+    while !moderator.queue().await.is_empty() {}
+    stage.metric_is("tidegate_holds_ended_total{state=\"withdrawn\"}", 1.0).await;
     // What the lists drop needs no moderator.
     let dropped = twitch.hold("6", HOSTILE, "racism", &[(0, 2)]);
     twitch.book.until("it is denied at once", |pages| ids(pages, "deny").contains(&dropped)).await;

@@ -213,6 +213,12 @@ impl Twitch {
         self.update(id, if allowed { "approved" } else { "denied" });
     }
 
+    /// Nobody decided there in time.
+    pub fn lapse(&self, id: &str) {
+        self.book.write(|pages| pages.held.get_mut(id).expect("it is held").0 = Held::Denied);
+        self.update(id, "expired");
+    }
+
     fn update(&self, id: &str, status: &str) {
         let event = json!({
             "broadcaster_user_id": CHANNEL, "message_id": id, "status": status,

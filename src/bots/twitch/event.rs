@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::helix::CHAT;
 use crate::{
     bots::{
-        Heard, Target,
+        Heard, Resolution, Target,
         clock::{read_rfc3339, said_ms},
         lenient,
     },
@@ -72,11 +72,10 @@ pub enum News {
         keepalive_s: u64,
     },
     Said(Box<Heard>),
-    /// Somebody decided what AutoMod held.
+    /// What AutoMod held has ended.
     Resolved {
         message: String,
-        shown: bool,
-        by: String,
+        how: Resolution,
     },
     /// Where to connect to from now on.
     Moved {
@@ -210,14 +209,15 @@ impl Metadata {
                 Err(_) => News::Strange,
             },
             "automod.message.update" => match serde_json::from_value::<Update>(event) {
-                Ok(Update { message_id, status, moderator_user_login }) => News::Resolved {
-                    message: message_id,
-                    shown: status == "approved",
-                    by: match status.as_str() {
-                        "approved" | "denied" => word(&moderator_user_login),
-                        other => word(other),
-                    },
-                },
+                Ok(Update { message_id, status, moderator_user_login }) => {
+                    let by = word(&moderator_user_login);
+                    let how = match status.to_ascii_lowercase().as_str() {
+                        "approved" => Resolution::Shown { by },
+                        "denied" => Resolution::Denied { by },
+                        _ => Resolution::Lapsed,
+                    };
+                    News::Resolved { message: message_id, how }
+                }
                 Err(_) => News::Strange,
             },
             _ => News::Nothing,
