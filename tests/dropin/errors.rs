@@ -282,5 +282,5 @@ async fn every_described_path_is_answered() {
             }
         }
     }
-    assert_eq!(described, 5);
+    assert_eq!(described, 6);
 }
