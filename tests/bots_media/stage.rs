@@ -66,9 +66,9 @@ impl Stage {
         let folder = Folder::new(name);
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
         let mut config = config(&folder, nowhere, |_| {});
-        let mut policy = PolicyConfig::default();
         // A storm that is fast enough is a raid, and under the shield the innocent wait as well.
-        policy.shield = Some(ShieldConfig { auto: false, ..ShieldConfig::default() });
+        let shield = Some(ShieldConfig { auto: false, ..ShieldConfig::default() });
+        let policy = PolicyConfig { shield, ..PolicyConfig::default() };
         config.policy = [("standard".to_owned(), policy)].into();
         config.bot = vec![bot(name, platform, &folder, plan)];
         let running = gate(config).await;

@@ -10,12 +10,17 @@ use tidegate::{
     score::{About, Cascade, Model, Uncertain, manifest::Second},
 };
 
+/// What a model was asked, in order.
+type Asked = Arc<Mutex<Vec<String>>>;
+
+type Says = dyn Fn(&str) -> Vec<f32> + Send + Sync;
+
 /// Says of every text the same, and notes what it was asked.
 struct Fixed {
     about: About,
     card: Arc<ModelCard>,
-    says: Box<dyn Fn(&str) -> Vec<f32> + Send + Sync>,
-    asked: Arc<Mutex<Vec<String>>>,
+    says: Box<Says>,
+    asked: Asked,
 }
 
 impl Model for Fixed {
@@ -36,8 +41,8 @@ impl Model for Fixed {
 fn fixed(
     id: &str,
     says: impl Fn(&str) -> Vec<f32> + Send + Sync + 'static,
-) -> (Box<dyn Model>, Arc<Mutex<Vec<String>>>) {
-    let asked = Arc::<Mutex<Vec<String>>>::default();
+) -> (Box<dyn Model>, Asked) {
+    let asked = Asked::default();
     let about = About {
         name: format!("blorp-{id}"),
         id: id.into(),
@@ -56,7 +61,7 @@ fn fixed(
 }
 
 /// The first says of "N": toxic 0.N; the second says 1.0 and 0.5 of everything.
-fn cascade() -> (Cascade, Arc<Mutex<Vec<String>>>) {
+fn cascade() -> (Cascade, Asked) {
     let (first, _) = fixed("aa", |text| vec![format!("0.{text}").parse().unwrap(), 0.0]);
     let (second, asked) = fixed("bb", |_| vec![1.0, 0.5]);
     let uncertain = BTreeMap::from([("toxic".to_owned(), [0.2, 0.8])]);

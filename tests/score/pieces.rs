@@ -14,12 +14,6 @@ struct Row {
     ids: Vec<Vec<i32>>,
 }
 
-fn embedded() -> (Pieces, usize) {
-    let manifest = Manifest::embedded().unwrap();
-    let model = manifest.first();
-    read(model)
-}
-
 fn read(model: &ModelEntry) -> (Pieces, usize) {
     let path = format!("{}/models/{}", env!("CARGO_MANIFEST_DIR"), model.pieces);
     (Pieces::parse(&std::fs::read(path).unwrap()).unwrap(), model.input_max)
