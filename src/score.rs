@@ -26,6 +26,7 @@ mod cascade;
 mod embedded;
 mod load;
 mod onnx;
+mod shown;
 mod worker;
 
 pub mod manifest;
@@ -35,6 +36,7 @@ pub mod text;
 pub use cascade::Cascade;
 pub use load::{Prepared, files, open};
 pub use onnx::{check as check_file, runtime_cause};
+pub use shown::Shown;
 
 use cache::Cache;
 use worker::{Ask, Worker};

@@ -18,6 +18,7 @@ use super::{
     manifest::{Manifest, ModelEntry},
     onnx::{self, Classifier},
     pieces::Pieces,
+    shown::Shown,
 };
 use crate::config::ScoreConfig;
 
@@ -70,14 +71,15 @@ pub fn open(config: &ScoreConfig) -> Result<Prepared, Vec<String>> {
     let proved = |model: &dyn Model, entry| prove(model, entry).map_err(|cause| of(entry, cause));
     let first = manifest.first();
     let model = ready(first)?;
-    let model: Arc<dyn Model> = match manifest.second() {
-        None => Arc::new(model),
+    let model: Box<dyn Model> = match manifest.second() {
+        None => Box::new(model),
         Some((entry, second)) => {
             let deeper = ready(entry)?;
             proved(&deeper, entry)?;
-            Arc::new(Cascade::new(Box::new(model), Box::new(deeper), second))
+            Box::new(Cascade::new(Box::new(model), Box::new(deeper), second))
         }
     };
+    let model = Arc::new(Shown::new(model));
     // What the first is to say, it says together with its second.
     proved(&*model, first)?;
     Ok(Prepared { model, manifest: Some(manifest) })

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Number;
 
 use crate::{
+    api::holds::whole,
     config::LimitsConfig,
     doors::Failure,
     message::{Message, Paid, Role, Sender, now_ms},
@@ -32,7 +33,7 @@ pub struct Asked {
     #[serde(default)]
     first: bool,
     /// How long the answer may wait for a moderator.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     pub wait_s: u64,
 }
 
@@ -59,9 +60,18 @@ pub enum Name {
 
 #[derive(Debug, Deserialize)]
 struct AskedPaid {
+    /// Without one nobody could tell whether it was paid for; a zero says that it was not.
+    #[serde(deserialize_with = "given")]
     amount: Name,
     #[serde(default)]
     currency: String,
+}
+
+fn given<'de, D: Deserializer<'de>>(input: D) -> Result<Name, D::Error> {
+    match Name::deserialize(input)? {
+        Name::Absent => Err(D::Error::custom("an amount is a string or a number, not null")),
+        name => Ok(name),
+    }
 }
 
 impl Asked {
