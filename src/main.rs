@@ -3,9 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use tidegate::commands::{self, Arguments};
+use tidegate::{
+    commands::{self, Arguments},
+    score,
+};
 
 fn main() -> ExitCode {
+    score::silence_library();
     match commands::run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

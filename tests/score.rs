@@ -12,6 +12,8 @@ mod load;
 mod manifest;
 #[path = "score/pieces.rs"]
 mod pieces;
+#[path = "score/shown.rs"]
+mod shown;
 
 use std::sync::{
     Arc, Mutex,

@@ -10,12 +10,12 @@ use super::{About, Model, Uncertain};
 use crate::message::ModelCard;
 
 /// A text without them that no head gives this much says nothing against anybody.
-const HARMLESS: f32 = 0.05;
+const HARMLESS: f32 = 0.1;
 
 /// The share of the whole text in an answer that both readings gave, in log odds. By it and by the
-/// bound above, 900 harmless lines to which one or two such emoji were added are found in 17 cases
-/// instead of 132, and hatred that is told in emoji in 65 of 100 cases instead of 68.
-const WEIGHT: f32 = 0.8;
+/// bound above, 1,924 harmless lines that end in one such emoji are found in 46 cases instead of
+/// 240; of 288 hateful lines that use emoji 67 in 100 are found instead of 76.
+const WEIGHT: f32 = 0.7;
 
 /// A model, asked twice about a text that shows somebody.
 pub struct Shown(Box<dyn Model>);

@@ -11,7 +11,7 @@ use tidegate::{
 };
 
 /// What a model was asked, in order.
-type Asked = Arc<Mutex<Vec<String>>>;
+pub type Asked = Arc<Mutex<Vec<String>>>;
 
 type Says = dyn Fn(&str) -> Vec<f32> + Send + Sync;
 
@@ -38,7 +38,7 @@ impl Model for Fixed {
     }
 }
 
-fn fixed(
+pub fn fixed(
     id: &str,
     says: impl Fn(&str) -> Vec<f32> + Send + Sync + 'static,
 ) -> (Box<dyn Model>, Asked) {
