@@ -16,7 +16,7 @@ use crate::{
     metrics::Metrics,
     pipeline::Pipeline,
     rules::Ruleset,
-    score::Scorer,
+    score::{self, Scorer},
 };
 
 pub mod audit;
@@ -242,6 +242,7 @@ pub fn complain(failure: &Failure) {
 /// # Errors
 /// Why it could not be done; the failure knows its exit code.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    score::silence_library();
     match arguments.command {
         Command::Demo(args) => run::demo(&args),
         Command::Run(args) => run::run(&args),

@@ -3,13 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use tidegate::{
-    commands::{self, Arguments},
-    score,
-};
+use tidegate::commands::{self, Arguments};
 
 fn main() -> ExitCode {
-    score::silence_library();
     match commands::run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

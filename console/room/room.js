@@ -12,6 +12,7 @@ const NAME_MS = 600;
 
 const at = (id) => document.getElementById(id);
 const chat = at("chat");
+const log = at("log");
 const notices = at("notices");
 const name = at("name");
 const text = at("text");
@@ -90,7 +91,7 @@ function clock() {
 function say(message, old) {
   if (typeof message.text !== "string" || typeof message.user !== "string") return;
   if (message.channel !== links.channel) return;
-  const follow = chat.scrollTop + chat.clientHeight >= chat.scrollHeight - 40;
+  const follow = log.scrollTop + log.clientHeight >= log.scrollHeight - 40;
   const line = element("li", "line");
   line.dataset.testid = "line";
   line.dataset.id = String(message.id ?? "");
@@ -104,7 +105,7 @@ function say(message, old) {
   chat.append(line);
   while (chat.children.length > LINES_MAX) chat.firstElementChild.remove();
   at("empty").hidden = true;
-  if (follow) chat.scrollTop = chat.scrollHeight;
+  if (follow) log.scrollTop = log.scrollHeight;
   at("newer").hidden = follow;
 }
 
@@ -236,11 +237,11 @@ at("language").addEventListener("click", () => {
   speak();
 });
 at("newer").addEventListener("click", () => {
-  chat.scrollTop = chat.scrollHeight;
+  log.scrollTop = log.scrollHeight;
   at("newer").hidden = true;
 });
-chat.addEventListener("scroll", () => {
-  if (chat.scrollTop + chat.clientHeight >= chat.scrollHeight - 40) at("newer").hidden = true;
+log.addEventListener("scroll", () => {
+  if (log.scrollTop + log.clientHeight >= log.scrollHeight - 40) at("newer").hidden = true;
 });
 at("composer").addEventListener("submit", send);
 start();

@@ -2,7 +2,7 @@
 //!
 //! No reason repeats what was found: records outlive the texts that they are about.
 
-use std::{ops::Range, sync::LazyLock};
+use std::{cell::OnceCell, ops::Range, sync::LazyLock};
 
 use aho_corasick::AhoCorasick;
 use phonenumber::country::Id;
@@ -24,7 +24,7 @@ mod words;
 
 pub use secrets::{SecretError, SecretKey, Secrets, armed_line};
 
-use patterns::Kind;
+use patterns::{Kind, Match};
 use words::Line;
 
 /// More findings than this tell a moderator nothing more, and each is stored and sent.
@@ -94,18 +94,51 @@ impl Place {
 struct Scene<'a> {
     line: &'a Line<'a>,
     personal: &'a Personal,
+    /// Few lines have anything for which they matter.
+    cues: OnceCell<Cues>,
+}
+
+/// What the patterns find in a reading.
+struct Cues {
+    matches: Vec<Match>,
+    /// The text was read to its end.
+    whole: bool,
     /// Where it speaks of a person, and of a phone, in bytes of the reading.
     persons: Vec<usize>,
     phones: Vec<usize>,
+    /// It speaks of a game.
+    plays: bool,
+}
+
+impl Cues {
+    fn of(line: &Line) -> Cues {
+        let mut matches = Vec::new();
+        let whole = patterns::matches(line, &mut matches);
+        let (mut persons, mut phones, mut plays) = (Vec::new(), Vec::new(), false);
+        for found in &matches {
+            let at = line.words[found.words.start].start;
+            match found.kind {
+                Kind::Person => persons.push(at),
+                Kind::Phone => phones.push(at),
+                Kind::Game => plays = true,
+                _ => {}
+            }
+        }
+        Cues { matches, whole, persons, phones, plays }
+    }
 }
 
 impl Scene<'_> {
+    fn cues(&self) -> &Cues {
+        self.cues.get_or_init(|| Cues::of(self.line))
+    }
+
     fn is_person(&self, words: Range<usize>) -> bool {
-        self.is_near(&self.persons, words)
+        self.is_near(&self.cues().persons, words)
     }
 
     fn is_phone(&self, words: Range<usize>) -> bool {
-        self.is_near(&self.phones, words)
+        self.is_near(&self.cues().phones, words)
     }
 
     fn is_near(&self, cues: &[usize], words: Range<usize>) -> bool {
@@ -176,35 +209,27 @@ fn armed_secrets(line: &Line, personal: &Personal, places: &mut Vec<Place>) {
 }
 
 fn places_of(line: &Line, kind: ViewKind, personal: &Personal, places: &mut Vec<Place>) {
-    let mut matches = Vec::new();
-    let whole = patterns::matches(line, &mut matches);
-    let (mut persons, mut phones) = (Vec::new(), Vec::new());
-    let mut plays = false;
-    for found in &matches {
-        let at = line.words[found.words.start].start;
-        match found.kind {
-            Kind::Person => persons.push(at),
-            Kind::Phone => phones.push(at),
-            Kind::Game => plays = true,
-            _ => {}
-        }
-    }
-    let scene = Scene { line, personal, persons, phones };
+    let scene = Scene { line, personal, cues: OnceCell::new() };
     // Digits read as letters are no numbers: only the literal reading has them all.
     match kind {
         ViewKind::Plain => data(&scene, places),
         _ => net::emails(&scene, places),
     }
     address::find(&scene, places);
-    for found in matches {
+    // Nothing but hints is found without one of those words.
+    if !patterns::may_match(line.text) {
+        return;
+    }
+    let cues = scene.cues();
+    for found in &cues.matches {
         let (category, what) = told(found.kind);
-        let skipped = found.level == 0 || (plays && category == Category::Threat);
+        let skipped = found.level == 0 || (cues.plays && category == Category::Threat);
         if !skipped {
-            let (words, level) = (found.words, found.level);
+            let (words, level) = (found.words.clone(), found.level);
             places.push(Place { words, category, level, what: what.to_owned() });
         }
     }
-    if !whole {
+    if !cues.whole {
         places.push(too_much(line));
     }
 }

@@ -117,8 +117,8 @@ impl Lines {
         };
         let near = |place: u32| {
             let line = self.lines.get(place as usize).filter(live)?;
-            let alike = line.sign.likeness(sign) >= ALIKE;
-            alike.then(|| (place, line.sign.sameness(sign)))
+            let (likeness, sameness) = line.sign.compare(sign);
+            (likeness >= ALIKE).then_some((place, sameness))
         };
         let mut found: Vec<(u32, f32)> = places.into_iter().filter_map(near).collect();
         found.sort_by(|(_, a), (_, b)| b.total_cmp(a));

@@ -55,7 +55,7 @@ impl Pattern {
     pub(super) fn means(&self, sign: &Sign) -> bool {
         match self.sign.letters {
             0 => sign.letters == 0 && self.sign.words == sign.words,
-            _ => self.sign.sameness(sign) >= ALIKE || self.sign.within(sign) >= INSIDE,
+            _ => self.sign.compare(sign).1 >= ALIKE || self.sign.within(sign) >= INSIDE,
         }
     }
 

@@ -131,17 +131,12 @@ impl Sign {
         &self.grams[..self.grams.len().min(KEYS_MAX)]
     }
 
-    /// How much two texts have in common, of the longer one: 0 to 1.
-    pub fn sameness(&self, other: &Sign) -> f32 {
+    /// How much two texts have in common, 0 to 1: of the shorter one, so that whatever was put
+    /// around a line makes no difference (their likeness), and of the longer one (their sameness).
+    pub fn compare(&self, other: &Sign) -> (f32, f32) {
         let (both, own, others) = self.common(other);
-        both as f32 / own.max(others).max(1) as f32
-    }
-
-    /// How much they have in common, of the shorter one: 0 to 1. Whatever was put around a line
-    /// makes no difference.
-    pub fn likeness(&self, other: &Sign) -> f32 {
-        let (both, own, others) = self.common(other);
-        both as f32 / own.min(others).max(1) as f32
+        let of = |length: usize| both as f32 / length.max(1) as f32;
+        (of(own.min(others)), of(own.max(others)))
     }
 
     /// How much of this text is in the other, whatever else is there: 0 to 1.
@@ -158,19 +153,14 @@ impl Sign {
         let reach = self.reach().min(other.reach());
         let up_to = |grams: &[u32]| grams.partition_point(|gram| *gram <= reach);
         let (own, others) = (up_to(&self.grams), up_to(&other.grams));
-        let (mut a, mut b) = (self.grams[..own].iter().peekable(), other.grams[..others].iter());
-        let mut both = 0;
-        let mut next = b.next();
-        while let (Some(left), Some(right)) = (a.peek(), next) {
-            match left.cmp(&right) {
-                std::cmp::Ordering::Less => drop(a.next()),
-                std::cmp::Ordering::Greater => next = b.next(),
-                std::cmp::Ordering::Equal => {
-                    both += 1;
-                    a.next();
-                    next = b.next();
-                }
-            }
+        let (a, b) = (&self.grams[..own], &other.grams[..others]);
+        let (mut at, mut other_at, mut both) = (0, 0, 0);
+        while at < a.len() && other_at < b.len() {
+            // Without a branch that nobody could foretell.
+            let (left, right) = (a[at], b[other_at]);
+            both += usize::from(left == right);
+            at += usize::from(left <= right);
+            other_at += usize::from(right <= left);
         }
         (both, own, others)
     }
@@ -339,7 +329,7 @@ mod tests {
             ("well zibber dronk everybody leave gremlo and watch the blorp splat tonight", 0.7),
             ("evvvverybody leeeeave gremlo and watch the blooorp splat tonight", 0.8),
         ] {
-            let found = sign(LINE).sameness(&sign(text));
+            let found = sign(LINE).compare(&sign(text)).1;
             assert!(found >= at_least, "{text}: {found}");
         }
     }
@@ -352,7 +342,7 @@ mod tests {
             "can somebody tell me which game comes after this one",
             "всем привет, как прошёл день у вас там",
         ] {
-            let found = sign(LINE).likeness(&sign(text));
+            let found = sign(LINE).compare(&sign(text)).0;
             assert!(found < 0.5, "{text}: {found}");
         }
     }
@@ -375,8 +365,8 @@ mod tests {
         ] {
             let found = sign(text);
             assert_eq!(found.letters, 0, "{text}");
-            assert_eq!(found.likeness(&sign(text)), 1.0, "{text}: the same text is like itself");
-            assert_eq!(found.likeness(&sign(LINE)), 0.0, "{text}");
+            assert_eq!(found.compare(&sign(text)).0, 1.0, "{text}: the same text is like itself");
+            assert_eq!(found.compare(&sign(LINE)).0, 0.0, "{text}");
         }
         assert_ne!(sign("gg"), sign("hello"));
         assert_ne!(sign("🔥"), sign("❤️"));
@@ -395,7 +385,7 @@ mod tests {
         assert_eq!(sign(&"ab".repeat(30_000)).grams.len(), 2);
         // Texts that are longer than the lists are compared as far as both reach.
         let (a, b) = (long[..100].join(" "), long[20..120].join(" "));
-        let found = sign(&a).sameness(&sign(&b));
+        let found = sign(&a).compare(&sign(&b)).1;
         assert!((0.5..0.98).contains(&found), "{found}");
         assert!(sign(LINE).within(&sign(&format!("{LINE} {}", long[..15].join(" ")))) > 0.9);
     }

@@ -34,6 +34,10 @@ pub(super) fn folded(plain: &View) -> Vec<View> {
     let drawn = plain.text.as_bytes().windows(2).any(several);
     let angle = plain.text.contains('>');
     let line = Line { foreign, mixed, angle, open: mixed || drawn };
+    // Numbers and punctuation alone bring most lines here.
+    if plain.text.split(' ').all(|text| line.is_plain(text)) {
+        return Vec::new();
+    }
     let mut views = line.read(plain);
     views.retain(|view| view.text != plain.text);
     views
@@ -82,6 +86,11 @@ impl Line {
 
     /// Whether nothing in a word could be read otherwise: nearly every word.
     fn is_plain(self, text: &str) -> bool {
+        // Without a letter beside them, digits and signs are what they are.
+        let bare = |b: &u8| b.is_ascii() && !b.is_ascii_alphabetic();
+        if !self.mixed && text.as_bytes().iter().all(bare) {
+            return true;
+        }
         !(SAYING.any(text) || has_double_v(text) || self.mixed && text.contains("ph"))
     }
 }

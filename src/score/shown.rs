@@ -1,7 +1,7 @@
 //! Keeps whom an emoji shows from telling against what is said.
 //!
-//! People, flags and signs of faith stand in training data far more often beside hatred than they do
-//! in a chat, and a model learns that from it. A text that shows some of them is therefore read
+//! People, flags and signs of faith stand in training data far more often beside hatred than they
+//! do in a chat, and a model learns that from it. A text that shows some of them is therefore read
 //! without them too: where the words alone are harmless they stay so, whoever is shown.
 
 use std::sync::Arc;

@@ -2,9 +2,9 @@
 
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
 import { check, finish, part, same, until } from "../peers/check.mjs";
 import { Chatter, Moderator, legibility } from "./people.mjs";
+import { launch, open as openIn } from "./screens.mjs";
 
 const beside = (path) => readFileSync(new URL(path, import.meta.url), "utf8");
 const lines = JSON.parse(beside("../peers/lines.json"));
@@ -21,21 +21,8 @@ const SCREENS = [
   { name: "desk-dark", width: 1440, height: 900, colorScheme: "dark", byKey: true },
 ];
 
-const browser = await chromium.launch({
-  executablePath: CHROMIUM,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
-
-async function open({ width, height, colorScheme }) {
-  const context = await browser.newContext({
-    viewport: { width, height }, colorScheme, locale: "en-GB", reducedMotion: "reduce",
-  });
-  const page = await context.newPage();
-  page.setDefaultTimeout(10000);
-  return page;
-}
-
+const browser = await launch(CHROMIUM);
+const open = (screen) => openIn(browser, screen);
 const shot = (page, name) => page.screenshot({ path: join(ARTIFACTS, `${name}.png`) });
 
 /** Everything that is asked of the product, on one screen. */

@@ -22,8 +22,8 @@ fn words_without_the_emoji_weigh_too() {
     let rows = Shown::new(model).score(&["hi", "hi 🇮🇳", "bad 🇮🇳", "bad", "hi 🎉"]).unwrap();
     assert_eq!(rows[0], [0.01, 0.02]);
     assert_eq!(rows[1], [0.01, 0.02], "the words are harmless");
-    assert!(rows[2][0] > 0.8 && rows[2][0] < 0.9, "{rows:?}");
-    assert!(rows[2][1] > 0.3 && rows[2][1] < 0.5, "{rows:?}");
+    assert!(rows[2][0] > 0.7 && rows[2][0] < 0.85, "{rows:?}");
+    assert!(rows[2][1] > 0.2 && rows[2][1] < 0.35, "{rows:?}");
     assert_eq!((rows[3][0], rows[4][0]), (0.3, 0.01));
     // What shows nobody, or is harmless with them, is read once.
     assert_eq!(asked.lock().unwrap()[5..], ["hi ", "bad "]);

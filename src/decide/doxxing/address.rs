@@ -158,6 +158,9 @@ fn address(scene: &Scene, at: usize) -> Option<Place> {
 /// A house number: up to five digits, perhaps a letter behind.
 fn is_house(scene: &Scene, at: usize) -> bool {
     let word = scene.line.word(at);
+    if !word.starts_with(|c: char| c.is_ascii_digit()) {
+        return false;
+    }
     let digits = word.bytes().take_while(u8::is_ascii_digit).count();
     let letter = word.get(digits..).unwrap_or(" ");
     let suffix = letter.len() <= 1 && letter.bytes().all(|b| b.is_ascii_lowercase());

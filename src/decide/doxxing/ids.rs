@@ -159,6 +159,7 @@ pub(super) fn lettered(scene: &Scene, found: &mut Vec<Place>) {
     if !line.text.bytes().any(|b| b.is_ascii_digit()) {
         return;
     }
+    let plates = ["plat", "plaq", "immat"].iter().any(|word| line.text.contains(word));
     let corsica = ["2a", "2b"].iter().any(|department| line.text.contains(department));
     for at in 0..line.words.len() {
         let word = line.word(at);
@@ -180,7 +181,7 @@ pub(super) fn lettered(scene: &Scene, found: &mut Vec<Place>) {
             found.push(Place::doxxing(at..end, 3, "a bank account (IBAN)".to_owned()));
         }
         if word.len() <= 8 {
-            found.extend(plate(scene, at));
+            found.extend(plate(scene, at, plates));
         }
     }
 }
@@ -266,8 +267,9 @@ const CAR: [&str; 22] = [
 const CODE: [&str; 10] =
     ["code", "promo", "seed", "lobby", "ref", "reference", "cle", "key", "room", "coupon"];
 
-/// French plates by their form; others are too vague and need to be called so.
-fn plate(scene: &Scene, at: usize) -> Option<Place> {
+/// French plates by their form; others are too vague and need to be called so, which some word of
+/// the line does where `named`.
+fn plate(scene: &Scene, at: usize, named: bool) -> Option<Place> {
     let line = scene.line;
     if let Some(end) = french(scene, at) {
         let typed = line.said(at..end);
@@ -279,6 +281,9 @@ fn plate(scene: &Scene, at: usize) -> Option<Place> {
             _ => return None,
         };
         return Some(Place::doxxing(at..end, level, "a licence plate (FR)".to_owned()));
+    }
+    if !named {
+        return None;
     }
     let called = line.before(at, 3, &["plate", "plates", "plaque", "immat", "immatriculation"]);
     let of_car = || {
@@ -305,7 +310,10 @@ fn letters_and_digits(said: &str) -> usize {
 
 /// `AB-123-CD`, `ab 123 cd`, `AB123CD`; never I, O or U.
 fn french(scene: &Scene, at: usize) -> Option<usize> {
-    let begins = scene.line.word(at).bytes().take(2).filter(u8::is_ascii_lowercase).count() == 2;
+    let word = scene.line.word(at);
+    // Written as one word or as three.
+    let cut = word.len() == 7 || (word.len() == 2 && scene.line.word(at + 1).len() == 3);
+    let begins = cut && word.bytes().take(2).filter(u8::is_ascii_lowercase).count() == 2;
     let (text, end) = begins.then(|| gathered(scene, at, 7)).flatten()?;
     if !text.is_ascii() {
         return None;

@@ -72,8 +72,16 @@ const PARTS_MAX: usize = 4;
 
 pub(super) fn find(scene: &Scene, found: &mut Vec<Place>) {
     emails(scene, found);
-    addresses(scene, found);
-    coordinates(scene, found);
+    // Both are numbers with dots inside, but for degrees.
+    let text = scene.line.text;
+    let inside = |w: &[u8]| w[0].is_ascii_digit() && w[1] == b'.' && w[2].is_ascii_digit();
+    let dotted = text.as_bytes().windows(3).any(inside);
+    if dotted || text.contains(':') {
+        addresses(scene, found);
+    }
+    if dotted || text.contains('°') {
+        coordinates(scene, found);
+    }
 }
 
 /// How the `@` is written, the strictest first.

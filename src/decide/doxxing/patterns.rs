@@ -391,10 +391,10 @@ mod tests {
         let patterns = &*PATTERNS;
         for pattern in patterns.all.iter().filter(|pattern| pattern.level > 0) {
             let sure = pattern.elements.iter().any(|element| {
-                let some = !element.words.is_empty() || element.mention || element.number;
-                let needed = some && !element.optional && !element.not && !element.capital;
-                let digit = |word: &str| word.contains(|c: char| c.is_ascii_digit());
-                let marked = |word: &str| digit(word) || patterns.anchors.is_match(word);
+                let other = element.mention || element.number || element.capital;
+                let needed = !element.words.is_empty() && !other;
+                let needed = needed && !element.optional && !element.not;
+                let marked = |word: &str| patterns.anchors.is_match(word);
                 let spelt = |id: &WordId| patterns.words.iter().find(|(_, own)| *own == id);
                 needed && element.words.iter().all(|id| spelt(id).is_some_and(|(w, _)| marked(w)))
             });

@@ -83,7 +83,7 @@ fn is_worth_it(plain: &str) -> bool {
     // A dot that ends the line is in no name.
     let bytes = plain.trim_end_matches([' ', '.', '!', '?', ')', '"', '\'', ',']).as_bytes();
     let starts = |at: usize| match bytes[at] {
-        b'.' => true,
+        b'.' => may_end(&bytes[at + 1..]),
         b':' => bytes[at..].starts_with(b"://"),
         b'd' => bytes[at..].starts_with(b"dot") || bytes[at..].starts_with(b"d0t"),
         b'p' => bytes[at..].starts_with(b"point"),
@@ -91,6 +91,23 @@ fn is_worth_it(plain: &str) -> bool {
         _ => bytes[at..].starts_with("。".as_bytes()),
     };
     (0..bytes.len()).any(|at| FIRST.has(bytes[at]) && starts(at))
+}
+
+/// Whether what stands behind a dot may be, or begin, the rest of a name: not the first word of a
+/// sentence that is no ending.
+fn may_end(behind: &[u8]) -> bool {
+    let spaces = behind.iter().take_while(|b| **b == b' ').count();
+    let behind = &behind[spaces..];
+    let inside = |b: &&u8| b.is_ascii_alphanumeric() || **b == b'-' || !b.is_ascii();
+    let label = &behind[..behind.iter().take_while(inside).count()];
+    match label {
+        [] => behind.first().is_some_and(|b| *b != b'.'),
+        [first, ..] if first.is_ascii_digit() => true,
+        // Names of other scripts, and signs between labels.
+        _ if behind.get(label.len()) == Some(&b'.') => true,
+        label => std::str::from_utf8(label)
+            .map_or(true, |label| !label.is_ascii() || hosts::is_tld(label.trim_matches('-'))),
+    }
 }
 
 struct Finder<'a> {
@@ -122,6 +139,9 @@ struct Before {
 impl Finder<'_> {
     /// The link that begins at a token, and where to go on.
     fn link(&self, at: usize) -> (Option<Link>, usize) {
+        if self.what(at) == Some(What::Space) {
+            return (None, at + 1);
+        }
         let mut before = self.scheme(at);
         let mut at = at;
         if before.scheme.is_some() {
@@ -141,6 +161,10 @@ impl Finder<'_> {
             return (None, at + 1);
         }
         let chain = self.chain(at);
+        // Nearly every sentence behind another: its first word is no ending of a name.
+        if before.scheme.is_none() && !self.may_be_host(&chain) {
+            return (None, chain.end);
+        }
         if before.scheme.is_none() && self.is_mail(&chain) {
             return (None, chain.end);
         }
@@ -207,6 +231,13 @@ impl Finder<'_> {
             chain.end = next + 1;
         }
         chain
+    }
+
+    /// A quick look: some label behind the first is an ending, or it may be four numbers.
+    fn may_be_host(&self, chain: &Chain) -> bool {
+        let ending = |at: &usize| hosts::is_tld(self.label(*at));
+        self.label(chain.labels[0]).starts_with(|c: char| c.is_ascii_digit())
+            || chain.labels[1..].iter().any(ending)
     }
 
     /// A mail address or a name with an @ in front: other rules speak of those.

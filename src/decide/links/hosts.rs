@@ -5,7 +5,7 @@ use std::{
     sync::LazyLock,
 };
 
-use crate::letters;
+use crate::letters::{self, bytes::FnvBuild};
 
 /// What the lists of this repository say of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,11 +28,11 @@ const LISTS: [(Kind, &str); 4] = [
     (Kind::Blocked, include_str!("../../../wordlists/hosts/blocked.list")),
 ];
 
-static TLDS: LazyLock<HashSet<String>> =
+static TLDS: LazyLock<HashSet<String, FnvBuild>> =
     LazyLock::new(|| folded(include_str!("../../../wordlists/hosts/tlds.list")));
-static BARE: LazyLock<HashSet<String>> =
+static BARE: LazyLock<HashSet<String, FnvBuild>> =
     LazyLock::new(|| folded(include_str!("../../../wordlists/hosts/bare.list")));
-static SUFFIXES: LazyLock<HashSet<&'static str>> =
+static SUFFIXES: LazyLock<HashSet<&'static str, FnvBuild>> =
     LazyLock::new(|| names(include_str!("../../../wordlists/hosts/suffixes.list")).collect());
 static SITES: LazyLock<Sites<Kind>> = LazyLock::new(|| {
     let mut sites = Sites::default();
@@ -48,7 +48,7 @@ pub(super) fn names(text: &'static str) -> impl Iterator<Item = &'static str> {
 }
 
 /// As a plain reading has it, which knows no accents.
-fn folded(text: &'static str) -> HashSet<String> {
+fn folded(text: &'static str) -> HashSet<String, FnvBuild> {
     names(text).map(|name| letters::plain(name).0).collect()
 }
 

@@ -45,11 +45,13 @@ pub(super) fn pieces(text: &str) -> Vec<Piece> {
     pieces
 }
 
-/// Base64 mixes cases or digits inside of a word, the others are digits, dots and strokes.
+/// Base64 mixes cases or digits inside of a word, the others are digits, dots and strokes. A short
+/// number without a letter is no code of any kind, and rows of them say nothing either.
 fn is_worth_it(text: &str) -> bool {
     text.split_ascii_whitespace().any(|token| {
         let bytes = token.as_bytes();
-        let digits = bytes.iter().any(u8::is_ascii_digit);
+        let digits = bytes.iter().any(u8::is_ascii_digit)
+            && (bytes.len() >= BITS || bytes.iter().any(u8::is_ascii_alphabetic));
         let mixed =
             bytes.windows(2).any(|w| w[0].is_ascii_lowercase() && w[1].is_ascii_uppercase());
         digits || mixed || token.ends_with('=') || is_morse(token)

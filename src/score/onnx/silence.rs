@@ -15,8 +15,8 @@ pub fn is_sure() -> bool {
     env::var_os(VARIABLE).is_some_and(|value| value == "1")
 }
 
-/// Starts the program anew, in the same process, with the variable set, where the library is on this
-/// machine and the variable is not. It comes before everything else that a program does.
+/// Starts the program anew, in the same process, with the variable set, where the library is on
+/// this machine and the variable is not. It comes before everything else that a program does.
 #[cfg(unix)]
 pub fn make_sure() {
     use std::{os::unix::process::CommandExt, process::Command};
