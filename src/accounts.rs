@@ -25,6 +25,8 @@ pub const COOKIE_NAMES: [&str; 2] = ["tidegate", "__Host-tidegate"];
 
 /// A record that two logins change at once is read again this often before giving up.
 const RETRIES_MAX: usize = 8;
+/// More than any installation has people.
+const ACCOUNTS_MAX: usize = 100_000;
 /// More than any installation has programs.
 const TOKENS_MAX: usize = 100_000;
 
@@ -100,10 +102,19 @@ pub struct Session {
 }
 
 /// A new session, and the secret that the browser keeps.
-#[derive(Debug)]
 pub struct Login {
     pub secret: String,
     pub session: Session,
+}
+
+/// Somebody with an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    pub name: String,
+    pub role: Role,
+    pub created_ms: u64,
+    /// How many there are at most; some may have expired.
+    pub sessions: usize,
 }
 
 /// A program that may call.
@@ -188,6 +199,35 @@ impl Accounts {
             Err(StoreError::Conflict(_)) => Err(AccountError::Exists(name)),
             done => Ok(done?),
         }
+    }
+
+    /// Every account, without what it is told by.
+    pub async fn list(&self) -> Result<Vec<Person>, StoreError> {
+        let all = self.inner.store.scan(Table::Accounts, "", ACCOUNTS_MAX).await?;
+        let person = |(name, stored): (String, Vec<u8>)| {
+            let Account { role, created_ms, sessions, .. } = parse(&stored)?;
+            Some(Person { name, role, created_ms, sessions: sessions.len() })
+        };
+        Ok(all.into_iter().filter_map(person).collect())
+    }
+
+    /// Removes an account and ends its sessions; whether there was one.
+    pub async fn remove(&self, name: &str) -> Result<bool, AccountError> {
+        let name = parse_name(name).ok_or(AccountError::Name)?;
+        for _ in 0..RETRIES_MAX {
+            let Some(old) = self.inner.store.load(Table::Accounts, &name).await? else {
+                return Ok(false);
+            };
+            let sessions = parse::<Account>(&old).map(|old| old.sessions).unwrap_or_default();
+            let mut writes = vec![change::<Account>(Table::Accounts, &name, Some(old), None)];
+            writes.extend(sessions.iter().map(|key| removal(Table::Sessions, key)));
+            match self.inner.store.commit(writes).await {
+                // Somebody logs in under this name just now.
+                Err(StoreError::Conflict(_)) => continue,
+                done => return Ok(done.map(|()| true)?),
+            }
+        }
+        Err(AccountError::Busy)
     }
 
     /// Checks a password and starts a session; `rotated` is the session that it replaces.

@@ -5,6 +5,7 @@ use axum::{
     body::Body,
     extract::State,
     http::{HeaderMap, Request, StatusCode, header},
+    middleware,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -12,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    accounts::{Role, Scope, Token},
+    accounts::{Person, Role, Scope, Token},
     audit,
-    doors::{Doors, Failure, read_json},
+    doors::{Doors, Failure, marks, read_json},
     message::now_ms,
     score::About,
 };
@@ -32,12 +33,15 @@ pub fn router(doors: Doors) -> Router {
         .route("/ready", get(ready))
         .route("/metrics", get(metrics))
         .route("/control/user", post(add_user))
+        .route("/control/users", get(users))
+        .route("/control/user/remove", post(remove_user))
         .route("/control/token", post(issue_token))
         .route("/control/tokens", get(tokens))
         .route("/control/tokens/revoke", post(revoke_tokens))
         .route("/control/audit", get(verify_audit))
         .route("/control/erase", post(erase))
         .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "not_found", "nothing is here") })
+        .layer(middleware::from_fn(marks::mark))
         .with_state(doors)
 }
 
@@ -61,7 +65,7 @@ pub struct NewToken {
     pub scopes: Vec<Scope>,
 }
 
-/// Whose tokens are meant, as the command sends it.
+/// Whose account or tokens are meant, as the command sends it.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct OfName {
@@ -121,6 +125,25 @@ async fn add_user(
     doors.accounts.add(&new.name, new.role, &new.password, new.replace).await?;
     tracing::info!(name = new.name, role = ?new.role, "an account was written");
     Ok(StatusCode::CREATED)
+}
+
+async fn users(
+    State(doors): State<Doors>,
+    headers: HeaderMap,
+) -> Result<Json<Vec<Person>>, Failure> {
+    permit(&doors, &headers)?;
+    Ok(Json(doors.accounts.list().await?))
+}
+
+async fn remove_user(
+    State(doors): State<Doors>,
+    request: Request<Body>,
+) -> Result<Json<Value>, Failure> {
+    permit(&doors, request.headers())?;
+    let OfName { name } = read_json(request, BODY_BYTES_MAX).await?;
+    let removed = doors.accounts.remove(&name).await?;
+    tracing::info!(name, removed, "an account was removed");
+    Ok(Json(json!({ "removed": removed })))
 }
 
 async fn issue_token(

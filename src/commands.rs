@@ -164,6 +164,17 @@ pub enum UserCommand {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// List the console accounts: names, roles and when they were made
+    List {
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Remove a console account; whoever is logged in by it is logged out
+    Remove {
+        name: String,
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// Print a new token with which a program may call the API; it is shown once
     Token {
         name: String,

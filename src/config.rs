@@ -11,6 +11,7 @@ mod policy;
 mod read;
 mod route;
 mod senders;
+mod service;
 
 pub use bot::{Action, ActionsConfig, BotConfig, Inflow, Position};
 pub use hook::{HookConfig, WebhookConfig};
@@ -21,10 +22,10 @@ pub use policy::{
 };
 pub use read::{Problem, line_of, read_bounded};
 pub use route::{
-    HttpMode, IdentityConfig, IdentitySource, JsonConfig, LOOPBACK, Mode, RouteConfig,
-    ServiceConfig, Unjudged,
+    HttpMode, IdentityConfig, IdentitySource, JsonConfig, LOOPBACK, Mode, RouteConfig, Unjudged,
 };
 pub use senders::{Consequence, LadderStep, PaidConfig, ProtectedConfig, StrikesConfig};
+pub use service::ServiceConfig;
 
 /// What a policy can be built on.
 pub const PRESETS: [&str; 5] = ["off", "relaxed", "standard", "strict", "stage"];

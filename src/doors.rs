@@ -26,6 +26,7 @@ use crate::{
 pub mod acts;
 pub mod control;
 pub mod hosts;
+pub mod marks;
 pub mod place;
 mod senders;
 

@@ -14,7 +14,7 @@ use super::{
     settings_or_default, wait_for,
 };
 use crate::{
-    accounts::{Accounts, Role, Scope, Token},
+    accounts::{Accounts, Person, Role, Scope, Token},
     admin::{NewToken, NewUser, OfName},
     config::ConsoleConfig,
     protocol::rfc3339,
@@ -40,6 +40,18 @@ pub fn run(command: UserCommand) -> Result<(), Failure> {
             };
             let new = NewUser { name, role, password, replace };
             wait_for(add(&config.state_dir, new))?.map_err(no)
+        }
+        UserCommand::List { config } => {
+            let config = settings_or_default(config.as_deref())?;
+            let people = wait_for(people(&config.state_dir))?.map_err(no)?;
+            people.iter().try_for_each(|person| print(&listed_person(person)))
+        }
+        UserCommand::Remove { name, config } => {
+            let config = settings_or_default(config.as_deref())?;
+            match wait_for(remove(&config.state_dir, &name))?.map_err(no)? {
+                true => print("removed"),
+                false => Err(Failure::No(format!("there is no account {name}"))),
+            }
         }
         UserCommand::Token { name, scope, config } => {
             let config = settings_or_default(config.as_deref())?;
@@ -71,6 +83,15 @@ fn listed(token: &Token) -> String {
     format!("{}\t{}\t{}", token.name, scopes.join(","), rfc3339(token.created_ms))
 }
 
+fn listed_person(Person { name, role, created_ms, .. }: &Person) -> String {
+    let role = match role {
+        Role::Viewer => "viewer",
+        Role::Moderator => "moderator",
+        Role::Admin => "admin",
+    };
+    format!("{name}\t{role}\t{}", rfc3339(*created_ms))
+}
+
 impl From<TokenScope> for Scope {
     fn from(scope: TokenScope) -> Scope {
         match scope {
@@ -96,6 +117,38 @@ pub async fn tokens(state_dir: &Path) -> Result<Vec<Token>, CommandError> {
             let answer = call(&address, Method::GET, "/control/tokens", Value::Null).await?;
             let strange = |cause: serde_json::Error| CommandError::Unreachable(cause.to_string());
             serde_json::from_value(answer).map_err(strange)
+        }
+    }
+}
+
+/// Every console account.
+///
+/// # Errors
+/// A store that fails.
+pub async fn people(state_dir: &Path) -> Result<Vec<Person>, CommandError> {
+    match place(state_dir).await? {
+        Place::Here(store) => Ok(Accounts::open(store, &ConsoleConfig::default()).list().await?),
+        Place::Running(address) => {
+            let answer = call(&address, Method::GET, "/control/users", Value::Null).await?;
+            let strange = |cause: serde_json::Error| CommandError::Unreachable(cause.to_string());
+            serde_json::from_value(answer).map_err(strange)
+        }
+    }
+}
+
+/// Removes an account and ends its sessions; whether there was one.
+///
+/// # Errors
+/// A name that will not do, a store that fails.
+pub async fn remove(state_dir: &Path, name: &str) -> Result<bool, CommandError> {
+    match place(state_dir).await? {
+        Place::Here(store) => {
+            Ok(Accounts::open(store, &ConsoleConfig::default()).remove(name).await?)
+        }
+        Place::Running(address) => {
+            let body = json!(OfName { name: name.to_owned() });
+            let answer = call(&address, Method::POST, "/control/user/remove", body).await?;
+            Ok(answer["removed"] == true)
         }
     }
 }

@@ -176,6 +176,21 @@ async fn every_answer_forbids_what_is_inline_or_from_elsewhere() {
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
         assert_eq!(answer.header("x-frame-options"), Some("DENY"));
     }
+    // What programs and operators are answered is no page at all.
+    for (door, path) in [
+        (house.console, "/v1/holds"),
+        (house.console, "/v1/openapi.json"),
+        (house.console, "/v1/nothing"),
+        (house.admin, "/live"),
+        (house.admin, "/control/tokens"),
+        (house.admin, "/nothing"),
+    ] {
+        let answer = raw(door, &request("GET", path, &[("host", "localhost")], "")).await;
+        let csp = answer.header("content-security-policy").expect(path);
+        assert!(csp.starts_with("default-src 'none'") && csp.contains("frame-ancestors 'none'"));
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert!(answer.header("cache-control").is_some(), "{path}");
+    }
 }
 
 #[test]
