@@ -139,6 +139,13 @@ async function evening(screen) {
     same("no page complained", troubles, []);
   });
 
+  await part(`${screen.name}: whoever logs out leaves nothing said in the page`, async () => {
+    check("something was said", (await mo.page.locator(".ended-said").count()) > 0);
+    await mo.page.locator("#log-out").click();
+    await mo.page.locator("#login").waitFor();
+    same("nothing is left", await mo.page.locator(".foreign").count(), 0);
+  });
+
   for (const person of [ada, bob, mo, max]) await person.page.context().close();
 }
 

@@ -24,6 +24,16 @@ async fn each_role_reaches_what_it_may() {
         ("POST", "/api/holds/none/undo", "{}", [401, 403, 404, 404]),
         ("POST", "/api/holds/none/dance", "{}", [401, 403, 404, 404]),
         ("GET", "/api/holds/none/release", "", [405, 405, 405, 405]),
+        ("GET", "/api/crowds", "", [401, 200, 200, 200]),
+        // Whoever may act is told what is wrong with an empty act.
+        ("POST", "/api/permits", "{}", [401, 403, 400, 400]),
+        ("POST", "/api/shield", "{}", [401, 403, 400, 400]),
+        ("POST", "/api/nukes", "{}", [401, 403, 422, 422]),
+        ("POST", "/api/nukes/preview", "{}", [401, 403, 422, 422]),
+        ("POST", "/api/nukes/1/lift", "{}", [401, 403, 404, 404]),
+        ("GET", "/api/refunds", "", [401, 403, 200, 200]),
+        ("GET", "/api/refunds.csv", "", [401, 403, 200, 200]),
+        ("POST", "/api/senders/pardon", "{}", [401, 403, 400, 400]),
         ("GET", "/elsewhere", "", [404, 404, 404, 404]),
         ("POST", "/logout", "{}", [204, 204, 204, 204]),
         ("GET", "/api/me", "", [401, 401, 401, 401]),
@@ -34,6 +44,38 @@ async fn each_role_reaches_what_it_may() {
             assert_eq!(answer.status, expected, "{method} {path} as {cookie}: {}", answer.body);
         }
     }
+    // A route that is new is one more line above; these two have tests of their own.
+    let served = include_str!("../../src/console.rs").split(".route(\"").skip(1);
+    let served: Vec<&str> = served.filter_map(|rest| rest.split('"').next()).collect();
+    assert!(served.len() > 10, "{served:?}");
+    for path in served.iter().filter(|path| !["/login", "/api/stream"].contains(path)) {
+        let fits = |tried: &str| {
+            let (tried, path) = (tried.split('/'), path.split('/'));
+            tried.clone().count() == path.clone().count()
+                && tried.zip(path).all(|(own, part)| own == part || part.starts_with('{'))
+        };
+        assert!(table.iter().any(|(_, tried, ..)| fits(tried)), "nobody tried {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_is_bound_to_its_host_where_the_browser_speaks_tls() {
+    let house = house(|config| config.console.hosts = vec!["mod.example.org".into()]).await;
+    house.settle("ana").await;
+    let body = format!(r#"{{"name":"ana","password":"{PASSWORD}"}}"#);
+    let headers = [
+        ("host", "mod.example.org"),
+        ("origin", "https://mod.example.org"),
+        ("x-tidegate", "1"),
+        ("content-type", "application/json"),
+    ];
+    let answer = raw(house.console, &request("POST", "/login", &headers, &body)).await;
+    let cookie = answer.header("set-cookie").expect("a cookie is set");
+    assert!(cookie.starts_with("__Host-tidegate="), "{cookie}");
+    for flag in ["; Secure", "; HttpOnly", "; SameSite=Strict", "; Path=/", "; Max-Age=43200"] {
+        assert!(cookie.contains(flag), "{flag}: {cookie}");
+    }
+    assert!(!cookie.contains("Domain"), "{cookie}");
 }
 
 #[tokio::test]
