@@ -332,23 +332,6 @@ fn check_config_says_what_has_no_effect() {
 }
 
 #[test]
-fn check_config_says_what_is_open_to_others() {
-    let folder = Folder::new("wide");
-    let text = "[listen]\nconsole = \"0.0.0.0:7401\"\nadmin = \"[::]:7402\"\n";
-    let path = folder.file("wide.toml", text);
-    let output = run(&["check-config", path.to_str().unwrap()], b"");
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{said}");
-    for expected in [
-        "warning: ",
-        "wide.toml:2: listen.console: is reached from other machines without TLS",
-        "wide.toml:3: listen.admin: is reached from other machines",
-    ] {
-        assert!(said.contains(expected), "{said}");
-    }
-}
-
-#[test]
 fn each_answer_comes_before_the_next_line_is_needed() {
     let mut child = start(&["judge"]);
     let mut stdin = child.stdin.take().unwrap();

@@ -201,3 +201,24 @@ async fn no_secret_is_logged_or_repeated() {
         assert!(!log.contains(secret), "{secret} is in the log:\n{log}");
     }
 }
+
+#[test]
+fn check_config_says_what_is_open_to_others() {
+    let folder = Folder::new("wide");
+    let wide = "[listen]\nconsole = \"0.0.0.0:7401\"\nadmin = \"[::]:7402\"\n";
+    for (text, expected) in [
+        ("[listen]\nconsole = \"127.0.0.1:7401\"\n", &[][..]),
+        (wide, &["2: listen.console: is reached from other", "3: listen.admin: is reached"]),
+    ] {
+        let file = folder.file("t.toml", text);
+        let mut check = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        let output = check.arg("check-config").arg(file).output().expect("the binary runs");
+        let said = String::from_utf8(output.stderr).expect("text");
+        assert!(output.status.success(), "{said}");
+        let warnings: Vec<_> = said.lines().filter(|l| l.starts_with("warning: ")).collect();
+        assert_eq!(warnings.len(), expected.len(), "{said}");
+        for (warning, part) in warnings.iter().zip(expected) {
+            assert!(warning.contains(part), "{warning}");
+        }
+    }
+}
