@@ -1,6 +1,11 @@
-//! Holds what is deployed to its hardening: no root, nothing to write to, no way to more rights.
+//! Holds what is deployed to its hardening, and the threat model to the tests that it names.
 
-use std::{fs, io::ErrorKind, path::PathBuf, process::Command};
+use std::{
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 fn read(path: &str) -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("deploy").join(path);
@@ -116,4 +121,41 @@ fn systemd_finds_little_to_take_from_the_unit() {
         }
     }
     fs::remove_dir_all(folder).expect("it is there");
+}
+
+/// The text of every Rust file below a folder.
+fn sources(folder: &Path) -> String {
+    let mut all = String::new();
+    for entry in fs::read_dir(folder).expect("it can be listed") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            all += &sources(&path);
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            all += &fs::read_to_string(&path).expect("it can be read");
+        }
+    }
+    all
+}
+
+#[test]
+fn every_test_that_the_threat_model_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let all = sources(&root.join("tests")) + &sources(&root.join("src"));
+    let text = fs::read_to_string(root.join("docs/security.md")).expect("the threat model");
+    let from = text.find("\n## Threats").expect("its threats");
+    let to = text.find("\n## What is not protected").expect("their end");
+    let mut named = 0;
+    for row in text[from..to].lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').collect();
+        assert_eq!(cells.len(), 3, "threat, control, test: {row}");
+        for name in cells[2].split('`').skip(1).step_by(2) {
+            let there = match name.contains(['/', '.']) {
+                true => root.join(name).exists(),
+                false => all.contains(&format!("fn {name}(")),
+            };
+            assert!(there, "there is no {name}: {row}");
+            named += 1;
+        }
+    }
+    assert!(named > 80, "only {named} tests are named");
 }
