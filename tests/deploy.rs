@@ -18,6 +18,7 @@ const HARDENED: &[(&str, &[&str])] = &[
         "Dockerfile",
         &[
             "FROM gcr.io/distroless/cc-debian12:nonroot",
+            "&& mkdir -m 0700 /state",
             "COPY --from=build --chown=nonroot:nonroot /state /var/lib/tidegate",
             "cargo build --release --locked && cp target/release/tidegate /tidegate \\",
         ],

@@ -253,13 +253,20 @@ async fn an_upstream_that_is_not_there_is_a_502() {
 
 #[tokio::test]
 async fn one_connection_too_many_is_told_so() {
-    let mut stage = Stage::set(|config| config.listen.connections_max = 2).await;
-    let second = connect(stage.running.chat, "/ws").await;
-    let line = status_line(stage.running.chat, "GET /ws HTTP/1.1\r\n").await;
-    assert_eq!(line, "HTTP/1.1 503 Service Unavailable");
-    drop(second);
-    stage.undisturbed().await;
-    stage.running.stop().await;
+    // In all, and of one address.
+    for (all, of_one) in [(2, 10), (10, 2)] {
+        let mut stage = Stage::set(|config| {
+            config.listen.connections_max = all;
+            config.listen.connections_per_ip_max = of_one;
+        })
+        .await;
+        let second = connect(stage.running.chat, "/ws").await;
+        let line = status_line(stage.running.chat, "GET /ws HTTP/1.1\r\n").await;
+        assert_eq!(line, "HTTP/1.1 503 Service Unavailable", "{all} {of_one}");
+        drop(second);
+        stage.undisturbed().await;
+        stage.running.stop().await;
+    }
 }
 
 #[tokio::test]
@@ -353,8 +360,8 @@ async fn whoever_never_finishes_is_cut_off() {
     stage.running.stop().await;
 }
 
-/// A compressed frame could not be read, and a small one may be a large one. That the bit which says
-/// "compressed" is refused is a line of `broken_frames_close_with_the_right_code`.
+/// A compressed frame could not be read, and a small one may be a large one. That the bit which
+/// says "compressed" is refused is a line of `broken_frames_close_with_the_right_code`.
 #[tokio::test]
 async fn compression_is_asked_for_by_nobody_and_taken_from_nobody() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");

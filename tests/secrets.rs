@@ -206,8 +206,12 @@ async fn no_secret_is_logged_or_repeated() {
 fn check_config_says_what_is_open_to_others() {
     let folder = Folder::new("wide");
     let wide = "[listen]\nconsole = \"0.0.0.0:7401\"\nadmin = \"[::]:7402\"\n";
+    fs::create_dir(folder.0.join("open")).expect("a folder");
+    fs::set_permissions(folder.0.join("open"), fs::Permissions::from_mode(0o755)).expect("set");
+    let open = format!("state_dir = {:?}\n", folder.0.join("open"));
     for (text, expected) in [
         ("[listen]\nconsole = \"127.0.0.1:7401\"\n", &[][..]),
+        (&open, &["1: state_dir: others on this machine"]),
         (wide, &["2: listen.console: is reached from other", "3: listen.admin: is reached"]),
     ] {
         let file = folder.file("t.toml", text);

@@ -57,6 +57,13 @@ pub(super) fn exposed(config: &Config) -> Vec<(String, String)> {
         let cause = "is reached from other machines: let only those in that operators use";
         found.add("listen.admin", cause);
     }
+    #[cfg(unix)]
+    if let Ok(about) = std::fs::metadata(&config.state_dir)
+        && std::os::unix::fs::PermissionsExt::mode(&about.permissions()) & 0o007 != 0
+    {
+        let cause = "others on this machine may look into it: it is its owner's alone (chmod 700)";
+        found.add("state_dir", cause);
+    }
     found.0
 }
 

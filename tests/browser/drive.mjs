@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { check, finish, part, same, until } from "../peers/check.mjs";
+import { hostile } from "./hostile.mjs";
 import { Chatter, Moderator, legibility } from "./people.mjs";
 
 const beside = (path) => readFileSync(new URL(path, import.meta.url), "utf8");
@@ -240,5 +241,6 @@ async function raid() {
 await part("the chat that is played", play);
 for (const screen of SCREENS) await evening(screen);
 await part("a raid", raid);
+await part("hostile texts", async () => hostile(await open(SCREENS[0]), quiet.console));
 await browser.close();
 finish();
