@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 mod bot;
 mod check;
 mod hook;
+mod network;
 mod policy;
 mod read;
 mod route;
@@ -15,6 +16,7 @@ mod service;
 
 pub use bot::{Action, ActionsConfig, BotConfig, Inflow, Position};
 pub use hook::{HookConfig, WebhookConfig};
+pub use network::Network;
 pub use policy::{
     CategoryConfig, CrowdConfig, Enforce, FloodConfig, FloorCategory, FloorConfig, LinksConfig,
     OnExpiry, OnLate, PersonalConfig, PolicyConfig, ShapeConfig, ShieldConfig, WhenConfig,
@@ -279,6 +281,8 @@ impl Default for HistoryConfig {
 pub struct ConsoleConfig {
     /// Hosts by which browsers may reach it beside the address it listens on (`mod.example.org`).
     pub hosts: Vec<String>,
+    /// Proxies before it, which are believed on who asks.
+    pub proxies: Vec<Network>,
     pub session_hours: u32,
     /// Failed logins in a row before an account waits, doubling each time.
     pub attempts_max: u32,
@@ -292,6 +296,7 @@ impl Default for ConsoleConfig {
     fn default() -> Self {
         ConsoleConfig {
             hosts: Vec::new(),
+            proxies: Vec::new(),
             session_hours: 12,
             attempts_max: 5,
             streams_max: 256,

@@ -183,6 +183,35 @@ async fn failures_lock_an_account_whether_it_exists_or_not() {
 }
 
 #[tokio::test]
+async fn behind_a_proxy_one_who_guesses_makes_nobody_else_wait() {
+    let house = house(|config| {
+        config.console.attempts_max = 1;
+        config.console.proxies = vec!["127.0.0.1".parse().expect("an address")];
+    })
+    .await;
+    house.settle("ana").await;
+    let (host, origin) = (house.console.to_string(), house.origin());
+    let log_in = async |from: &str, name: &str, password: &str| {
+        let headers = [
+            ("host", host.as_str()),
+            ("origin", &origin),
+            ("x-tidegate", "1"),
+            ("content-type", "application/json"),
+            ("x-forwarded-for", from),
+        ];
+        let body = format!(r#"{{"name":"{name}","password":"{password}"}}"#);
+        raw(house.console, &request("POST", "/login", &headers, &body)).await.status
+    };
+    for n in 0..4 {
+        let status = log_in("203.0.113.9", &format!("nobody{n}"), "wrong horse battery").await;
+        assert_eq!(status, 401);
+    }
+    assert_eq!(log_in("203.0.113.9", "ana", PASSWORD).await, 429, "whoever guessed waits");
+    assert_eq!(log_in("198.51.100.1, 203.0.113.9", "ana", PASSWORD).await, 429, "a claim");
+    assert_eq!(log_in("192.0.2.7", "ana", PASSWORD).await, 200, "others do not");
+}
+
+#[tokio::test]
 async fn bodies_are_bounded_and_of_their_kind() {
     let house = house(|_| {}).await;
     let (host, origin) = (house.console.to_string(), house.origin());
