@@ -123,6 +123,9 @@ pub struct Token {
     pub name: String,
     pub scopes: Vec<Scope>,
     pub created_ms: u64,
+    /// From then on it opens nothing; `None` where it is good until it is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_ms: Option<u64>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -323,11 +326,23 @@ impl Accounts {
         }
     }
 
-    /// A new token for a program; it is shown once and stored hashed.
+    /// A new token for a program, good until it is taken back; it is shown once and stored hashed.
     pub async fn issue_token(&self, name: &str, scopes: &[Scope]) -> Result<String, AccountError> {
+        self.issue_token_for(name, scopes, None).await
+    }
+
+    /// The same, good for so long.
+    pub async fn issue_token_for(
+        &self,
+        name: &str,
+        scopes: &[Scope],
+        life: Option<Duration>,
+    ) -> Result<String, AccountError> {
         let name = parse_name(name).ok_or(AccountError::Name)?;
         let secret = format!("tg_{}", secret::fresh());
-        let token = Token { name, scopes: scopes.to_vec(), created_ms: now_ms() };
+        let created_ms = now_ms();
+        let expires_ms = life.map(|life| created_ms.saturating_add(life.as_millis() as u64));
+        let token = Token { name, scopes: scopes.to_vec(), created_ms, expires_ms };
         let key = secret::digest(&secret);
         self.inner.store.commit(vec![change(Table::Tokens, &key, None, Some(&token))]).await?;
         Ok(secret)
@@ -335,7 +350,8 @@ impl Accounts {
 
     pub async fn token(&self, secret: &str) -> Result<Option<Token>, StoreError> {
         let stored = self.inner.store.load(Table::Tokens, &secret::digest(secret)).await?;
-        Ok(stored.and_then(|stored| parse(&stored)))
+        let token = stored.and_then(|stored| parse::<Token>(&stored));
+        Ok(token.filter(|token| token.expires_ms.is_none_or(|expires| expires > now_ms())))
     }
 
     /// Every token, without what it is told by.

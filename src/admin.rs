@@ -1,5 +1,7 @@
 //! Serves operators: whether it lives, whether it is ready, its figures, and the control door.
 
+use std::time::Duration;
+
 use axum::{
     Json, Router,
     body::Body,
@@ -63,6 +65,15 @@ pub struct NewUser {
 pub struct NewToken {
     pub name: String,
     pub scopes: Vec<Scope>,
+    /// How long it is good; without it until it is taken back.
+    #[serde(default)]
+    pub days: Option<u32>,
+}
+
+impl NewToken {
+    pub fn life(&self) -> Option<Duration> {
+        self.days.map(|days| Duration::from_secs(u64::from(days) * 86_400))
+    }
 }
 
 /// Whose account or tokens are meant, as the command sends it.
@@ -152,7 +163,7 @@ async fn issue_token(
 ) -> Result<(StatusCode, Json<Value>), Failure> {
     permit(&doors, request.headers())?;
     let new: NewToken = read_json(request, BODY_BYTES_MAX).await?;
-    let secret = doors.accounts.issue_token(&new.name, &new.scopes).await?;
+    let secret = doors.accounts.issue_token_for(&new.name, &new.scopes, new.life()).await?;
     tracing::info!(name = new.name, "a token was issued");
     Ok((StatusCode::CREATED, Json(json!({ "token": secret }))))
 }

@@ -181,10 +181,13 @@ pub enum UserCommand {
         /// What it may do, comma-separated
         #[arg(long, value_delimiter = ',', default_value = "judge")]
         scope: Vec<TokenScope>,
+        /// For how many days it is good; without it until it is taken back
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3650))]
+        days: Option<u32>,
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
-    /// List the tokens: names, scopes and when they were made, never what they are
+    /// List the tokens: names, scopes, when they were made and end, never what they are
     Tokens {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,

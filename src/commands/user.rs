@@ -53,10 +53,11 @@ pub fn run(command: UserCommand) -> Result<(), Failure> {
                 false => Err(Failure::No(format!("there is no account {name}"))),
             }
         }
-        UserCommand::Token { name, scope, config } => {
+        UserCommand::Token { name, scope, days, config } => {
             let config = settings_or_default(config.as_deref())?;
-            let scopes: Vec<Scope> = scope.into_iter().map(Scope::from).collect();
-            let token = wait_for(token(&config.state_dir, &name, scopes))?.map_err(no)?;
+            let scopes = scope.into_iter().map(Scope::from).collect();
+            let new = NewToken { name, scopes, days };
+            let token = wait_for(new_token(&config.state_dir, new))?.map_err(no)?;
             print(&token)
         }
         UserCommand::Tokens { config } => {
@@ -80,7 +81,8 @@ fn print(line: &str) -> Result<(), Failure> {
 
 fn listed(token: &Token) -> String {
     let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.name()).collect();
-    format!("{}\t{}\t{}", token.name, scopes.join(","), rfc3339(token.created_ms))
+    let end = token.expires_ms.map(|end| format!("\t{}", rfc3339(end))).unwrap_or_default();
+    format!("{}\t{}\t{}{end}", token.name, scopes.join(","), rfc3339(token.created_ms))
 }
 
 fn listed_person(Person { name, role, created_ms, .. }: &Person) -> String {
@@ -187,7 +189,7 @@ pub async fn add(state_dir: &Path, new: NewUser) -> Result<(), CommandError> {
     }
 }
 
-/// A new token for a program; it cannot be shown again.
+/// A new token for a program, good until it is taken back; it cannot be shown again.
 ///
 /// # Errors
 /// A name that will not do, a store that fails.
@@ -196,11 +198,18 @@ pub async fn token(
     name: &str,
     scopes: Vec<Scope>,
 ) -> Result<String, CommandError> {
-    let new = NewToken { name: name.to_owned(), scopes };
+    new_token(state_dir, NewToken { name: name.to_owned(), scopes, days: None }).await
+}
+
+/// The same, good for as long as `new` says.
+///
+/// # Errors
+/// As above.
+pub async fn new_token(state_dir: &Path, new: NewToken) -> Result<String, CommandError> {
     match place(state_dir).await? {
         Place::Here(store) => {
             let accounts = Accounts::open(store, &ConsoleConfig::default());
-            Ok(accounts.issue_token(&new.name, &new.scopes).await?)
+            Ok(accounts.issue_token_for(&new.name, &new.scopes, new.life()).await?)
         }
         Place::Running(address) => {
             let answer = call(&address, Method::POST, "/control/token", json!(new)).await?;
