@@ -134,6 +134,8 @@ pub enum AccountError {
     Name,
     #[error("a password has at least {PASSWORD_CHARS_MIN} characters and at most 1024 bytes")]
     Password,
+    #[error("this password is among the first that somebody tries; take another")]
+    Obvious,
     #[error("there is an account {0} already")]
     Exists(String),
     /// Neither which of the two was wrong, nor whether the account exists.
@@ -188,6 +190,9 @@ impl Accounts {
         let name = parse_name(name).ok_or(AccountError::Name)?;
         if !password::acceptable(password) {
             return Err(AccountError::Password);
+        }
+        if password::obvious(&name, password) {
+            return Err(AccountError::Obvious);
         }
         let old = self.inner.store.load(Table::Accounts, &name).await?;
         if old.is_some() && !replace {

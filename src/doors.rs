@@ -170,7 +170,7 @@ impl From<AccountError> for Failure {
         let message = error.to_string();
         match error {
             AccountError::Name => Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "name", message),
-            AccountError::Password => {
+            AccountError::Password | AccountError::Obvious => {
                 Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "password", message)
             }
             AccountError::Exists(_) => Failure::new(StatusCode::CONFLICT, "exists", message),

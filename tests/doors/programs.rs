@@ -171,6 +171,8 @@ async fn commands_work_while_the_store_is_in_use() {
     assert!(again.to_string().contains("already"), "{again}");
     let short = user::add(&house.dir, new("short", true)).await.expect_err("too short");
     assert!(short.to_string().contains("12 characters"), "{short}");
+    let obvious = user::add(&house.dir, new("qwertyuiop123", true)).await.expect_err("obvious");
+    assert!(obvious.to_string().contains("among the first"), "{obvious}");
     user::add(&house.dir, new("another long password", true)).await.expect("it is replaced");
     assert_eq!(house.page("GET", "/api/me", &cookie, "").await.status, 401, "sessions end");
     assert_eq!(house.log_in("cleo", PASSWORD).await.status, 401);
