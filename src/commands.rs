@@ -16,7 +16,7 @@ use crate::{
     metrics::Metrics,
     pipeline::Pipeline,
     rules::Ruleset,
-    score::Scorer,
+    score::{self, Scorer},
 };
 
 pub mod audit;
@@ -72,6 +72,18 @@ pub enum Command {
         #[command(subcommand)]
         command: UserCommand,
     },
+}
+
+impl Command {
+    fn asks_a_model(&self) -> bool {
+        match self {
+            Command::Demo(_) | Command::Run(_) | Command::Stage(_) => true,
+            Command::CheckConfig { .. } => true,
+            Command::Judge(args) => !args.no_model,
+            Command::Eval(args) => !args.no_model,
+            _ => false,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -256,6 +268,9 @@ pub fn complain(failure: &Failure) {
 /// # Errors
 /// Why it could not be done; the failure knows its exit code.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    if arguments.command.asks_a_model() {
+        score::ensure_silence();
+    }
     match arguments.command {
         Command::Demo(args) => run::demo(&args),
         Command::Run(args) => run::run(&args),

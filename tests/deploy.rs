@@ -53,6 +53,7 @@ const HARDENED: &[(&str, &[&str])] = &[
             "StateDirectoryMode=0700",
             "UMask=0077",
             "LimitCORE=0",
+            "Environment=ORT_DISABLE_TELEMETRY=1",
             "NoNewPrivileges=yes",
             "CapabilityBoundingSet=",
             "ProtectSystem=strict",

@@ -226,3 +226,20 @@ fn check_config_says_what_is_open_to_others() {
         }
     }
 }
+
+/// Where ONNX Runtime is found it is used, and still leaves nothing behind: from 1.29 on its
+/// official library would write an id of the machine into the user's folder, and tell its maker.
+#[test]
+fn the_faster_runtime_tells_nobody() {
+    let folder = Folder::new("silent");
+    let home = folder.0.join("home");
+    fs::create_dir(&home).expect("a folder");
+    let file = folder.file("t.toml", "[score]\nthreads = 1\n");
+    let mut check = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    check.arg("check-config").arg(file).env("HOME", &home).env_remove("ORT_DISABLE_TELEMETRY");
+    check.env_remove("XDG_CACHE_HOME").env("TIDEGATE_LOG", "info");
+    let output = check.output().expect("the binary runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let left = fs::read_dir(&home).expect("it can be listed").count();
+    assert_eq!(left, 0, "something was written into the user's folder");
+}

@@ -9,9 +9,11 @@ mod graph;
 mod library;
 mod ort;
 mod rten;
+mod silence;
 mod wire;
 
 pub use graph::check;
+pub use silence::ensure as ensure_silence;
 
 /// Rows of one run. A runtime gains nothing from more, and its memory grows with them.
 const ROWS_MAX: usize = 32;

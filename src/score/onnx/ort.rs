@@ -19,7 +19,7 @@ use ort::{
 use super::{
     Closed, Opened, Runtime,
     graph::{INPUT, OUTPUT},
-    library,
+    library, silence,
 };
 
 /// A loaded library. A process loads one, once.
@@ -60,6 +60,9 @@ pub fn open(file: Cow<'static, [u8]>, threads: usize) -> Result<Opened, Closed> 
 fn load() -> Result<Loaded, Unloaded> {
     let mut causes = Vec::new();
     for path in library::candidates() {
+        if !silence::is_silent() {
+            return Err(Unloaded(vec![silence::LOUD.to_owned()]));
+        }
         // What is no such library, or one from before the functions that are called, has been
         // seen to panic in the crate.
         match catch_unwind(|| load_from(&path)) {
