@@ -1,9 +1,9 @@
 //! Keeps ONNX Runtime from telling its maker who runs it.
 //!
 //! From 1.29 on the library in the official packages keeps an id of the machine in the user's
-//! folder and reports which models are loaded. What its API offers comes too late: the id is written
-//! before anything can be switched off. The variable works, and it has to be there when the process
-//! starts: setting it later is not safe beside other threads.
+//! folder and reports which models are loaded. What its API offers comes too late: the id is
+//! written before anything can be switched off. The variable works, and it has to be there when the
+//! process starts: setting it later is not safe beside other threads.
 
 use std::{env, os::unix::process::CommandExt, process::Command};
 
