@@ -74,6 +74,11 @@ function leave(why = '') {
   linked = false;
   closeAll();
   $('nuke').close();
+  // Whoever sits here next has not logged in: nothing that was said stays in the page.
+  queue.start(desk);
+  crowds.start(desk);
+  ended.replace([]);
+  $('who').textContent = '';
   face();
   $('login-error').textContent = why && say(`error_${why}`);
   $('login-name').focus();

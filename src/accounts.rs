@@ -25,6 +25,8 @@ pub const COOKIE_NAMES: [&str; 2] = ["tidegate", "__Host-tidegate"];
 
 /// A record that two logins change at once is read again this often before giving up.
 const RETRIES_MAX: usize = 8;
+/// More than any installation has people.
+const ACCOUNTS_MAX: usize = 100_000;
 /// More than any installation has programs.
 const TOKENS_MAX: usize = 100_000;
 
@@ -100,10 +102,19 @@ pub struct Session {
 }
 
 /// A new session, and the secret that the browser keeps.
-#[derive(Debug)]
 pub struct Login {
     pub secret: String,
     pub session: Session,
+}
+
+/// Somebody with an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    pub name: String,
+    pub role: Role,
+    pub created_ms: u64,
+    /// How many there are at most; some may have expired.
+    pub sessions: usize,
 }
 
 /// A program that may call.
@@ -112,6 +123,9 @@ pub struct Token {
     pub name: String,
     pub scopes: Vec<Scope>,
     pub created_ms: u64,
+    /// From then on it opens nothing; `None` where it is good until it is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_ms: Option<u64>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +134,8 @@ pub enum AccountError {
     Name,
     #[error("a password has at least {PASSWORD_CHARS_MIN} characters and at most 1024 bytes")]
     Password,
+    #[error("this password is among the first that somebody tries; take another")]
+    Obvious,
     #[error("there is an account {0} already")]
     Exists(String),
     /// Neither which of the two was wrong, nor whether the account exists.
@@ -175,6 +191,9 @@ impl Accounts {
         if !password::acceptable(password) {
             return Err(AccountError::Password);
         }
+        if password::obvious(&name, password) {
+            return Err(AccountError::Obvious);
+        }
         let old = self.inner.store.load(Table::Accounts, &name).await?;
         if old.is_some() && !replace {
             return Err(AccountError::Exists(name));
@@ -188,6 +207,35 @@ impl Accounts {
             Err(StoreError::Conflict(_)) => Err(AccountError::Exists(name)),
             done => Ok(done?),
         }
+    }
+
+    /// Every account, without what it is told by.
+    pub async fn list(&self) -> Result<Vec<Person>, StoreError> {
+        let all = self.inner.store.scan(Table::Accounts, "", ACCOUNTS_MAX).await?;
+        let person = |(name, stored): (String, Vec<u8>)| {
+            let Account { role, created_ms, sessions, .. } = parse(&stored)?;
+            Some(Person { name, role, created_ms, sessions: sessions.len() })
+        };
+        Ok(all.into_iter().filter_map(person).collect())
+    }
+
+    /// Removes an account and ends its sessions; whether there was one.
+    pub async fn remove(&self, name: &str) -> Result<bool, AccountError> {
+        let name = parse_name(name).ok_or(AccountError::Name)?;
+        for _ in 0..RETRIES_MAX {
+            let Some(old) = self.inner.store.load(Table::Accounts, &name).await? else {
+                return Ok(false);
+            };
+            let sessions = parse::<Account>(&old).map(|old| old.sessions).unwrap_or_default();
+            let mut writes = vec![change::<Account>(Table::Accounts, &name, Some(old), None)];
+            writes.extend(sessions.iter().map(|key| removal(Table::Sessions, key)));
+            match self.inner.store.commit(writes).await {
+                // Somebody logs in under this name just now.
+                Err(StoreError::Conflict(_)) => continue,
+                done => return Ok(done.map(|()| true)?),
+            }
+        }
+        Err(AccountError::Busy)
     }
 
     /// Checks a password and starts a session; `rotated` is the session that it replaces.
@@ -283,11 +331,23 @@ impl Accounts {
         }
     }
 
-    /// A new token for a program; it is shown once and stored hashed.
+    /// A new token for a program, good until it is taken back; it is shown once and stored hashed.
     pub async fn issue_token(&self, name: &str, scopes: &[Scope]) -> Result<String, AccountError> {
+        self.issue_token_for(name, scopes, None).await
+    }
+
+    /// The same, good for so long.
+    pub async fn issue_token_for(
+        &self,
+        name: &str,
+        scopes: &[Scope],
+        life: Option<Duration>,
+    ) -> Result<String, AccountError> {
         let name = parse_name(name).ok_or(AccountError::Name)?;
         let secret = format!("tg_{}", secret::fresh());
-        let token = Token { name, scopes: scopes.to_vec(), created_ms: now_ms() };
+        let created_ms = now_ms();
+        let expires_ms = life.map(|life| created_ms.saturating_add(life.as_millis() as u64));
+        let token = Token { name, scopes: scopes.to_vec(), created_ms, expires_ms };
         let key = secret::digest(&secret);
         self.inner.store.commit(vec![change(Table::Tokens, &key, None, Some(&token))]).await?;
         Ok(secret)
@@ -295,7 +355,8 @@ impl Accounts {
 
     pub async fn token(&self, secret: &str) -> Result<Option<Token>, StoreError> {
         let stored = self.inner.store.load(Table::Tokens, &secret::digest(secret)).await?;
-        Ok(stored.and_then(|stored| parse(&stored)))
+        let token = stored.and_then(|stored| parse::<Token>(&stored));
+        Ok(token.filter(|token| token.expires_ms.is_none_or(|expires| expires > now_ms())))
     }
 
     /// Every token, without what it is told by.

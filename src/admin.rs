@@ -1,10 +1,13 @@
 //! Serves operators: whether it lives, whether it is ready, its figures, and the control door.
 
+use std::time::Duration;
+
 use axum::{
     Json, Router,
     body::Body,
     extract::State,
     http::{HeaderMap, Request, StatusCode, header},
+    middleware,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -12,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    accounts::{Role, Scope, Token},
+    accounts::{Person, Role, Scope, Token},
     audit,
-    doors::{Doors, Failure, read_json},
+    doors::{Doors, Failure, marks, read_json},
     message::now_ms,
     score::About,
 };
@@ -32,12 +35,15 @@ pub fn router(doors: Doors) -> Router {
         .route("/ready", get(ready))
         .route("/metrics", get(metrics))
         .route("/control/user", post(add_user))
+        .route("/control/users", get(users))
+        .route("/control/user/remove", post(remove_user))
         .route("/control/token", post(issue_token))
         .route("/control/tokens", get(tokens))
         .route("/control/tokens/revoke", post(revoke_tokens))
         .route("/control/audit", get(verify_audit))
         .route("/control/erase", post(erase))
         .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "not_found", "nothing is here") })
+        .layer(middleware::from_fn(marks::mark))
         .with_state(doors)
 }
 
@@ -59,9 +65,18 @@ pub struct NewUser {
 pub struct NewToken {
     pub name: String,
     pub scopes: Vec<Scope>,
+    /// How long it is good; without it until it is taken back.
+    #[serde(default)]
+    pub days: Option<u32>,
 }
 
-/// Whose tokens are meant, as the command sends it.
+impl NewToken {
+    pub fn life(&self) -> Option<Duration> {
+        self.days.map(|days| Duration::from_secs(u64::from(days) * 86_400))
+    }
+}
+
+/// Whose account or tokens are meant, as the command sends it.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct OfName {
@@ -123,13 +138,32 @@ async fn add_user(
     Ok(StatusCode::CREATED)
 }
 
+async fn users(
+    State(doors): State<Doors>,
+    headers: HeaderMap,
+) -> Result<Json<Vec<Person>>, Failure> {
+    permit(&doors, &headers)?;
+    Ok(Json(doors.accounts.list().await?))
+}
+
+async fn remove_user(
+    State(doors): State<Doors>,
+    request: Request<Body>,
+) -> Result<Json<Value>, Failure> {
+    permit(&doors, request.headers())?;
+    let OfName { name } = read_json(request, BODY_BYTES_MAX).await?;
+    let removed = doors.accounts.remove(&name).await?;
+    tracing::info!(name, removed, "an account was removed");
+    Ok(Json(json!({ "removed": removed })))
+}
+
 async fn issue_token(
     State(doors): State<Doors>,
     request: Request<Body>,
 ) -> Result<(StatusCode, Json<Value>), Failure> {
     permit(&doors, request.headers())?;
     let new: NewToken = read_json(request, BODY_BYTES_MAX).await?;
-    let secret = doors.accounts.issue_token(&new.name, &new.scopes).await?;
+    let secret = doors.accounts.issue_token_for(&new.name, &new.scopes, new.life()).await?;
     tracing::info!(name = new.name, "a token was issued");
     Ok((StatusCode::CREATED, Json(json!({ "token": secret }))))
 }

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     http::{HeaderMap, StatusCode},
+    middleware,
     routing::{delete, get, post, put},
 };
 use tokio::{
@@ -14,7 +15,7 @@ use tokio::{
 
 use crate::{
     accounts::{Scope, Token, secret},
-    doors::{Doors, Failure},
+    doors::{Doors, Failure, marks},
 };
 
 pub mod answer;
@@ -73,7 +74,7 @@ pub fn router(doors: Doors) -> Router {
     let pace = Arc::new(Pace::new(&doors.config.api));
     let keys = Keys::new(&doors.config.api);
     let api = Api { doors, requests, streams, scoring, hooks, pace, keys, route };
-    routes().router(&api).with_state(api)
+    routes().router(&api).with_state(api).layer(middleware::from_fn(marks::mark))
 }
 
 /// Everything that is served, to be held against the description.
@@ -123,6 +124,7 @@ impl Api {
             return Err(Failure::new(StatusCode::UNAUTHORIZED, "token", message));
         };
         if !token.scopes.contains(&scope) {
+            tracing::warn!(name = token.name, needs = scope.name(), "a scope did not suffice");
             let message = format!("this token may not {}", scope.name());
             return Err(Failure::new(StatusCode::FORBIDDEN, "scope", message));
         }

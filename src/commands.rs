@@ -74,6 +74,18 @@ pub enum Command {
     },
 }
 
+impl Command {
+    fn asks_a_model(&self) -> bool {
+        match self {
+            Command::Demo(_) | Command::Run(_) | Command::Stage(_) => true,
+            Command::CheckConfig { .. } => true,
+            Command::Judge(args) => !args.no_model,
+            Command::Eval(args) => !args.no_model,
+            _ => false,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct DemoArgs {
     /// Play no chat
@@ -164,16 +176,30 @@ pub enum UserCommand {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// List the console accounts: names, roles and when they were made
+    List {
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Remove a console account; whoever is logged in by it is logged out
+    Remove {
+        name: String,
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// Print a new token with which a program may call the API; it is shown once
     Token {
         name: String,
         /// What it may do, comma-separated
         #[arg(long, value_delimiter = ',', default_value = "judge")]
         scope: Vec<TokenScope>,
+        /// For how many days it is good; without it until it is taken back
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3650))]
+        days: Option<u32>,
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
-    /// List the tokens: names, scopes and when they were made, never what they are
+    /// List the tokens: names, scopes, when they were made and end, never what they are
     Tokens {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
@@ -242,7 +268,9 @@ pub fn complain(failure: &Failure) {
 /// # Errors
 /// Why it could not be done; the failure knows its exit code.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    score::silence_library();
+    if arguments.command.asks_a_model() {
+        score::ensure_silence();
+    }
     match arguments.command {
         Command::Demo(args) => run::demo(&args),
         Command::Run(args) => run::run(&args),

@@ -7,13 +7,16 @@ use serde::{Deserialize, Serialize};
 mod bot;
 mod check;
 mod hook;
+mod network;
 mod policy;
 mod read;
 mod route;
 mod senders;
+mod service;
 
 pub use bot::{Action, ActionsConfig, BotConfig, Inflow, Position};
 pub use hook::{HookConfig, WebhookConfig};
+pub use network::Network;
 pub use policy::{
     CategoryConfig, CrowdConfig, Enforce, FloodConfig, FloorCategory, FloorConfig, LinksConfig,
     OnExpiry, OnLate, PersonalConfig, PolicyConfig, ShapeConfig, ShieldConfig, WhenConfig,
@@ -21,10 +24,10 @@ pub use policy::{
 };
 pub use read::{Problem, line_of, read_bounded};
 pub use route::{
-    HttpMode, IdentityConfig, IdentitySource, JsonConfig, LOOPBACK, Mode, RouteConfig,
-    ServiceConfig, Unjudged,
+    HttpMode, IdentityConfig, IdentitySource, JsonConfig, LOOPBACK, Mode, RouteConfig, Unjudged,
 };
 pub use senders::{Consequence, LadderStep, PaidConfig, ProtectedConfig, StrikesConfig};
+pub use service::ServiceConfig;
 
 /// What a policy can be built on.
 pub const PRESETS: [&str; 5] = ["off", "relaxed", "standard", "strict", "stage"];
@@ -278,6 +281,8 @@ impl Default for HistoryConfig {
 pub struct ConsoleConfig {
     /// Hosts by which browsers may reach it beside the address it listens on (`mod.example.org`).
     pub hosts: Vec<String>,
+    /// Proxies before it, which are believed on who asks.
+    pub proxies: Vec<Network>,
     pub session_hours: u32,
     /// Failed logins in a row before an account waits, doubling each time.
     pub attempts_max: u32,
@@ -291,6 +296,7 @@ impl Default for ConsoleConfig {
     fn default() -> Self {
         ConsoleConfig {
             hosts: Vec::new(),
+            proxies: Vec::new(),
             session_hours: 12,
             attempts_max: 5,
             streams_max: 256,

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use crate::{
     accounts::{AccountError, Accounts},
-    config::Config,
+    config::{Config, Network},
     settle::Settler,
     store::{Store, StoreError},
 };
@@ -26,6 +26,7 @@ use crate::{
 pub mod acts;
 pub mod control;
 pub mod hosts;
+pub mod marks;
 pub mod place;
 mod senders;
 
@@ -89,6 +90,27 @@ pub fn peer(request: &Request<Body>) -> IpAddr {
     noted.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip())
 }
 
+/// Who asks: the peer, or where that is a proxy of the house, the last address that is none in what
+/// it and those before it say. What stands before that in the header is anybody's word.
+pub fn client(request: &Request<Body>, proxies: &[Network]) -> IpAddr {
+    let ours = |address: IpAddr| proxies.iter().any(|network| network.holds(address));
+    let peer = peer(request);
+    if !ours(peer) {
+        return peer;
+    }
+    let lines = request.headers().get_all("x-forwarded-for").iter().rev();
+    let said = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
+    for word in said {
+        match word.trim().parse::<IpAddr>() {
+            Ok(address) if ours(address) => {}
+            Ok(address) => return address,
+            // A proxy of the house writes addresses: whatever this is, nothing before it counts.
+            Err(_) => break,
+        }
+    }
+    peer
+}
+
 /// Why a request was not done: a status, a word for programs and a sentence for people.
 #[derive(Debug)]
 pub struct Failure {
@@ -148,7 +170,7 @@ impl From<AccountError> for Failure {
         let message = error.to_string();
         match error {
             AccountError::Name => Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "name", message),
-            AccountError::Password => {
+            AccountError::Password | AccountError::Obvious => {
                 Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "password", message)
             }
             AccountError::Exists(_) => Failure::new(StatusCode::CONFLICT, "exists", message),
@@ -191,6 +213,40 @@ pub async fn read_body(request: Request<Body>, bytes_max: usize) -> Result<Bytes
         Err(_) => {
             let message = "the body took too long";
             Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "timeout", message))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_proxies_of_the_house_are_believed_on_who_asks() {
+        let proxies = ["10.0.0.0/8", "::1"].map(|text| text.parse().expect("a network"));
+        for (peer, headers, expected) in [
+            ("192.0.2.7", &["203.0.113.9"][..], "192.0.2.7"),
+            ("10.0.0.1", &[], "10.0.0.1"),
+            ("10.0.0.1", &["203.0.113.9"], "203.0.113.9"),
+            ("::ffff:10.0.0.1", &["203.0.113.9"], "203.0.113.9"),
+            ("::1", &["203.0.113.9, 10.0.0.2"], "203.0.113.9"),
+            // The client wrote the first itself.
+            ("10.0.0.1", &["198.51.100.1, 203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", &["198.51.100.1", "203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", &["203.0.113.9, x"], "10.0.0.1"),
+            ("10.0.0.1", &["203.0.113.9, "], "10.0.0.1"),
+            ("10.0.0.1", &["2001:db8::5"], "2001:db8::5"),
+            ("10.0.0.1", &["10.0.0.2, 10.0.0.3"], "10.0.0.1"),
+        ] {
+            let mut request = Request::builder().uri("/login");
+            for value in headers {
+                request = request.header("X-Forwarded-For", *value);
+            }
+            let mut request = request.body(Body::empty()).expect("a request");
+            let peer: IpAddr = peer.parse().expect("an address");
+            request.extensions_mut().insert(ConnectInfo(SocketAddr::from((peer, 4000))));
+            let expected: IpAddr = expected.parse().expect("an address");
+            assert_eq!(client(&request, &proxies), expected, "{peer} {headers:?}");
         }
     }
 }

@@ -35,7 +35,7 @@ pub mod text;
 
 pub use cascade::Cascade;
 pub use load::{Prepared, files, open};
-pub use onnx::{check as check_file, runtime_cause, silence_library};
+pub use onnx::{check as check_file, ensure_silence, runtime_cause};
 pub use shown::Shown;
 
 use cache::Cache;

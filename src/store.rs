@@ -1,6 +1,6 @@
 //! Keeps what must outlive the process: holds, decisions, accounts.
 
-use std::{path::Path, sync::Arc};
+use std::{fs, io, path::Path, sync::Arc};
 
 use futures_util::future::BoxFuture;
 
@@ -105,4 +105,17 @@ pub const STORES: &[(&str, Open)] = &[("embedded", embedded::open)];
 /// is not a store.
 pub fn open(state_dir: &Path) -> Result<Arc<dyn Store>, StoreError> {
     embedded::open(state_dir)
+}
+
+/// Makes the state folder where there is none, for its owner alone; whoever writes there first
+/// makes it.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn create_dir(state_dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(state_dir)
 }

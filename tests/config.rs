@@ -103,7 +103,9 @@ fn default_file_names_every_key() {
     let route = RouteConfig {
         identity: Some(IdentityConfig { from: IdentitySource::Header, name: "X".into() }),
         service: Some(ServiceConfig {
-            headers: [("Authorization".to_owned(), "x".to_owned())].into(),
+            headers: [("X-Bot".to_owned(), "x".to_owned())].into(),
+            header_files: [("Authorization".to_owned(), "f".into())].into(),
+            hello_file: Some("f".into()),
             ..Default::default()
         }),
         json: Some(JsonConfig::default()),
@@ -192,6 +194,7 @@ const WRONG: &[Case] = &[
     ("[policy.a.shield]\npreset = \"hard\"\n", &[(2, "policy.a.shield.preset", "not one of")]),
     ("[history]\nlines_max = 1\n", &[(2, "history.lines_max", "not within")]),
     ("[hold]\nheld_max = 0\n", &[(2, "hold.held_max", "not within")]),
+    ("[console]\nproxies = [\"proxy\"]\n", &[(2, "console.proxies", "neither an address")]),
     ("[limits]\n\nping_ms = 30000\n", &[(3, "limits.ping_ms", "dead_ms")]),
     (
         "[[route]]\nupstream = \"ftp://a\"\n[[route]]\npath = \"/\"\nupstream = \"ws://a\"\n",
@@ -213,6 +216,15 @@ const WRONG: &[Case] = &[
     (
         "[[route]]\nupstream = \"ws://h\"\nmode = \"egress\"\n[route.service]\npath = \"/\"\n",
         &[(4, "route[0].service", "never written to")],
+    ),
+    (
+        "[[route]]\nupstream = \"ws://h\"\n[route.service]\nheaders = { a = \"b\" }\n\
+         header_files = { A = \"f\" }\n",
+        &[(5, "route[0].service.header_files", "\"A\" stands in service.headers already")],
+    ),
+    (
+        "[[route]]\nupstream = \"ws://h\"\n[route.service]\nheader_files = { \"a b\" = \"f\" }\n",
+        &[(4, "route[0].service.header_files", "cannot be sent as a header")],
     ),
     (
         "[[route]]\nupstream = \"ws://h\"\n[route.json]\nroles = \"/r\"\n",

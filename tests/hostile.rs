@@ -13,7 +13,9 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::timeout,
 };
-use tokio_tungstenite::tungstenite::{Message, protocol::frame::coding::CloseCode};
+use tokio_tungstenite::tungstenite::{
+    Message, handshake::derive_accept_key, protocol::frame::coding::CloseCode,
+};
 
 struct Stage {
     running: Running,
@@ -251,13 +253,20 @@ async fn an_upstream_that_is_not_there_is_a_502() {
 
 #[tokio::test]
 async fn one_connection_too_many_is_told_so() {
-    let mut stage = Stage::set(|config| config.listen.connections_max = 2).await;
-    let second = connect(stage.running.chat, "/ws").await;
-    let line = status_line(stage.running.chat, "GET /ws HTTP/1.1\r\n").await;
-    assert_eq!(line, "HTTP/1.1 503 Service Unavailable");
-    drop(second);
-    stage.undisturbed().await;
-    stage.running.stop().await;
+    // In all, and of one address.
+    for (all, of_one) in [(2, 10), (10, 2)] {
+        let mut stage = Stage::set(|config| {
+            config.listen.connections_max = all;
+            config.listen.connections_per_ip_max = of_one;
+        })
+        .await;
+        let second = connect(stage.running.chat, "/ws").await;
+        let line = status_line(stage.running.chat, "GET /ws HTTP/1.1\r\n").await;
+        assert_eq!(line, "HTTP/1.1 503 Service Unavailable", "{all} {of_one}");
+        drop(second);
+        stage.undisturbed().await;
+        stage.running.stop().await;
+    }
 }
 
 #[tokio::test]
@@ -329,4 +338,58 @@ async fn frames_that_cannot_be_judged_without_doubt_do_not_pass() {
         assert_eq!(next_json(&mut stage.honest).await["id"], id.as_str(), "{frame}");
     }
     stage.running.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_never_finishes_is_cut_off() {
+    let mut stage = Stage::set(|config| {
+        config.listen.handshake_ms = 200;
+        (config.limits.partial_ms, config.limits.ping_ms) = (200, 300);
+    })
+    .await;
+    for head in ["", "GET /ws HTT", "GET /ws HTTP/1.1\r\nHost: x\r\nX-Slow: "] {
+        let mut stream = TcpStream::connect(stage.running.chat).await.expect("a listening port");
+        stream.write_all(head.as_bytes()).await.expect("a write");
+        let mut answer = Vec::new();
+        let end = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+        assert!(end.is_ok(), "half a head keeps its connection: {head:?}");
+    }
+    let half = &frame(0x81, true, b"hello")[..8];
+    assert_eq!(close_code(stage.running.chat, half).await, Some(1008), "half a frame");
+    stage.undisturbed().await;
+    stage.running.stop().await;
+}
+
+/// A compressed frame could not be read, and a small one may be a large one. That the bit which
+/// says "compressed" is refused is a line of `broken_frames_close_with_the_right_code`.
+#[tokio::test]
+async fn compression_is_asked_for_by_nobody_and_taken_from_nobody() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("its address");
+    let upstream = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        let (mut asked, mut part) = (String::new(), [0; 4096]);
+        while !asked.contains("\r\n\r\n") {
+            let read = stream.read(&mut part).await.expect("a request");
+            asked += str::from_utf8(&part[..read]).expect("text");
+        }
+        let mut headers = asked.lines().filter_map(|line| line.split_once(": "));
+        let key = headers.find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"));
+        let accept = derive_accept_key(key.expect("a key").1.as_bytes());
+        // A good handshake, but for what nobody asked for.
+        let answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\n{UPGRADE}Sec-WebSocket-Accept: {accept}\r\n\
+             Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+        );
+        stream.write_all(answer.as_bytes()).await.expect("a write");
+        (asked, stream)
+    });
+    let folder = Folder::new("compressed");
+    let running = gate(config(&folder, address, |_| {})).await;
+    let offer = [("sec-websocket-extensions", "permessage-deflate")];
+    let refused = try_connect(running.chat, "/ws", &offer).await.err();
+    assert_eq!(refused.map(|status| status.as_u16()), Some(502));
+    let (asked, _stream) = timeout(PATIENCE, upstream).await.expect("in time").expect("an answer");
+    assert!(!asked.to_ascii_lowercase().contains("sec-websocket-extensions"), "{asked}");
+    running.stop().await;
 }

@@ -14,8 +14,6 @@ mod manifest;
 mod pieces;
 #[path = "score/shown.rs"]
 mod shown;
-#[path = "score/silence.rs"]
-mod silence;
 
 use std::sync::{
     Arc, Mutex,

@@ -1,6 +1,6 @@
 //! Hashes and checks passwords without letting logins exhaust the processor.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::PasswordHash};
 use tokio::sync::Semaphore;
@@ -16,8 +16,30 @@ const HASHING_MAX: usize = 2;
 /// Logins that wait for their turn; one more is told to come back.
 const WAITING_MAX: usize = 16;
 
+/// Those among the most used ones that are long enough.
+const COMMON: &str = include_str!("data/common.txt");
+/// What everybody here would think of first; with an account's own name.
+const NEAR: [&str; 4] = ["tidegate", "password", "moderator", "admin"];
+/// So much is left of a password when such a word is taken out, or it is as good as the word.
+const LEFT_MIN: usize = 8;
+/// With fewer different characters it is a pattern.
+const DIFFERENT_MIN: usize = 5;
+
 pub fn acceptable(password: &str) -> bool {
     password.len() <= PASSWORD_BYTES_MAX && password.chars().count() >= PASSWORD_CHARS_MIN
+}
+
+/// Whether it is among the first that somebody tries who guesses.
+pub fn obvious(name: &str, password: &str) -> bool {
+    let lower = password.to_lowercase();
+    let common = COMMON.lines().filter(|line| !line.starts_with('#')).any(|line| line == lower);
+    let near = |word: &str| {
+        // A name of three letters is part of many words.
+        let counts = word.len() > 3 && lower.contains(word);
+        counts && lower.replace(word, "").chars().count() < LEFT_MIN
+    };
+    let different = lower.chars().collect::<BTreeSet<_>>().len();
+    common || different < DIFFERENT_MIN || near(name) || NEAR.iter().any(|word| near(word))
 }
 
 /// argon2id with the library's default parameters, which are OWASP's (19 MiB, 2 passes, 1 lane).
@@ -114,6 +136,30 @@ mod tests {
         assert!(acceptable("twelve chars"));
         assert!(!acceptable("éééééé"), "characters count, not bytes");
         assert!(!acceptable(&"a".repeat(1025)));
+    }
+
+    #[test]
+    fn what_everybody_thinks_of_first_is_obvious() {
+        for (password, expected) in [
+            ("correct horse battery", false),
+            ("qwertyuiop123", true),
+            ("QwertyUiop123", true),
+            ("password1234", true),
+            ("my password 42", true),
+            ("a password that nobody guesses", false),
+            ("tidegate2026!", true),
+            ("the tidegate by the sea", false),
+            ("anastasia1234", true),
+            ("anastasia likes tea", false),
+            ("ananananan12", true),
+            ("121212121212", true),
+            ("aaaaaaaaaaaaaaaaaaaa", true),
+        ] {
+            assert_eq!(obvious("anastasia", password), expected, "{password}");
+        }
+        assert!(!obvious("ana", "ananas on ice"), "a short name is part of words");
+        let lines = COMMON.lines().filter(|line| !line.starts_with('#'));
+        assert!(lines.clone().count() > 200 && lines.clone().all(|l| l == l.to_lowercase()));
     }
 
     #[tokio::test]

@@ -71,8 +71,8 @@ fn examine(path: &Path) -> (Option<Config>, Vec<String>) {
     let (config, mut problems) = Config::examine(&text, &file);
     let of = |config: &Config| {
         let webhooks = webhooks::open(config).err().unwrap_or_default();
-        [protocols(config), tls(config), runtime(config), Policy::problems(config), webhooks]
-            .concat()
+        let own = [protocols(config), services(config), tls(config), runtime(config)].concat();
+        [own, Policy::problems(config), webhooks].concat()
     };
     for (key, cause) in config.iter().flat_map(of) {
         let line = config::line_of(&text, &key);
@@ -82,12 +82,13 @@ fn examine(path: &Path) -> (Option<Config>, Vec<String>) {
     (config, problems.iter().map(ToString::to_string).collect())
 }
 
-/// What is sound and has no effect: keys of policies that ask for less than the floor.
+/// What is sound and may not be meant: keys of policies that ask for less than the floor, and doors
+/// that are open wide.
 fn warnings(path: &Path) -> Vec<String> {
     let Ok(text) = config::read_bounded(path) else { return Vec::new() };
     let file = path.display().to_string();
     let (config, _) = Config::examine(&text, &file);
-    let found = config.iter().flat_map(decide::without_effect);
+    let found = config.iter().flat_map(|c| [c.exposed(), decide::without_effect(c)].concat());
     let mut problems: Vec<Problem> = found
         .map(|(key, cause)| Problem {
             file: file.clone(),
@@ -111,6 +112,17 @@ pub(super) fn protocols(config: &Config) -> Vec<(String, String)> {
         }
     }
     wrong
+}
+
+/// What is wrong with the files that the routes' own connections log in with.
+fn services(config: &Config) -> Vec<(String, String)> {
+    let routes = config.route.iter().enumerate();
+    let services = routes.filter_map(|(index, route)| Some((index, route.service.as_ref()?)));
+    let wrong = services.flat_map(|(index, service)| {
+        let key = move |key| format!("route[{index}].service.{key}");
+        service.wrong_files().into_iter().map(move |(name, cause)| (key(name), cause))
+    });
+    wrong.collect()
 }
 
 /// What the model stage says of the runtime's name.

@@ -19,6 +19,9 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     // The settings are judged before any port is bound.
     let config = settings(args)?;
     log("info");
+    for (key, cause) in config.exposed() {
+        tracing::warn!(key, cause, "open to others");
+    }
     serve(listen::run(config, args.config.clone()))?.map_err(|cause| match cause {
         StartError::Config(wrong) => Failure::Config(wrong),
         other => Failure::No(other.to_string()),

@@ -14,7 +14,7 @@ use super::{
     settings_or_default, wait_for,
 };
 use crate::{
-    accounts::{Accounts, Role, Scope, Token},
+    accounts::{Accounts, Person, Role, Scope, Token},
     admin::{NewToken, NewUser, OfName},
     config::ConsoleConfig,
     protocol::rfc3339,
@@ -41,10 +41,23 @@ pub fn run(command: UserCommand) -> Result<(), Failure> {
             let new = NewUser { name, role, password, replace };
             wait_for(add(&config.state_dir, new))?.map_err(no)
         }
-        UserCommand::Token { name, scope, config } => {
+        UserCommand::List { config } => {
             let config = settings_or_default(config.as_deref())?;
-            let scopes: Vec<Scope> = scope.into_iter().map(Scope::from).collect();
-            let token = wait_for(token(&config.state_dir, &name, scopes))?.map_err(no)?;
+            let people = wait_for(people(&config.state_dir))?.map_err(no)?;
+            people.iter().try_for_each(|person| print(&listed_person(person)))
+        }
+        UserCommand::Remove { name, config } => {
+            let config = settings_or_default(config.as_deref())?;
+            match wait_for(remove(&config.state_dir, &name))?.map_err(no)? {
+                true => print("removed"),
+                false => Err(Failure::No(format!("there is no account {name}"))),
+            }
+        }
+        UserCommand::Token { name, scope, days, config } => {
+            let config = settings_or_default(config.as_deref())?;
+            let scopes = scope.into_iter().map(Scope::from).collect();
+            let new = NewToken { name, scopes, days };
+            let token = wait_for(new_token(&config.state_dir, new))?.map_err(no)?;
             print(&token)
         }
         UserCommand::Tokens { config } => {
@@ -68,7 +81,17 @@ fn print(line: &str) -> Result<(), Failure> {
 
 fn listed(token: &Token) -> String {
     let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.name()).collect();
-    format!("{}\t{}\t{}", token.name, scopes.join(","), rfc3339(token.created_ms))
+    let end = token.expires_ms.map(|end| format!("\t{}", rfc3339(end))).unwrap_or_default();
+    format!("{}\t{}\t{}{end}", token.name, scopes.join(","), rfc3339(token.created_ms))
+}
+
+fn listed_person(Person { name, role, created_ms, .. }: &Person) -> String {
+    let role = match role {
+        Role::Viewer => "viewer",
+        Role::Moderator => "moderator",
+        Role::Admin => "admin",
+    };
+    format!("{name}\t{role}\t{}", rfc3339(*created_ms))
 }
 
 impl From<TokenScope> for Scope {
@@ -96,6 +119,38 @@ pub async fn tokens(state_dir: &Path) -> Result<Vec<Token>, CommandError> {
             let answer = call(&address, Method::GET, "/control/tokens", Value::Null).await?;
             let strange = |cause: serde_json::Error| CommandError::Unreachable(cause.to_string());
             serde_json::from_value(answer).map_err(strange)
+        }
+    }
+}
+
+/// Every console account.
+///
+/// # Errors
+/// A store that fails.
+pub async fn people(state_dir: &Path) -> Result<Vec<Person>, CommandError> {
+    match place(state_dir).await? {
+        Place::Here(store) => Ok(Accounts::open(store, &ConsoleConfig::default()).list().await?),
+        Place::Running(address) => {
+            let answer = call(&address, Method::GET, "/control/users", Value::Null).await?;
+            let strange = |cause: serde_json::Error| CommandError::Unreachable(cause.to_string());
+            serde_json::from_value(answer).map_err(strange)
+        }
+    }
+}
+
+/// Removes an account and ends its sessions; whether there was one.
+///
+/// # Errors
+/// A name that will not do, a store that fails.
+pub async fn remove(state_dir: &Path, name: &str) -> Result<bool, CommandError> {
+    match place(state_dir).await? {
+        Place::Here(store) => {
+            Ok(Accounts::open(store, &ConsoleConfig::default()).remove(name).await?)
+        }
+        Place::Running(address) => {
+            let body = json!(OfName { name: name.to_owned() });
+            let answer = call(&address, Method::POST, "/control/user/remove", body).await?;
+            Ok(answer["removed"] == true)
         }
     }
 }
@@ -134,7 +189,7 @@ pub async fn add(state_dir: &Path, new: NewUser) -> Result<(), CommandError> {
     }
 }
 
-/// A new token for a program; it cannot be shown again.
+/// A new token for a program, good until it is taken back; it cannot be shown again.
 ///
 /// # Errors
 /// A name that will not do, a store that fails.
@@ -143,11 +198,18 @@ pub async fn token(
     name: &str,
     scopes: Vec<Scope>,
 ) -> Result<String, CommandError> {
-    let new = NewToken { name: name.to_owned(), scopes };
+    new_token(state_dir, NewToken { name: name.to_owned(), scopes, days: None }).await
+}
+
+/// The same, good for as long as `new` says.
+///
+/// # Errors
+/// As above.
+pub async fn new_token(state_dir: &Path, new: NewToken) -> Result<String, CommandError> {
     match place(state_dir).await? {
         Place::Here(store) => {
             let accounts = Accounts::open(store, &ConsoleConfig::default());
-            Ok(accounts.issue_token(&new.name, &new.scopes).await?)
+            Ok(accounts.issue_token_for(&new.name, &new.scopes, new.life()).await?)
         }
         Place::Running(address) => {
             let answer = call(&address, Method::POST, "/control/token", json!(new)).await?;

@@ -44,6 +44,29 @@ pub(super) fn check(config: &Config) -> Vec<(String, String)> {
     found.0
 }
 
+/// What works and is open to more people than it may seem: key and cause.
+pub(super) fn exposed(config: &Config) -> Vec<(String, String)> {
+    let listen = &config.listen;
+    let mut found = Found(Vec::new());
+    if !listen.console.ip().is_loopback() && listen.tls_cert.is_none() {
+        let cause = "is reached from other machines without TLS: put a proxy with TLS before it, \
+                     or passwords can be read on their way";
+        found.add("listen.console", cause);
+    }
+    if !listen.admin.ip().is_loopback() {
+        let cause = "is reached from other machines: let only those in that operators use";
+        found.add("listen.admin", cause);
+    }
+    #[cfg(unix)]
+    if let Ok(about) = std::fs::metadata(&config.state_dir)
+        && std::os::unix::fs::PermissionsExt::mode(&about.permissions()) & 0o007 != 0
+    {
+        let cause = "others on this machine may look into it: it is its owner's alone (chmod 700)";
+        found.add("state_dir", cause);
+    }
+    found.0
+}
+
 struct Found(Vec<(String, String)>);
 
 impl Found {
@@ -274,6 +297,15 @@ fn service_of(service: &ServiceConfig, key: &dyn Fn(&str) -> String, found: &mut
         // The value may be a secret: it is not repeated.
         if !fits || HeaderValue::from_str(value).is_err() {
             found.add(key("service.headers"), format!("{name:?} cannot be sent as a header"));
+        }
+    }
+    for name in service.header_files.keys() {
+        if HeaderName::from_bytes(name.as_bytes()).is_err() {
+            found.add(key("service.header_files"), format!("{name:?} cannot be sent as a header"));
+        }
+        if service.headers.keys().any(|own| own.eq_ignore_ascii_case(name)) {
+            let cause = format!("{name:?} stands in service.headers already");
+            found.add(key("service.header_files"), cause);
         }
     }
 }

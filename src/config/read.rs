@@ -104,6 +104,11 @@ impl Config {
         (config, problems)
     }
 
+    /// What works and is open to more people than it may seem: key and cause.
+    pub fn exposed(&self) -> Vec<(String, String)> {
+        super::check::exposed(self)
+    }
+
     /// Checks settings that came from no file: key and cause of everything that is wrong.
     pub fn check(&self) -> Vec<(String, String)> {
         super::check::check(self)
@@ -165,11 +170,20 @@ fn shape(mut table: Spanned<DeTable>, lines: &Lines) -> (Option<Config>, Vec<Pro
         };
         let culprit = error.span().and_then(|span| entry_at(table.get_ref(), &span));
         let key = culprit.as_deref().map(key_name).unwrap_or_default();
-        problems.push(lines.problem(error.span(), key, error.message()));
+        problems.push(lines.problem(error.span(), key, &unrepeated(error.message())));
         let Some(path) = culprit else { break };
         remove(table.get_mut(), &path);
     }
     (None, problems)
+}
+
+/// The message without the text that is of the wrong kind: it may be a secret in a wrong place.
+fn unrepeated(message: &str) -> String {
+    let parts = message.split_once(": string \"");
+    match parts.and_then(|(what, rest)| Some((what, rest.rsplit_once("\", expected ")?.1))) {
+        Some((what, expected)) => format!("{what}: a text, expected {expected}"),
+        None => message.to_owned(),
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::ServiceConfig;
 use crate::message::Language;
 
 /// Among `origins`: every page that this machine itself serves.
@@ -132,18 +133,6 @@ pub enum IdentitySource {
     Header,
     Cookie,
     Query,
-}
-
-/// How Tidegate itself reaches the upstream.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ServiceConfig {
-    /// Path and query; the route's own where empty.
-    pub path: String,
-    /// Headers to send, for instance an Authorization.
-    pub headers: BTreeMap<String, String>,
-    /// Text frames to send before the first release.
-    pub hello: Vec<String>,
 }
 
 /// Where the parts of a chat message stand in a JSON frame, as RFC 6901 pointers.

@@ -3,7 +3,7 @@
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header},
+    http::{HeaderMap, Method, Request, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -12,7 +12,7 @@ use super::Console;
 use crate::{
     accounts::{COOKIE_NAMES, Role, Session},
     config::Config,
-    doors::{Failure, Hosts, hosts::single},
+    doors::{Failure, Hosts, hosts::single, marks},
 };
 
 /// A header that a form or an image of another site cannot send.
@@ -79,21 +79,8 @@ pub async fn check(State(console): State<Console>, request: Request<Body>, next:
         Ok(()) => next.run(request).await,
         Err(failure) => failure.into_response(),
     };
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
     // A page that has to reach further says so itself.
-    let csp = HeaderValue::from_static(CSP);
-    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(csp);
-    let cached = HeaderValue::from_static("no-store");
-    headers.entry(header::CACHE_CONTROL).or_insert(cached);
+    marks::add(response.headers_mut(), CSP);
     response
 }
 
@@ -123,6 +110,7 @@ impl Console {
             return Err(Failure::new(StatusCode::UNAUTHORIZED, "login", message));
         };
         if session.role < role {
+            tracing::warn!(name = session.name, needs = ?role, "a role did not suffice");
             let message = "your role may look, not decide";
             return Err(Failure::new(StatusCode::FORBIDDEN, "role", message));
         }
@@ -139,6 +127,8 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn guard(bound: &str, tls: bool) -> Guard {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{BODY_BYTES_MAX, Console};
 use crate::{
     accounts::{AccountError, COOKIE_NAMES, Role, Session},
-    doors::{Failure, peer, read_json},
+    doors::{Failure, client, read_json},
 };
 
 /// The lengths of a time-out that the page offers: a breath, a break, an hour, a day.
@@ -30,7 +30,7 @@ pub async fn log_in(
     State(console): State<Console>,
     request: Request<Body>,
 ) -> Result<Response, Failure> {
-    let from = peer(&request);
+    let from = client(&request, &console.doors.config.console.proxies);
     let headers = request.headers().clone();
     let Credentials { name, password } = read_json(request, BODY_BYTES_MAX).await?;
     // A secret that was there before the login is worthless after it: it may be an attacker's.

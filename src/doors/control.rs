@@ -21,8 +21,8 @@ pub struct Control {
     digest: Arc<str>,
 }
 
-/// What stands in the file: enough for a command to call.
-#[derive(Debug, Deserialize, Serialize)]
+/// What stands in the file: enough for a command to call. It is never shown.
+#[derive(Deserialize, Serialize)]
 pub struct Address {
     pub admin: SocketAddr,
     pub token: String,

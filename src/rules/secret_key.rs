@@ -15,6 +15,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use crate::{
     config::Config,
     decide::{Policy, SecretKey, Secrets},
+    store,
 };
 
 const FILE: &str = "secrets.key";
@@ -78,7 +79,7 @@ pub fn load_or_make(state_dir: &Path) -> io::Result<SecretKey> {
     }
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-    fs::create_dir_all(state_dir)?;
+    store::create_dir(state_dir)?;
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

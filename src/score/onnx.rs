@@ -13,7 +13,7 @@ mod silence;
 mod wire;
 
 pub use graph::check;
-pub use silence::make_sure as silence_library;
+pub use silence::ensure as ensure_silence;
 
 /// Rows of one run. A runtime gains nothing from more, and its memory grows with them.
 const ROWS_MAX: usize = 32;

@@ -7,7 +7,7 @@ use rustls_pki_types::ServerName;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    config::{IdentityConfig, IdentitySource, LOOPBACK, RouteConfig},
+    config::{IdentityConfig, IdentitySource, LOOPBACK, RouteConfig, ServiceConfig},
     doors::hosts::is_loopback,
     protocol::{self, Dialect},
     settle::Inlet,
@@ -41,6 +41,10 @@ impl Route {
     pub fn compile(config: &RouteConfig) -> Result<Route, String> {
         let name = if config.name.is_empty() { &config.path } else { &config.name };
         let place = |cause: String| format!("route {name:?}: {cause}");
+        let mut wrong = config.service.iter().flat_map(ServiceConfig::wrong_files);
+        if let Some((key, cause)) = wrong.next() {
+            return Err(place(format!("service.{key}: {cause}")));
+        }
         let name: Arc<str> = name.as_str().into();
         let inlet =
             Inlet { name: name.clone(), position: config.mode.into(), language: config.language };

@@ -43,10 +43,12 @@ async fn send(route: &Route, tls: &Arc<ClientConfig>, frame: Frame) -> Result<()
     let mut headers = HeaderMap::new();
     let authority = HeaderValue::from_str(&route.upstream.authority).map_err(|c| text(&c))?;
     headers.insert(header::HOST, authority);
-    for (name, value) in &service.headers {
+    let wrong = |(key, cause): (&str, String)| format!("service.{key}: {cause}");
+    for (name, value) in &service.sent_headers().map_err(wrong)? {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|c| text(&c))?;
         headers.insert(name, HeaderValue::from_str(value).map_err(|c| text(&c))?);
     }
+    let hello = service.sent_hello().map_err(wrong)?;
     let target = match (service.path.as_str(), route.upstream.path.as_str()) {
         ("", "") => route.config.path.as_str(),
         ("", path) => path,
@@ -66,7 +68,7 @@ async fn send(route: &Route, tls: &Arc<ClientConfig>, frame: Frame) -> Result<()
     let config = WebSocketConfig::default().read_buffer_size(4096).max_message_size(Some(1 << 20));
     let read = read.to_vec();
     let mut ws = WebSocketStream::from_partially_read(wire, read, Role::Client, Some(config)).await;
-    for hello in &service.hello {
+    for hello in &hello {
         ws.feed(Message::text(hello.as_str())).await.map_err(|c| text(&c))?;
     }
     let message = match frame {

@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { check, finish, part, same, until } from "../peers/check.mjs";
+import { hostile } from "./hostile.mjs";
 import { Chatter, Moderator, legibility } from "./people.mjs";
 import { launch, open as openIn } from "./screens.mjs";
 
@@ -126,6 +127,13 @@ async function evening(screen) {
     same("no page complained", troubles, []);
   });
 
+  await part(`${screen.name}: whoever logs out leaves nothing said in the page`, async () => {
+    check("something was said", (await mo.page.locator(".ended-said").count()) > 0);
+    await mo.page.locator("#log-out").click();
+    await mo.page.locator("#login").waitFor();
+    same("nothing is left", await mo.page.locator(".foreign").count(), 0);
+  });
+
   for (const person of [ada, bob, mo, max]) await person.page.context().close();
 }
 
@@ -220,5 +228,6 @@ async function raid() {
 await part("the chat that is played", play);
 for (const screen of SCREENS) await evening(screen);
 await part("a raid", raid);
+await part("hostile texts", async () => hostile(await open(SCREENS[0]), quiet.console));
 await browser.close();
 finish();

@@ -24,6 +24,16 @@ async fn each_role_reaches_what_it_may() {
         ("POST", "/api/holds/none/undo", "{}", [401, 403, 404, 404]),
         ("POST", "/api/holds/none/dance", "{}", [401, 403, 404, 404]),
         ("GET", "/api/holds/none/release", "", [405, 405, 405, 405]),
+        ("GET", "/api/crowds", "", [401, 200, 200, 200]),
+        // Whoever may act is told what is wrong with an empty act.
+        ("POST", "/api/permits", "{}", [401, 403, 400, 400]),
+        ("POST", "/api/shield", "{}", [401, 403, 400, 400]),
+        ("POST", "/api/nukes", "{}", [401, 403, 422, 422]),
+        ("POST", "/api/nukes/preview", "{}", [401, 403, 422, 422]),
+        ("POST", "/api/nukes/1/lift", "{}", [401, 403, 404, 404]),
+        ("GET", "/api/refunds", "", [401, 403, 200, 200]),
+        ("GET", "/api/refunds.csv", "", [401, 403, 200, 200]),
+        ("POST", "/api/senders/pardon", "{}", [401, 403, 400, 400]),
         ("GET", "/elsewhere", "", [404, 404, 404, 404]),
         ("POST", "/logout", "{}", [204, 204, 204, 204]),
         ("GET", "/api/me", "", [401, 401, 401, 401]),
@@ -34,6 +44,38 @@ async fn each_role_reaches_what_it_may() {
             assert_eq!(answer.status, expected, "{method} {path} as {cookie}: {}", answer.body);
         }
     }
+    // A route that is new is one more line above; these two have tests of their own.
+    let served = include_str!("../../src/console.rs").split(".route(\"").skip(1);
+    let served: Vec<&str> = served.filter_map(|rest| rest.split('"').next()).collect();
+    assert!(served.len() > 10, "{served:?}");
+    for path in served.iter().filter(|path| !["/login", "/api/stream"].contains(path)) {
+        let fits = |tried: &str| {
+            let (tried, path) = (tried.split('/'), path.split('/'));
+            tried.clone().count() == path.clone().count()
+                && tried.zip(path).all(|(own, part)| own == part || part.starts_with('{'))
+        };
+        assert!(table.iter().any(|(_, tried, ..)| fits(tried)), "nobody tried {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_is_bound_to_its_host_where_the_browser_speaks_tls() {
+    let house = house(|config| config.console.hosts = vec!["mod.example.org".into()]).await;
+    house.settle("ana").await;
+    let body = format!(r#"{{"name":"ana","password":"{PASSWORD}"}}"#);
+    let headers = [
+        ("host", "mod.example.org"),
+        ("origin", "https://mod.example.org"),
+        ("x-tidegate", "1"),
+        ("content-type", "application/json"),
+    ];
+    let answer = raw(house.console, &request("POST", "/login", &headers, &body)).await;
+    let cookie = answer.header("set-cookie").expect("a cookie is set");
+    assert!(cookie.starts_with("__Host-tidegate="), "{cookie}");
+    for flag in ["; Secure", "; HttpOnly", "; SameSite=Strict", "; Path=/", "; Max-Age=43200"] {
+        assert!(cookie.contains(flag), "{flag}: {cookie}");
+    }
+    assert!(!cookie.contains("Domain"), "{cookie}");
 }
 
 #[tokio::test]
@@ -141,6 +183,35 @@ async fn failures_lock_an_account_whether_it_exists_or_not() {
 }
 
 #[tokio::test]
+async fn behind_a_proxy_one_who_guesses_makes_nobody_else_wait() {
+    let house = house(|config| {
+        config.console.attempts_max = 1;
+        config.console.proxies = vec!["127.0.0.1".parse().expect("an address")];
+    })
+    .await;
+    house.settle("ana").await;
+    let (host, origin) = (house.console.to_string(), house.origin());
+    let log_in = async |from: &str, name: &str, password: &str| {
+        let headers = [
+            ("host", host.as_str()),
+            ("origin", &origin),
+            ("x-tidegate", "1"),
+            ("content-type", "application/json"),
+            ("x-forwarded-for", from),
+        ];
+        let body = format!(r#"{{"name":"{name}","password":"{password}"}}"#);
+        raw(house.console, &request("POST", "/login", &headers, &body)).await.status
+    };
+    for n in 0..4 {
+        let status = log_in("203.0.113.9", &format!("nobody{n}"), "wrong horse battery").await;
+        assert_eq!(status, 401);
+    }
+    assert_eq!(log_in("203.0.113.9", "ana", PASSWORD).await, 429, "whoever guessed waits");
+    assert_eq!(log_in("198.51.100.1, 203.0.113.9", "ana", PASSWORD).await, 429, "a claim");
+    assert_eq!(log_in("192.0.2.7", "ana", PASSWORD).await, 200, "others do not");
+}
+
+#[tokio::test]
 async fn bodies_are_bounded_and_of_their_kind() {
     let house = house(|_| {}).await;
     let (host, origin) = (house.console.to_string(), house.origin());
@@ -175,6 +246,21 @@ async fn every_answer_forbids_what_is_inline_or_from_elsewhere() {
         assert!(csp.starts_with("default-src 'self'") && !csp.contains("unsafe"), "{csp}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
         assert_eq!(answer.header("x-frame-options"), Some("DENY"));
+    }
+    // What programs and operators are answered is no page at all.
+    for (door, path) in [
+        (house.console, "/v1/holds"),
+        (house.console, "/v1/openapi.json"),
+        (house.console, "/v1/nothing"),
+        (house.admin, "/live"),
+        (house.admin, "/control/tokens"),
+        (house.admin, "/nothing"),
+    ] {
+        let answer = raw(door, &request("GET", path, &[("host", "localhost")], "")).await;
+        let csp = answer.header("content-security-policy").expect(path);
+        assert!(csp.starts_with("default-src 'none'") && csp.contains("frame-ancestors 'none'"));
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert!(answer.header("cache-control").is_some(), "{path}");
     }
 }
 

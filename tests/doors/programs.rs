@@ -137,8 +137,16 @@ async fn the_control_door_opens_with_its_token_alone() {
     let house = house(|_| {}).await;
     let token = control::address(&house.dir).expect("the file is there").token;
     let new = json!({ "name": "cleo", "role": "viewer", "password": PASSWORD }).to_string();
-    for path in ["/control/user", "/control/token", "/control/audit", "/control/erase"] {
-        let method = if path == "/control/audit" { "GET" } else { "POST" };
+    for (method, path) in [
+        ("POST", "/control/user"),
+        ("GET", "/control/users"),
+        ("POST", "/control/user/remove"),
+        ("POST", "/control/token"),
+        ("GET", "/control/tokens"),
+        ("POST", "/control/tokens/revoke"),
+        ("GET", "/control/audit"),
+        ("POST", "/control/erase"),
+    ] {
         for bearer in ["", "Bearer guess", token.as_str()] {
             let headers = [("host", "any"), ("authorization", bearer)];
             let answer = raw(house.admin, &request(method, path, &headers, &new)).await;
@@ -163,9 +171,21 @@ async fn commands_work_while_the_store_is_in_use() {
     assert!(again.to_string().contains("already"), "{again}");
     let short = user::add(&house.dir, new("short", true)).await.expect_err("too short");
     assert!(short.to_string().contains("12 characters"), "{short}");
+    let obvious = user::add(&house.dir, new("qwertyuiop123", true)).await.expect_err("obvious");
+    assert!(obvious.to_string().contains("among the first"), "{obvious}");
     user::add(&house.dir, new("another long password", true)).await.expect("it is replaced");
     assert_eq!(house.page("GET", "/api/me", &cookie, "").await.status, 401, "sessions end");
     assert_eq!(house.log_in("cleo", PASSWORD).await.status, 401);
+
+    let cookie = house.page("POST", "/login", "", &login("cleo", "another long password")).await;
+    let cookie = cookie.cookie();
+    let people = user::people(&house.dir).await.expect("they are listed");
+    let named: Vec<_> = people.iter().map(|p| (p.name.as_str(), p.role)).collect();
+    assert_eq!(named, [("cleo", Role::Viewer)]);
+    assert!(user::remove(&house.dir, "Cleo").await.expect("the door answers"));
+    assert_eq!(house.page("GET", "/api/me", &cookie, "").await.status, 401, "gone at once");
+    assert_eq!(house.log_in("cleo", "another long password").await.status, 401);
+    assert!(!user::remove(&house.dir, "cleo").await.expect("the door answers"), "once");
 
     let token = user::token(&house.dir, "overlay", vec![Scope::Judge]).await.expect("a token");
     assert_eq!(judge(&house, &token, r#"{"text":"hi"}"#).await.status, 200);
@@ -177,6 +197,10 @@ async fn commands_work_while_the_store_is_in_use() {
         Chain::Whole { records } => assert!(records > 0, "the decision is on record"),
         Chain::Broken(cause) => panic!("{cause}"),
     }
+}
+
+fn login(name: &str, password: &str) -> String {
+    json!({ "name": name, "password": password }).to_string()
 }
 
 fn erasure(route: &str, sender: &str) -> Erasure {

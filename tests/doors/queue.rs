@@ -1,8 +1,11 @@
 //! Tries what programs do with the queue, the records and the stream of events.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tidegate::{
     accounts::Scope,
+    admin::NewToken,
     commands::user,
     store::{Expect, Table, Write},
 };
@@ -15,7 +18,7 @@ use tokio::{
 use crate::house::{Answer, House, house, raw, request};
 
 /// Nothing here takes this long; a test that waits longer has failed.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn token(house: &House, scopes: &[Scope]) -> String {
     house.doors.accounts.issue_token("robot", scopes).await.expect("a token")
@@ -268,7 +271,24 @@ async fn tokens_are_listed_and_taken_back_while_it_runs() {
     let names: Vec<_> =
         listed.iter().map(|token| (token.name.as_str(), &token.scopes[..])).collect();
     assert_eq!(names, [("bot", &[Scope::Judge][..]), ("panel", &[Scope::Read, Scope::Decide])]);
+    let new = NewToken { name: "guest".into(), scopes: vec![Scope::Read], days: Some(30) };
+    let guest = user::new_token(&house.dir, new).await.expect("a token");
+    assert_eq!(ask(&house, &guest, "GET", "/v1/holds", "").await.status, 200);
+    let listed = user::tokens(&house.dir).await.expect("a list");
+    let life: Vec<_> = listed.iter().map(|t| Some(t.expires_ms? - t.created_ms)).collect();
+    assert_eq!(life, [None, Some(30 * 86_400_000), None], "bot, guest, panel");
     assert_eq!(user::revoke(&house.dir, "panel").await.expect("it is there"), 1);
     assert_eq!(user::revoke(&house.dir, "panel").await.expect("no error"), 0);
     assert_eq!(ask(&house, &secret, "GET", "/v1/holds", "").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_token_opens_nothing_from_its_end_on() {
+    let house = house(|_| {}).await;
+    for (seconds, expected) in [(Some(60), 200), (Some(0), 401), (None, 200)] {
+        let (life, accounts) = (seconds.map(Duration::from_secs), &house.doors.accounts);
+        let token = accounts.issue_token_for("guest", &[Scope::Read], life).await.expect("a token");
+        let status = ask(&house, &token, "GET", "/v1/holds", "").await.status;
+        assert_eq!(status, expected, "{seconds:?}");
+    }
 }

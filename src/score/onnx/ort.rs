@@ -58,13 +58,11 @@ pub fn open(file: Cow<'static, [u8]>, threads: usize) -> Result<Opened, Closed> 
 
 /// The first library that can be loaded.
 fn load() -> Result<Loaded, Unloaded> {
-    let candidates = library::candidates();
-    if !candidates.is_empty() && !silence::is_sure() {
-        let cause = format!("it would report to its maker: {}=1 is not set", silence::VARIABLE);
-        return Err(Unloaded(vec![cause]));
-    }
     let mut causes = Vec::new();
-    for path in candidates {
+    for path in library::candidates() {
+        if !silence::is_silent() {
+            return Err(Unloaded(vec![silence::LOUD.to_owned()]));
+        }
         // What is no such library, or one from before the functions that are called, has been
         // seen to panic in the crate.
         match catch_unwind(|| load_from(&path)) {
@@ -78,7 +76,7 @@ fn load() -> Result<Loaded, Unloaded> {
 
 fn load_from(path: &Path) -> Result<Loaded, String> {
     let builder = ort::init_from(path).map_err(|error| error.to_string())?;
-    // The libraries from before the variable know this.
+    // No telemetry: what is judged here is nobody else's business.
     let environment = builder.with_name("tidegate").with_telemetry(false).build();
     let environment = environment.map_err(|error| error.to_string())?;
     let version = library::version(path, ort::info());

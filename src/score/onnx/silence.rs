@@ -1,39 +1,34 @@
-//! Keeps ONNX Runtime from reporting to its maker.
+//! Keeps ONNX Runtime from telling its maker who runs it.
 //!
-//! Since 1.31 its official builds send events home and keep an id of the machine, from before the
-//! first call that could forbid it. Only a variable of the environment in which the process starts
-//! prevents that (its `Privacy.md`), and what is judged here is nobody else's business.
+//! From 1.29 on the library in the official packages keeps an id of the machine in the user's
+//! folder and reports which models are loaded. What its API offers comes too late: the id is
+//! written before anything can be switched off. The variable works, and it has to be there when the
+//! process starts: setting it later is not safe beside other threads.
 
-use std::env;
+use std::{env, os::unix::process::CommandExt, process::Command};
 
 use super::library;
 
-pub const VARIABLE: &str = "ORT_DISABLE_TELEMETRY";
+const VARIABLE: &str = "ORT_DISABLE_TELEMETRY";
 
-/// Whether the library may be loaded into this process.
-pub fn is_sure() -> bool {
+/// Why a library is not loaded.
+pub const LOUD: &str = "it would report to its maker: set ORT_DISABLE_TELEMETRY=1";
+
+/// Whether a library that is loaded now stays silent.
+pub fn is_silent() -> bool {
     env::var_os(VARIABLE).is_some_and(|value| value == "1")
 }
 
-/// Starts the program anew, in the same process, with the variable set, where the library is on
-/// this machine and the variable is not. It comes before everything else that a program does.
-#[cfg(unix)]
-pub fn make_sure() {
-    use std::{os::unix::process::CommandExt, process::Command};
-
-    if is_sure() || library::candidates().is_empty() {
+/// Starts this program anew with the variable, where there is a library and the variable is not
+/// set; the process stays the same. It returns where there is nothing to do, or no way: then no
+/// library is loaded.
+pub fn ensure() {
+    if is_silent() || !library::candidates().iter().any(|path| path.exists()) {
         return;
     }
-    if let Ok(program) = env::current_exe() {
-        let mut arguments = env::args_os();
-        let mut again = Command::new(program);
-        if let Some(name) = arguments.next() {
-            again.arg0(name);
-        }
-        // Comes back only where it failed: then the library is not loaded.
-        let _ = again.args(arguments).env(VARIABLE, "1").exec();
+    let (mut arguments, program) = (env::args_os(), env::current_exe());
+    if let (Some(name), Ok(program)) = (arguments.next(), program) {
+        // It returns only if it fails.
+        let _ = Command::new(program).arg0(name).args(arguments).env(VARIABLE, "1").exec();
     }
 }
-
-#[cfg(not(unix))]
-pub fn make_sure() {}

@@ -18,7 +18,7 @@ use redb::{
     backends::FileBackend,
 };
 
-use super::super::{Entries, Expect, StoreError, Table, Write};
+use super::super::{Entries, Expect, StoreError, Table, Write, create_dir};
 
 const NAME: &str = "tidegate.redb";
 /// A file without this value in `Meta` was not made by us.
@@ -281,19 +281,15 @@ fn create(path: &Path) -> Result<(), StoreError> {
     make().map_err(|error| fault(path, error))
 }
 
-fn create_dir(dir: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)
-}
-
 /// Takes the directory for this process; the lock goes with the process, however it ends.
 fn own(dir: &Path) -> Result<fs::File, String> {
     let path = dir.join("tidegate.lock");
     let mut options = fs::OpenOptions::new();
-    let file = options.write(true).create(true).truncate(false).open(path);
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    // Whoever may open it may lock it, and so keep Tidegate from starting.
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path);
     let file = file.map_err(|error| error.to_string())?;
     match file.try_lock() {
         Ok(()) => Ok(file),
