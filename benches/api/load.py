@@ -6,12 +6,10 @@ import os
 import statistics
 import time
 
+from texts import TEXTS
+
 ROUNDS, REQUESTS = 10, 40
 PLACES = {"tidegate": os.environ["TIDEGATE_AT"], "python": os.environ["PYTHON_AT"]}
-
-with open(os.environ["IDS"], encoding="utf-8") as lines:
-    rows = [json.loads(line) for line in lines]
-TEXTS = [row["text"] for row in rows if len(row["ids"]) == 1]
 
 
 def ask(connection, texts):
@@ -41,8 +39,9 @@ for size in (1, 32):
             connections[name].close()
             connections[name].connect()
             for request in range(REQUESTS):
-                first = (at + request * size) % (len(TEXTS) - size)
-                own.append(ask(connections[name], TEXTS[first : first + size]))
+                first = at + request * size
+                texts = [TEXTS[place % len(TEXTS)] for place in range(first, first + size)]
+                own.append(ask(connections[name], texts))
             # The first round warms up.
             if turn:
                 took[name] += own

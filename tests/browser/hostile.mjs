@@ -4,7 +4,7 @@ import { check, same } from "../peers/check.mjs";
 
 const RUN = "window.ran = 1";
 // What runs, loads or moves something where text is taken for markup, style or an address.
-const MARKUP = [
+export const MARKUP = [
   `<script>${RUN}</script>`, `<img src=x onerror="${RUN}">`, `<svg onload="${RUN}">`,
   `<svg><script>${RUN}</script></svg>`, `<iframe srcdoc="<script>parent.ran=1</script>">`,
   `<iframe src="javascript:${RUN}">`, `<a href="javascript:${RUN}" autofocus>x</a>`,
@@ -20,7 +20,7 @@ const MARKUP = [
   `\${${RUN}}`, `<% ${RUN} %>`, `';${RUN}//`, `";${RUN}//`, `\`;${RUN}//`, `__proto__`, `constructor`,
 ];
 // Characters that nobody sees, or that reach beyond their own line.
-const SHAPE = [
+export const SHAPE = [
   "\u202eabc", "\u202dabc", "\u2066abc", "\u2067abc\u2069\u2069\u2069", "\u200babc", "a\u200dbc", "\ufeffabc",
   "a" + "\u0301".repeat(300), "\u0489".repeat(500), "a\u0000b", "a\u001b[2Jb", "a\r\nb\u2028c\u2029d",
   "\u{e0041}\u{e0042}", "\ud800 alone", "\ue000", "ﷺ".repeat(40), "𒐫".repeat(40), "W".repeat(4000),
