@@ -172,6 +172,11 @@ impl Platform for Kick {
     fn pace(&self) -> Pace {
         Pace::new(2 * self.settings.acts_per_s, Duration::from_secs(2))
     }
+
+    /// Kick was told that they are taken, and does not send them again.
+    fn owes(&self) -> bool {
+        true
+    }
 }
 
 impl Kick {
@@ -192,6 +197,7 @@ impl Kick {
         let taken = async move {
             tokio::select! {
                 () = receive::serve(listener, door, queue) => Ok(()),
+                () = ears.closing() => Ok(()),
                 refused = self.keep_up(ears) => Err(refused),
             }
         };
@@ -216,8 +222,10 @@ impl Kick {
                     (ready, pause) = (true, PAUSE);
                     check
                 }
+                Err(Trouble::NoToken(cause)) if !ready => return HearError::Refused(cause),
                 Err(Trouble::Refused(cause)) => return HearError::Refused(cause),
-                Err(Trouble::Later(cause)) => {
+                // What is subscribed to is told without a token.
+                Err(Trouble::Later(cause) | Trouble::NoToken(cause)) => {
                     tracing::warn!(bot = ears.name(), cause, "Kick does not answer");
                     pause = (pause * 2).min(PAUSE_MAX);
                     pause
