@@ -162,9 +162,9 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
         tokio::spawn(serve_router(console_door, pages, console)),
         tokio::spawn(serve_router(admin_door, operators, admin::router(behind.clone()))),
     ];
-    let bots = bots.into_iter().map(|bot| {
-        tokio::spawn(bot.run(behind.settler.clone(), draining.subscribe()))
-    });
+    let bots = bots
+        .into_iter()
+        .map(|bot| tokio::spawn(bot.run(behind.settler.clone(), draining.subscribe())));
     let bots = bots.collect();
     tasks.extend(api::webhooks::start(webhooks, &tls, &behind.store, &behind.settler));
     if let Some(file) = file {

@@ -29,7 +29,6 @@ const MARGIN: Duration = Duration::from_secs(60);
 const LIFE: Duration = Duration::from_secs(3_600);
 /// Nobody asks again for so long where no token came; doubled each time.
 const PAUSE: Duration = Duration::from_secs(1);
-/// After a refusal, and at most.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// Between two tries to write a refresh token down.
 const SAVE_PAUSE: Duration = Duration::from_secs(10);
@@ -218,14 +217,7 @@ impl Source {
             return Err(trouble.clone());
         }
         let renewed = self.renew(&mut state).await;
-        state.failed = match &renewed {
-            Ok(_) => None,
-            // Whoever refuses once refuses again.
-            Err(trouble @ (Trouble::NoToken(_) | Trouble::Refused(_))) => {
-                Some((Instant::now() + PAUSE_MAX, trouble.clone()))
-            }
-            Err(trouble @ Trouble::Later(_)) => Some((self.pause(), trouble.clone())),
-        };
+        state.failed = renewed.as_ref().err().map(|trouble| (self.pause(), trouble.clone()));
         renewed
     }
 
@@ -382,3 +374,6 @@ impl From<Trouble> for ActError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
