@@ -347,3 +347,31 @@ pub(super) fn reason(rule: &str) -> String {
 pub(super) fn mildest() -> Severity {
     Severity::new(1).expect("1 is a severity")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Category;
+
+    #[test]
+    fn spans_end_where_the_text_was_cut() {
+        let check = |span: Option<(usize, usize)>, expected: Option<(usize, usize)>| {
+            let range = |span: Option<(usize, usize)>| span.map(|(start, end)| start..end);
+            let found = Finding {
+                rule: "platform".into(),
+                category: Category::Hate,
+                severity: mildest(),
+                span: range(span),
+                why: String::new(),
+                shadow: false,
+                scored: None,
+            };
+            assert_eq!(within("12345", found).span, range(expected), "{span:?}");
+        };
+        check(None, None);
+        check(Some((1, 3)), Some((1, 3)));
+        check(Some((4, 9)), Some((4, 5)));
+        check(Some((5, 9)), None);
+        check(Some((7, 9)), None);
+    }
+}

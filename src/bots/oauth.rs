@@ -160,7 +160,7 @@ impl Tokens {
         }
         let trouble = Trouble::Later("a fresh token is refused".into());
         // Otherwise each call would use up a refresh token.
-        self.source.now.lock().await.failed = Some((self.source.pause(), trouble.clone()));
+        self.source.rest(&fresh.access, &trouble).await;
         Err(trouble)
     }
 
@@ -219,6 +219,17 @@ impl Source {
         let renewed = self.renew(&mut state).await;
         state.failed = renewed.as_ref().err().map(|trouble| (self.pause(), trouble.clone()));
         renewed
+    }
+
+    /// Asks for none for a while, because a fresh one was refused; calls that were made at once
+    /// count once.
+    async fn rest(&self, refused: &str, trouble: &Trouble) {
+        let mut state = self.now.lock().await;
+        let is_ours = state.held.as_ref().is_some_and(|held| &*held.access == refused);
+        let rests = state.failed.as_ref().is_some_and(|(until, _)| Instant::now() < *until);
+        if is_ours && !rests {
+            state.failed = Some((self.pause(), trouble.clone()));
+        }
     }
 
     /// Until when nobody asks after one more failure.

@@ -227,10 +227,14 @@ impl Twitch {
     }
 
     fn update(&self, id: &str, status: &str) {
-        let event = json!({
+        let mut event = json!({
             "broadcaster_user_id": CHANNEL, "message_id": id, "status": status,
             "moderator_user_id": "5", "moderator_user_login": "mira", "moderator_user_name": "Mira",
         });
+        if status == "expired" {
+            let nobody = ["moderator_user_id", "moderator_user_login", "moderator_user_name"];
+            nobody.iter().for_each(|field| event[*field] = Value::Null);
+        }
         self.tell("automod.message.update", "2", &event);
         if status == "approved" {
             let said = self.book.write(|pages| {

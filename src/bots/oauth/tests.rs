@@ -26,7 +26,7 @@ async fn endpoint() -> (String, mpsc::Receiver<Asked>) {
                 request.push_str(&String::from_utf8_lossy(&part[..count]));
             }
             let token = request.rsplit("refresh_token=").next().unwrap_or_default().to_owned();
-            let (answer, answered) = oneshot::channel();
+            let (answer, answered) = oneshot::channel::<(u16, String)>();
             if asked.send((token, answer)).await.is_err() {
                 return;
             }

@@ -174,7 +174,8 @@ struct Boundary {
 struct Update {
     message_id: String,
     status: String,
-    #[serde(default)]
+    /// Nobody where it ended by itself.
+    #[serde(default, deserialize_with = "lenient::value")]
     moderator_user_login: String,
 }
 
