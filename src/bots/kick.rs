@@ -230,7 +230,6 @@ impl Kick {
                     (ready, pause) = (true, PAUSE);
                     check
                 }
-                Err(Trouble::NoToken(cause)) if !ready => return HearError::Refused(cause),
                 Err(Trouble::Refused(cause)) => return HearError::Refused(cause),
                 // What is subscribed to is told without a token.
                 Err(Trouble::Later(cause) | Trouble::NoToken(cause)) => {

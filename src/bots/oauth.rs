@@ -217,6 +217,9 @@ impl Source {
             return Err(trouble.clone());
         }
         let renewed = self.renew(&mut state).await;
+        if let Err(Trouble::NoToken(cause)) = &renewed {
+            tracing::error!(client = self.client.id, cause, "a bot gets no token");
+        }
         state.failed = renewed.as_ref().err().map(|trouble| (self.pause(), trouble.clone()));
         renewed
     }
@@ -370,8 +373,9 @@ impl From<CallError> for Trouble {
 impl From<Trouble> for HearError {
     fn from(trouble: Trouble) -> HearError {
         match trouble {
-            Trouble::Later(cause) => HearError::Lost(cause),
-            Trouble::NoToken(cause) | Trouble::Refused(cause) => HearError::Refused(cause),
+            // A minute of silence would be long for what may pass in a second.
+            Trouble::Later(cause) | Trouble::NoToken(cause) => HearError::Lost(cause),
+            Trouble::Refused(cause) => HearError::Refused(cause),
         }
     }
 }

@@ -218,12 +218,22 @@ async fn a_token_that_does_not_come_loses_nothing() {
     let (twitch, stage) = start("twitch-no-token", Plan::new(true)).await;
     twitch.expire();
     twitch.book.write(|pages| pages.no_token.push_back(401));
-    let said: BTreeSet<_> = (0..5).map(|n| twitch.say(&n.to_string(), HOSTILE)).collect();
+    let guilty: BTreeSet<_> = (0..5).map(|n| twitch.say(&n.to_string(), HOSTILE)).collect();
     twitch.book.until("all are deleted", |pages| pages.deleted.len() == 5).await;
-    twitch
-        .book
-        .read(|pages| assert_eq!(pages.deleted.iter().cloned().collect::<BTreeSet<_>>(), said));
+    twitch.book.read(|pages| {
+        assert_eq!(pages.deleted.iter().cloned().collect::<BTreeSet<_>>(), guilty);
+    });
     assert_eq!(stage.deeds("delete", "refused").await, 0.0);
+    // Nor is it deaf for a minute.
+    twitch.expire();
+    twitch.book.write(|pages| pages.no_token.push_back(403));
+    twitch.hang_up();
+    while logged("twitch-no-token", "a bot hears its platform") < 2 {
+        tokio::task::yield_now().await;
+    }
+    let last = twitch.say("6", HOSTILE);
+    twitch.book.until("it acts again", |pages| pages.deleted.contains(&last)).await;
+    twitch.book.read(|pages| assert!(pages.no_token.is_empty()));
     nothing_wrong(&twitch);
 }
 
