@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 use tokio_rustls::rustls::ClientConfig;
 
 use crate::{
@@ -72,6 +73,12 @@ pub trait Platform: Send + Sync {
 
     /// How fast it may be asked to act.
     fn pace(&self) -> Pace;
+
+    /// Whether it takes events in that are judged later. Then [`Platform::hear`] takes no more at
+    /// [`Ears::closing`], and ends when all are judged; of the others it is dropped.
+    fn owes(&self) -> bool {
+        false
+    }
 }
 
 /// How a message that the platform held back ended there.
@@ -216,9 +223,9 @@ pub fn open(config: &Config, tools: &Tools) -> Result<Vec<Bot>, Vec<String>> {
 }
 
 impl Bot {
-    /// Works until its task is aborted.
-    pub async fn run(self, settler: Arc<Settler>) {
-        work::run(self.config, self.platform, settler).await;
+    /// Works until `closing` is true, and then ends what is under way, in a few seconds at most.
+    pub async fn run(self, settler: Arc<Settler>, closing: watch::Receiver<bool>) {
+        work::run(self.config, self.platform, settler, closing).await;
     }
 }
 

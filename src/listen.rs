@@ -9,6 +9,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use axum::{body::Body, extract::ConnectInfo};
+use futures_util::future::{join, join_all};
 use hyper::{Request, service::Service};
 use hyper_util::service::TowerToHyperService;
 use tokio::{
@@ -79,6 +80,7 @@ pub struct Running {
     chat_door: Door,
     audit: Audit,
     store: Weak<dyn Store>,
+    bots: Vec<JoinHandle<()>>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -160,9 +162,10 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
         tokio::spawn(serve_router(console_door, pages, console)),
         tokio::spawn(serve_router(admin_door, operators, admin::router(behind.clone()))),
     ];
-    for bot in bots {
-        tasks.push(tokio::spawn(bot.run(behind.settler.clone())));
-    }
+    let bots = bots
+        .into_iter()
+        .map(|bot| tokio::spawn(bot.run(behind.settler.clone(), draining.subscribe())));
+    let bots = bots.collect();
     tasks.extend(api::webhooks::start(webhooks, &tls, &behind.store, &behind.settler));
     if let Some(file) = file {
         let running = Config::clone(&behind.config);
@@ -185,6 +188,7 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
         chat_door,
         audit: behind.settler.audit.clone(),
         store: Arc::downgrade(&behind.store),
+        bots,
         tasks,
     })
 }
@@ -239,14 +243,15 @@ impl Running {
     /// Stops accepting, closes what is open over the drain window, and ends within the grace time,
     /// and up to four seconds for what is being written; the store is free for the next process
     /// then.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.ready.set(false);
         // Fails only when every session is gone already.
         let _ = self.draining.send(true);
-        let _ = timeout(self.grace, self.chat_door.emptied()).await;
+        let ended = join(self.chat_door.emptied(), join_all(&mut self.bots));
+        let _ = timeout(self.grace, ended).await;
         let _ = self.closing.send(true);
         let _ = timeout(Duration::from_secs(2), self.audit.flush()).await;
-        for task in self.tasks {
+        for task in self.bots.into_iter().chain(self.tasks) {
             task.abort();
         }
         drop((self.accounts, self.audit, self.chat_door));

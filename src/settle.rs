@@ -121,7 +121,7 @@ impl Settler {
                 let hold = self.held(inlet, policy, by, message, &judgement, frame);
                 let fresh = hold.id.clone();
                 let outcome = self.hold(inlet, policy, message, &judgement, hold).await;
-                id = outcome.held.then_some(fresh);
+                id = (outcome.fate == Fate::Remove).then_some(fresh);
                 outcome
             }
             (Verdict::Mask | Verdict::Hold | Verdict::Drop, _) => {
@@ -219,6 +219,11 @@ impl Settler {
                     // Not what would have been dropped, had nobody paid for it.
                     Unjudged::Pass if judgement.asked < Verdict::Drop => Outcome::new(Fate::Keep),
                     Unjudged::Pass | Unjudged::Drop => {
+                        // Dropped is what became of it, whatever was judged.
+                        let decided_by = format!("{}, {reason}", record.decided_by);
+                        let event = Event::Judged(Verdict::Drop);
+                        let record = Record { event, decided_by, ..record };
+                        self.audit.record(record, Some(&message.text));
                         if let Some(paid) = paid {
                             report(self.holds.clone(), paid).await;
                         }

@@ -1,15 +1,15 @@
 //! Judges what a bot hears and says what is to be done about it.
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
 use super::{
     Deed, Heard, Resolution, Target, What,
-    pending::Pending,
+    pending::{Pending, There},
     queue::{Queue, Waiting},
     seen::SeenEvents,
     work,
@@ -38,10 +38,15 @@ pub struct Ears {
     act: bool,
     seen: Mutex<SeenEvents>,
     ready: AtomicBool,
+    closing: watch::Receiver<bool>,
 }
 
 impl Ears {
-    pub(super) fn new(config: &BotConfig, settler: Arc<Settler>) -> Ears {
+    pub(super) fn new(
+        config: &BotConfig,
+        settler: Arc<Settler>,
+        closing: watch::Receiver<bool>,
+    ) -> Ears {
         let (position, language) = (Position::Bot, config.language);
         Ears {
             settler,
@@ -52,6 +57,15 @@ impl Ears {
             act: config.act,
             seen: Mutex::new(SeenEvents::new(EVENTS_MAX)),
             ready: AtomicBool::new(false),
+            closing,
+        }
+    }
+
+    /// Waits until the process is to end.
+    pub async fn closing(&self) {
+        if self.closing.clone().wait_for(|closing| *closing).await.is_err() {
+            // Nobody is left who would say so.
+            std::future::pending::<()>().await;
         }
     }
 
@@ -105,6 +119,10 @@ impl Ears {
             self.settler.metrics.discard("bot_text_cut");
             message.text.truncate(message.text.floor_char_boundary(TEXT_BYTES_MAX));
         }
+        if self.was_held(&message, pending.is_some()) {
+            return;
+        }
+        let pending = pending.map(|found| within(&message.text, found));
         // What is only watched cannot be answered, so it does not wait for anybody.
         let frame = (pending.is_some() && self.act).then(|| frame(&target)).flatten();
         let is_pending = pending.is_some();
@@ -131,7 +149,11 @@ impl Ears {
 
     /// What the platform held back ended there: somebody decided, or nobody did in time.
     pub async fn resolved(&self, message: &str, how: Resolution) {
-        let Some(hold) = self.pending.answer(message) else { return };
+        let there = match how {
+            Resolution::Shown { .. } => There::Shown,
+            Resolution::Denied { .. } | Resolution::Lapsed => There::Denied,
+        };
+        let Some(hold) = self.pending.note(message, there) else { return };
         let (decision, by) = match how {
             Resolution::Shown { by } => (Decision::Release, by),
             Resolution::Denied { by } => (Decision::Remove, by),
@@ -151,7 +173,26 @@ impl Ears {
     }
 
     fn is_new(&self, event: &str) -> bool {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).note(event)
+        self.seen().note(event)
+    }
+
+    /// Whether the platform held it back before. What was allowed since is said once more, as an
+    /// event of its own: judged again, it would undo what a moderator released.
+    fn was_held(&self, message: &Message, pending: bool) -> bool {
+        let Some(id) = &message.id else { return false };
+        if pending {
+            self.note_held(id);
+        }
+        !pending && self.seen().knows(&held_key(id))
+    }
+
+    /// Notes a message that the platform holds back.
+    pub(super) fn note_held(&self, message: &str) {
+        self.seen().note(&held_key(message));
+    }
+
+    fn seen(&self) -> MutexGuard<'_, SeenEvents> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is done about a message that everybody has seen.
@@ -281,6 +322,18 @@ impl Ears {
     }
 }
 
+/// Apart from the ids of events.
+fn held_key(message: &str) -> String {
+    format!("held {message}")
+}
+
+/// A finding with its span within the text, which may have been cut.
+fn within(text: &str, mut found: Finding) -> Finding {
+    found.span = found.span.filter(|span| span.start < text.len());
+    found.span = found.span.map(|span| span.start..span.end.min(text.len()));
+    found
+}
+
 /// What a release writes: whom to tell, for the bot that serves it.
 fn frame(target: &Target) -> Option<Frame> {
     let text = serde_json::to_string(target).ok()?;
@@ -293,4 +346,32 @@ pub(super) fn reason(rule: &str) -> String {
 
 pub(super) fn mildest() -> Severity {
     Severity::new(1).expect("1 is a severity")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Category;
+
+    #[test]
+    fn spans_end_where_the_text_was_cut() {
+        let check = |span: Option<(usize, usize)>, expected: Option<(usize, usize)>| {
+            let range = |span: Option<(usize, usize)>| span.map(|(start, end)| start..end);
+            let found = Finding {
+                rule: "platform".into(),
+                category: Category::Hate,
+                severity: mildest(),
+                span: range(span),
+                why: String::new(),
+                shadow: false,
+                scored: None,
+            };
+            assert_eq!(within("12345", found).span, range(expected), "{span:?}");
+        };
+        check(None, None);
+        check(Some((1, 3)), Some((1, 3)));
+        check(Some((4, 9)), Some((4, 5)));
+        check(Some((5, 9)), None);
+        check(Some((7, 9)), None);
+    }
 }

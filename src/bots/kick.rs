@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tokio::{
     net::TcpListener,
     sync::mpsc,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
@@ -172,6 +172,11 @@ impl Platform for Kick {
     fn pace(&self) -> Pace {
         Pace::new(2 * self.settings.acts_per_s, Duration::from_secs(2))
     }
+
+    /// Kick was told that they are taken, and does not send them again.
+    fn owes(&self) -> bool {
+        true
+    }
 }
 
 impl Kick {
@@ -192,6 +197,7 @@ impl Kick {
         let taken = async move {
             tokio::select! {
                 () = receive::serve(listener, door, queue) => Ok(()),
+                () = ears.closing() => Ok(()),
                 refused = self.keep_up(ears) => Err(refused),
             }
         };
@@ -206,8 +212,16 @@ impl Kick {
     async fn keep_up(&self, ears: &Ears) -> HearError {
         let check = Duration::from_secs(self.settings.check_s);
         let (mut ready, mut pause) = (false, PAUSE);
+        let mut due = Instant::now();
         loop {
-            let wait = match self.renew(ears).await {
+            // A forged event costs Kick a look at the key, and not one at each subscription.
+            let wait = due.saturating_duration_since(Instant::now());
+            if timeout(wait, self.seal.doubted()).await.is_ok() {
+                self.renew_key(ears).await;
+                sleep(PAUSE).await;
+                continue;
+            }
+            let next = match self.renew(ears).await {
                 Ok(()) => {
                     if !ready {
                         let lacking = if self.act { self.api.lacking().await } else { Vec::new() };
@@ -217,16 +231,14 @@ impl Kick {
                     check
                 }
                 Err(Trouble::Refused(cause)) => return HearError::Refused(cause),
-                Err(Trouble::Later(cause)) => {
+                // What is subscribed to is told without a token.
+                Err(Trouble::Later(cause) | Trouble::NoToken(cause)) => {
                     tracing::warn!(bot = ears.name(), cause, "Kick does not answer");
                     pause = (pause * 2).min(PAUSE_MAX);
                     pause
                 }
             };
-            if timeout(wait, self.seal.doubted()).await.is_ok() {
-                self.renew_key(ears).await;
-                sleep(wait.min(PAUSE)).await;
-            }
+            due = Instant::now() + next;
         }
     }
 

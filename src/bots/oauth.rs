@@ -4,7 +4,10 @@ use std::{
     fs,
     io::Write,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -24,8 +27,11 @@ use crate::config::read_bounded;
 const MARGIN: Duration = Duration::from_secs(60);
 /// Where a platform does not say how long a token is good for.
 const LIFE: Duration = Duration::from_secs(3_600);
-/// After a refusal nobody asks again for so long.
-const REFUSED_FOR: Duration = Duration::from_secs(60);
+/// Nobody asks again for so long where no token came; doubled each time.
+const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// Between two tries to write a refresh token down.
+const SAVE_PAUSE: Duration = Duration::from_secs(10);
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Where tokens come from, and who asks for them.
@@ -44,28 +50,44 @@ pub enum Grant {
 }
 
 /// Why a call was not made, or not answered.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Trouble {
     Later(String),
+    /// No token is given. That may pass, or be mended by whoever consents anew.
+    NoToken(String),
     Refused(String),
 }
 
 /// Calls a platform with a token that is good.
 pub struct Tokens {
+    source: Arc<Source>,
+    /// What every call carries besides the token.
+    headers: HeaderMap,
+}
+
+struct Source {
     http: Http,
     client: Client,
     grant: Grant,
-    /// What every call carries besides the token.
-    headers: HeaderMap,
     now: Mutex<State>,
+    /// In a row: tokens that did not come, or came and were not taken.
+    failures: AtomicU32,
 }
 
 #[derive(Default)]
 struct State {
     held: Option<Held>,
-    /// A refresh token that could not be written down.
-    unsaved: Option<String>,
-    refused: Option<(Instant, String)>,
+    unsaved: Option<Unsaved>,
+    /// Why no token came, and until when nobody asks.
+    failed: Option<(Instant, Trouble)>,
+}
+
+/// A refresh token that could not be written down.
+struct Unsaved {
+    token: String,
+    /// What its file holds: anything else was put there by somebody, and is newer.
+    old: String,
+    tried: Instant,
 }
 
 #[derive(Clone)]
@@ -90,7 +112,9 @@ struct Answer {
 
 impl Tokens {
     pub fn new(http: Http, client: Client, grant: Grant) -> Tokens {
-        Tokens { http, client, grant, headers: HeaderMap::new(), now: Mutex::default() }
+        let (now, failures) = (Mutex::default(), AtomicU32::new(0));
+        let source = Arc::new(Source { http, client, grant, now, failures });
+        Tokens { source, headers: HeaderMap::new() }
     }
 
     /// The same with a header in every call.
@@ -121,6 +145,7 @@ impl Tokens {
         let held = self.held(None).await?;
         let reply = self.ask((scheme, &held.access), method.clone(), url, body).await?;
         if reply.status != StatusCode::UNAUTHORIZED {
+            self.source.failures.store(0, Ordering::Relaxed);
             return Ok(reply);
         }
         // Some platforms say so where the token is good and its consent too narrow.
@@ -129,10 +154,14 @@ impl Tokens {
         }
         let fresh = self.held(Some(&held.access)).await?;
         let reply = self.ask((scheme, &fresh.access), method, url, body).await?;
-        match reply.status {
-            StatusCode::UNAUTHORIZED => Err(Trouble::Later("a fresh token is refused".into())),
-            _ => Ok(reply),
+        if reply.status != StatusCode::UNAUTHORIZED {
+            self.source.failures.store(0, Ordering::Relaxed);
+            return Ok(reply);
         }
+        let trouble = Trouble::Later("a fresh token is refused".into());
+        // Otherwise each call would use up a refresh token.
+        self.source.rest(&fresh.access, &trouble).await;
+        Err(trouble)
     }
 
     /// The scopes of `wanted` that the token lacks: each is a choice of which one is enough.
@@ -159,38 +188,75 @@ impl Tokens {
         bearer.set_sensitive(true);
         let mut headers = self.headers.clone();
         headers.insert(header::AUTHORIZATION, bearer);
-        Ok(self.http.call(method, url, &headers, body).await?)
+        Ok(self.source.http.call(method, url, &headers, body).await?)
     }
 
     /// A token that is good for a while and is not `stale`.
     async fn held(&self, stale: Option<&str>) -> Result<Held, Trouble> {
+        let (source, stale) = (self.source.clone(), stale.map(str::to_owned));
+        // A task of its own: whoever asks may not wait for the answer, and with it a refresh token
+        // would be lost that is good for one use.
+        let held = tokio::spawn(async move { source.held(stale.as_deref()).await });
+        held.await.unwrap_or_else(|lost| Err(Trouble::Later(lost.to_string())))
+    }
+}
+
+impl Source {
+    async fn held(&self, stale: Option<&str>) -> Result<Held, Trouble> {
         // One renews, the others wait for it: a refresh token may be good for one use only.
         let mut state = self.now.lock().await;
+        self.save_again(&mut state);
         let now = Instant::now();
         let good = |held: &&Held| held.until > now && stale != Some(&*held.access);
         if let Some(held) = state.held.as_ref().filter(good) {
             return Ok(held.clone());
         }
-        if let Some((at, cause)) = &state.refused
-            && now < *at + REFUSED_FOR
+        if let Some((until, trouble)) = &state.failed
+            && now < *until
         {
-            return Err(Trouble::Refused(cause.clone()));
+            return Err(trouble.clone());
         }
         let renewed = self.renew(&mut state).await;
-        state.refused = match &renewed {
-            Err(Trouble::Refused(cause)) => Some((now, cause.clone())),
-            _ => None,
-        };
+        if let Err(Trouble::NoToken(cause)) = &renewed {
+            tracing::error!(client = self.client.id, cause, "a bot gets no token");
+        }
+        state.failed = renewed.as_ref().err().map(|trouble| (self.pause(), trouble.clone()));
         renewed
+    }
+
+    /// Asks for none for a while, because a fresh one was refused; calls that were made at once
+    /// count once.
+    async fn rest(&self, refused: &str, trouble: &Trouble) {
+        let mut state = self.now.lock().await;
+        let is_ours = state.held.as_ref().is_some_and(|held| &*held.access == refused);
+        let rests = state.failed.as_ref().is_some_and(|(until, _)| Instant::now() < *until);
+        if is_ours && !rests {
+            state.failed = Some((self.pause(), trouble.clone()));
+        }
+    }
+
+    /// Until when nobody asks after one more failure.
+    fn pause(&self) -> Instant {
+        let before = self.failures.fetch_add(1, Ordering::Relaxed);
+        Instant::now() + (PAUSE * 2_u32.pow(before.min(6))).min(PAUSE_MAX)
+    }
+
+    /// The refresh token to ask with; none where the client alone is enough.
+    fn refresh(&self, state: &mut State) -> Result<Option<String>, Trouble> {
+        let Grant::Refresh(file) = &self.grant else { return Ok(None) };
+        let kept = secret_of(file);
+        if let Some(unsaved) = &state.unsaved {
+            if kept.as_ref().map_or(true, |kept| *kept == unsaved.old) {
+                return Ok(Some(unsaved.token.clone()));
+            }
+            state.unsaved = None;
+        }
+        kept.map(Some).map_err(Trouble::NoToken)
     }
 
     async fn renew(&self, state: &mut State) -> Result<Held, Trouble> {
         let Client { url, id, secret } = &self.client;
-        let refresh = match (&self.grant, &state.unsaved) {
-            (Grant::Credentials, _) => None,
-            (Grant::Refresh(_), Some(unsaved)) => Some(unsaved.clone()),
-            (Grant::Refresh(file), None) => Some(secret_of(file).map_err(Trouble::Refused)?),
-        };
+        let refresh = self.refresh(state)?;
         let grant = if refresh.is_some() { "refresh_token" } else { "client_credentials" };
         let mut form = vec![("grant_type", grant), ("client_id", id), ("client_secret", secret)];
         form.extend(refresh.as_deref().map(|token| ("refresh_token", token)));
@@ -200,7 +266,7 @@ impl Tokens {
             return Err(refusal(&reply));
         }
         let answer: Answer = reply.json().map_err(Trouble::Later)?;
-        self.save(state, refresh.as_deref(), answer.refresh_token);
+        self.save(state, refresh, answer.refresh_token);
         let scopes = scopes(&answer.scope);
         let held = Held {
             access: answer.access_token.into(),
@@ -211,19 +277,34 @@ impl Tokens {
         Ok(held)
     }
 
-    fn save(&self, state: &mut State, old: Option<&str>, new: Option<String>) {
-        let (Grant::Refresh(file), Some(new)) = (&self.grant, new) else { return };
-        if new.is_empty() || old == Some(&new) {
+    fn save(&self, state: &mut State, old: Option<String>, new: Option<String>) {
+        let (Grant::Refresh(file), Some(old), Some(new)) = (&self.grant, old, new) else { return };
+        if new.is_empty() || old == new {
             return;
         }
-        state.unsaved = match write_secret(file, &new) {
-            Ok(()) => None,
-            Err(cause) => {
-                let file = file.display();
-                tracing::error!(%file, %cause, "a new refresh token is lost with this process");
-                Some(new)
-            }
+        // The file may hold one that is older still.
+        let old = state.unsaved.take().map_or(old, |unsaved| unsaved.old);
+        if let Err(cause) = write_secret(file, &new) {
+            let file = file.display();
+            tracing::error!(%file, %cause, "a new refresh token is not written: it is tried again");
+            state.unsaved = Some(Unsaved { token: new, old, tried: Instant::now() });
+        }
+    }
+
+    /// Writes down what could not be, unless somebody has put another token there meanwhile.
+    fn save_again(&self, state: &mut State) {
+        let (Grant::Refresh(file), Some(unsaved)) = (&self.grant, &mut state.unsaved) else {
+            return;
         };
+        if unsaved.tried.elapsed() < SAVE_PAUSE {
+            return;
+        }
+        unsaved.tried = Instant::now();
+        let is_ours = secret_of(file).map_or(true, |kept| kept == unsaved.old);
+        if is_ours && write_secret(file, &unsaved.token).is_ok() {
+            tracing::info!(file = %file.display(), "the new refresh token is written");
+            state.unsaved = None;
+        }
     }
 }
 
@@ -251,7 +332,7 @@ fn refusal(reply: &Reply) -> Trouble {
     let cause = format!("no token is given: {} {}", reply.status, error.escape_debug());
     match reply.status {
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Trouble::Later(cause),
-        status if status.is_client_error() => Trouble::Refused(cause),
+        status if status.is_client_error() => Trouble::NoToken(cause),
         _ => Trouble::Later(cause),
     }
 }
@@ -292,7 +373,8 @@ impl From<CallError> for Trouble {
 impl From<Trouble> for HearError {
     fn from(trouble: Trouble) -> HearError {
         match trouble {
-            Trouble::Later(cause) => HearError::Lost(cause),
+            // A minute of silence would be long for what may pass in a second.
+            Trouble::Later(cause) | Trouble::NoToken(cause) => HearError::Lost(cause),
             Trouble::Refused(cause) => HearError::Refused(cause),
         }
     }
@@ -301,8 +383,12 @@ impl From<Trouble> for HearError {
 impl From<Trouble> for ActError {
     fn from(trouble: Trouble) -> ActError {
         match trouble {
-            Trouble::Later(cause) => ActError::later(cause),
+            // What is to be done need not be lost with a token.
+            Trouble::Later(cause) | Trouble::NoToken(cause) => ActError::later(cause),
             Trouble::Refused(cause) => ActError::Refused(cause),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,31 +13,39 @@ pub struct Pending(Mutex<HashMap<String, Waits>>);
 
 struct Waits {
     target: Target,
-    /// Somebody decided on the platform: there is nothing left to answer.
-    answered: bool,
+    /// It ended on the platform: there is nothing left to answer.
+    there: Option<There>,
+}
+
+/// How it ended on the platform itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum There {
+    Shown,
+    /// Somebody denied it, or nobody decided in time.
+    Denied,
 }
 
 impl Pending {
     pub fn insert(&self, hold: &str, target: Target) {
-        self.lock().insert(hold.to_owned(), Waits { target, answered: false });
+        self.lock().insert(hold.to_owned(), Waits { target, there: None });
     }
 
-    /// Ends it; whether the platform was answered already.
-    pub fn end(&self, hold: &str) -> bool {
-        self.lock().remove(hold).is_some_and(|waits| waits.answered)
+    /// Ends it; how the platform ended it, where it did.
+    pub fn end(&self, hold: &str) -> Option<There> {
+        self.lock().remove(hold).and_then(|waits| waits.there)
     }
 
-    /// The hold of a message that was decided on the platform.
-    pub fn answer(&self, message: &str) -> Option<String> {
+    /// The hold of a message that ended on the platform. What it said first holds.
+    pub fn note(&self, message: &str, there: There) -> Option<String> {
         let mut all = self.lock();
         let (hold, waits) = all.iter_mut().find(|(_, waits)| waits.target.message == message)?;
-        waits.answered = true;
+        waits.there.get_or_insert(there);
         Some(hold.clone())
     }
 
-    /// Whether a release has to be told to the platform.
-    pub fn is_answered(&self, target: &Target) -> bool {
-        self.lock().values().any(|waits| waits.answered && waits.target == *target)
+    /// How it ended on the platform, where it did.
+    pub fn there(&self, target: &Target) -> Option<There> {
+        self.lock().values().find(|waits| waits.target == *target)?.there
     }
 
     pub fn holds(&self) -> Vec<String> {

@@ -83,6 +83,15 @@ impl Queue {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    /// Whatever waits yet, the most urgent first.
+    pub fn give_up(&self) -> Vec<Waiting> {
+        std::mem::take(&mut *self.lock()).into_values().collect()
+    }
+
     /// Or how long until one will be.
     fn take(&self, now: Instant) -> Result<Waiting, Option<Duration>> {
         let mut all = self.lock();

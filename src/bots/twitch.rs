@@ -133,10 +133,12 @@ impl Twitch {
         let mut lacking = self.helix.validate(&self.needs).await?;
         let channels = self.helix.channels(&self.channels).await?;
         let mut line = self.connect(&self.eventsub_url).await?;
-        for channel in &channels {
-            lacking.extend(self.helix.subscribe(channel, &line.session).await?);
-        }
+        let (unheard, moved) = self.subscribe(ears, &channels, &mut line).await?;
+        lacking.extend(unheard);
         ears.ready(&lacking);
+        if let Some(url) = moved {
+            line = self.move_on(ears, &channels, line, &url).await?;
+        }
         let mut validated = Instant::now();
         loop {
             match line.socket.next(line.quiet_max).await.map_err(HearError::Lost)? {
@@ -158,6 +160,38 @@ impl Twitch {
                     Ok(_) => {}
                 }
                 validated = Instant::now();
+            }
+        }
+    }
+
+    /// Subscribes to every channel: what will not be told, and where to connect to if it was told.
+    ///
+    /// The connection is read meanwhile. Many channels take half a minute, and whoever does not
+    /// answer pings for so long is thrown out.
+    async fn subscribe(
+        &self,
+        ears: &Ears,
+        channels: &[Channel],
+        line: &mut Line,
+    ) -> Result<(Vec<String>, Option<String>), HearError> {
+        let (session, mut moved) = (line.session.clone(), None);
+        let mut subscribed = std::pin::pin!(async {
+            let mut lacking = Vec::new();
+            for channel in channels {
+                lacking.extend(self.helix.subscribe(channel, &session).await?);
+            }
+            Ok::<_, HearError>(lacking)
+        });
+        loop {
+            tokio::select! {
+                lacking = &mut subscribed => return Ok((lacking?, moved)),
+                came = line.socket.next(line.quiet_max) => match came.map_err(HearError::Lost)? {
+                    Came::Text(text) => {
+                        moved = self.told(ears, channels, &text).await?.or(moved);
+                    }
+                    Came::Closed(code) => return Err(closed(code)),
+                    Came::Nothing => return Err(lost("no keepalive came")),
+                },
             }
         }
     }

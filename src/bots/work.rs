@@ -8,14 +8,18 @@ use std::{
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::{
-    sync::broadcast::{Receiver, error::RecvError},
+    sync::{
+        Notify,
+        broadcast::{Receiver, error::RecvError},
+        watch,
+    },
     time::{Instant, sleep, timeout},
 };
 
 use super::{
     ActError, Deed, Ears, HearError, Platform, Target, What,
     ears::{mildest, reason},
-    pending::Pending,
+    pending::{Pending, There},
     queue::Waiting,
 };
 use crate::{
@@ -33,25 +37,59 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 const AT_ONCE_MAX: usize = 8;
 /// After this long nobody is helped by it any more.
 const TOO_LATE: Duration = Duration::from_secs(10 * 60);
-const TRIES_MAX: u32 = 8;
+/// Nothing is done for longer because the platform asked for a pause: it may have meant one channel
+/// or one kind of call. What it refused waits for as long as it said.
+const REST_MAX: Duration = Duration::from_secs(60);
+/// For what is under way when the process is to end: a supervisor waits some seconds.
+const CLOSING_MAX: Duration = Duration::from_secs(3);
 /// A moderator waits for the answer.
 const RELEASE_WAIT: Duration = Duration::from_secs(10);
 
-pub async fn run(config: BotConfig, platform: Arc<dyn Platform>, settler: Arc<Settler>) {
-    let ears = Ears::new(&config, settler);
+pub async fn run(
+    config: BotConfig,
+    platform: Arc<dyn Platform>,
+    settler: Arc<Settler>,
+    closing: watch::Receiver<bool>,
+) {
+    let ears = Ears::new(&config, settler, closing);
     let changes = ears.settler.holds.subscribe();
     for hold in ears.settler.holds.list() {
         note_held(&ears, &hold);
     }
     let service = service(platform.clone(), ears.pending.clone());
     ears.settler.holds.serve(ears.name(), service);
-    tokio::join!(listen(&*platform, &ears), deliver(&*platform, &ears), follow(&ears, changes));
+    let silent = Notify::new();
+    let hearing = async {
+        listen(&*platform, &ears).await;
+        silent.notify_one();
+    };
+    let working = async { tokio::join!(hearing, deliver(&*platform, &ears, &silent)) };
+    tokio::select! {
+        _ = working => {}
+        () = follow(&ears, changes) => {}
+        () = async { ears.closing().await; sleep(CLOSING_MAX).await; } => {}
+    }
+    for Waiting { deed, .. } in ears.queue.give_up() {
+        ears.settler.metrics.discard("bot_gave_up");
+        ears.tell(&deed, "given_up", "the process ends");
+    }
 }
 
+/// Hears until the process is to end.
 async fn listen(platform: &dyn Platform, ears: &Ears) {
     let mut pause = PAUSE;
     loop {
-        let ended = platform.hear(ears).await;
+        let mut hearing = platform.hear(ears);
+        let ended = tokio::select! {
+            ended = &mut hearing => ended,
+            () = ears.closing() => {
+                if platform.owes() {
+                    // How it ends does not matter any more.
+                    let _ = hearing.await;
+                }
+                return;
+            }
+        };
         if ears.was_ready() {
             pause = PAUSE;
         }
@@ -64,7 +102,10 @@ async fn listen(platform: &dyn Platform, ears: &Ears) {
                 pause = PAUSE_MAX;
             }
         }
-        sleep(jittered(pause)).await;
+        tokio::select! {
+            () = sleep(jittered(pause)) => {}
+            () = ears.closing() => return,
+        }
         pause = (pause * 2).min(PAUSE_MAX);
     }
 }
@@ -75,11 +116,13 @@ fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(0.5 + share / 2.0)
 }
 
-/// Does what is queued, the gravest first, several at once.
-async fn deliver(platform: &dyn Platform, ears: &Ears) {
+/// Does what is queued, the gravest first, several at once; until there is nothing left to do once
+/// nothing more is heard.
+async fn deliver(platform: &dyn Platform, ears: &Ears, silent: &Notify) {
     let mut pace = platform.pace();
     let mut under_way = FuturesUnordered::new();
-    loop {
+    let mut last = false;
+    while !(last && under_way.is_empty() && ears.queue.is_empty()) {
         let wait = pace.wait(Instant::now());
         let free = under_way.len() < AT_ONCE_MAX && wait.is_zero();
         tokio::select! {
@@ -91,6 +134,7 @@ async fn deliver(platform: &dyn Platform, ears: &Ears) {
                     pace.rest(Instant::now(), pause);
                 }
             }
+            () = silent.notified(), if !last => last = true,
             // Nothing is chosen before it can be done: something graver may come meanwhile.
             () = sleep(wait), if !wait.is_zero() => {}
             waiting = ears.queue.next(), if free => {
@@ -125,14 +169,15 @@ fn settle_deed(ears: &Ears, waiting: Waiting, done: Result<(), ActError>) -> Opt
         }
         Err(ActError::Later { cause, after }) => {
             let (tries, now) = (tries + 1, Instant::now());
-            let wait = after.unwrap_or_else(|| jittered(PAUSE * 2_u32.pow(tries.min(6))));
-            if tries >= TRIES_MAX || now + wait > *heard + TOO_LATE {
+            let pause = || jittered(PAUSE * 2_u32.pow(tries.min(6)));
+            let wait = after.map_or_else(pause, |after| after.max(PAUSE));
+            if now + wait > *heard + TOO_LATE {
                 ears.settler.metrics.discard("bot_gave_up");
                 ears.tell(deed, "given_up", cause);
             } else {
                 ears.put_back(Waiting { tries, ready: now + wait, ..waiting });
             }
-            return *after;
+            return after.map(|after| after.min(REST_MAX));
         }
     };
     ears.settler.metrics.bot_act_seconds.observe(heard.elapsed().as_secs_f64());
@@ -146,9 +191,6 @@ fn service(platform: Arc<dyn Platform>, pending: Arc<Pending>) -> Service {
         let (platform, pending) = (platform.clone(), pending.clone());
         Box::pin(async move {
             let target = target(&frame).ok_or("what is to be released is not known any more")?;
-            if pending.is_answered(&target) {
-                return Ok(());
-            }
             let deed = Deed {
                 what: What::Allow,
                 target,
@@ -157,18 +199,27 @@ fn service(platform: Arc<dyn Platform>, pending: Arc<Pending>) -> Service {
                 message: Arc::default(),
                 severity: mildest(),
             };
-            let told = timeout(RELEASE_WAIT, allow(&*platform, &deed)).await;
+            let told = timeout(RELEASE_WAIT, allow(&*platform, &pending, &deed)).await;
             told.map_err(|_| "the platform did not answer in time".to_owned())?
         })
     })
 }
 
-async fn allow(platform: &dyn Platform, deed: &Deed) -> Result<(), String> {
+async fn allow(platform: &dyn Platform, pending: &Pending, deed: &Deed) -> Result<(), String> {
     let mut pause = PAUSE;
     loop {
+        match pending.there(&deed.target) {
+            Some(There::Shown) => return Ok(()),
+            Some(There::Denied) => return Err("it was denied on the platform".into()),
+            None => {}
+        }
         match platform.act(deed).await {
             Ok(()) => return Ok(()),
-            Err(ActError::Gone) => return Err("the platform does not hold it any more".into()),
+            // Perhaps by the call before, whose answer was lost: the platform said so since.
+            Err(ActError::Gone) => match pending.there(&deed.target) {
+                Some(There::Shown) => return Ok(()),
+                _ => return Err("the platform does not hold it any more".into()),
+            },
             Err(ActError::Refused(cause)) => return Err(cause),
             Err(ActError::Busy { after }) => sleep(after).await,
             Err(ActError::Later { after, .. }) => sleep(after.unwrap_or(pause)).await,
@@ -207,16 +258,23 @@ pub fn ended(ears: &Ears, hold: &Hold) {
         // The moderator may still take it back.
         State::Denied if is_open(ears, hold) => return,
         State::Denied | State::Expired | State::Withdrawn => true,
+        // The service that tells the platform asks yet how it ended there.
+        State::Released if !is_written(hold) => return,
         State::Released | State::Orphaned => false,
     };
     // Its own record says whom to tell: it may have been denied before a restart.
-    let answered = ears.pending.end(&hold.id);
-    let told = target(&hold.frame.frame()).filter(|_| denied && !answered);
-    let Some(target) = told else { return };
+    let there = ears.pending.end(&hold.id);
+    let Some(target) = target(&hold.frame.frame()).filter(|_| denied) else { return };
+    let answer = match (there, hold.state) {
+        (None, _) => Some(What::Deny),
+        // A moderator removed it here before another showed it there, and the first decision wins.
+        (Some(There::Shown), State::Denied) => Some(What::Delete),
+        (Some(_), _) => None,
+    };
     let time_out = hold.decided.as_ref().and_then(|decided| decided.time_out_s);
     let time_out = time_out.map(|seconds| What::TimeOut { seconds });
     let severity = hold.findings.iter().map(|finding| finding.severity).max();
-    for what in [What::Deny].into_iter().chain(time_out) {
+    for what in answer.into_iter().chain(time_out) {
         ears.put(
             Instant::now(),
             Deed {
@@ -236,6 +294,11 @@ fn is_open(ears: &Ears, hold: &Hold) -> bool {
     ears.settler.holds.now_ms() < until
 }
 
+/// Whether it is known if a release was told to the platform.
+fn is_written(hold: &Hold) -> bool {
+    hold.decided.as_ref().is_some_and(|decided| decided.written.is_some())
+}
+
 fn message(hold: &Hold) -> Message {
     Message { channel: hold.channel.clone(), sender: hold.sender.clone(), ..Message::default() }
 }
@@ -245,6 +308,7 @@ fn note_held(ears: &Ears, hold: &Hold) {
     if hold.route == ears.name()
         && let Some(target) = target(&hold.frame.frame())
     {
+        ears.note_held(&target.message);
         ears.pending.insert(&hold.id, target);
     }
 }

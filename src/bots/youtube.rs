@@ -185,7 +185,7 @@ impl Youtube {
                 }
                 Fault::Spent(rest) => return Err(spent(rest)),
                 Fault::Trouble(Trouble::Refused(cause)) => return Err(HearError::Refused(cause)),
-                Fault::Trouble(Trouble::Later(cause)) => (cause, backoff),
+                Fault::Trouble(Trouble::Later(cause) | Trouble::NoToken(cause)) => (cause, backoff),
                 Fault::TooFast(after) => {
                     ("it is asked too often".to_owned(), after.unwrap_or(backoff).max(backoff))
                 }

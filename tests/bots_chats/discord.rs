@@ -200,6 +200,7 @@ async fn a_storm_loses_nothing_and_does_nothing_twice() {
         let trouble = match n % 40 {
             7 => Some(Trouble::Status(502)),
             13 => Some(Trouble::Global(0.2)),
+            17 => Some(Trouble::Status(401)),
             21 => Some(Trouble::Lost),
             33 => Some(Trouble::DoneAndLost),
             _ => None,

@@ -164,6 +164,22 @@ async fn nothing_is_lost_or_done_twice_in_a_storm() {
     stage.running.stop().await;
 }
 
+/// Kick does not send again what was taken.
+#[tokio::test]
+async fn what_was_taken_is_acted_on_before_the_process_ends() {
+    let fake = Kick::open().await;
+    let stage = start("kick-stop", &fake, Plan::new(true)).await;
+    let mut hostile = Vec::new();
+    let bodies: Vec<_> = (0..40).map(|n| fake.chat(n, &format!("{HOSTILE} {n}"))).collect();
+    let taken = bodies.iter().map(|body| fake.send("chat.message.sent", body));
+    let taken = futures_util::future::join_all(taken).await;
+    assert!(taken.iter().all(|status| *status == StatusCode::OK), "{taken:?}");
+    stage.running.stop().await;
+    hostile.extend(bodies.iter().map(id));
+    assert_once(&fake.shared.log().done.clone(), "delete", &mut hostile);
+    fake.shared.assert_content();
+}
+
 #[tokio::test]
 async fn acts_at_once() {
     let fake = Kick::open().await;

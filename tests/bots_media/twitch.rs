@@ -135,6 +135,123 @@ async fn what_automod_holds_waits_for_a_moderator_here() {
     nothing_wrong(&twitch);
 }
 
+async fn until_ended(moderator: &Moderator, stage: &Stage, state: &str, count: f64) {
+    while !moderator.queue().await.is_empty() {}
+    stage.metric_is(&format!("tidegate_holds_ended_total{{state=\"{state}\"}}"), count).await;
+}
+
+#[tokio::test]
+async fn what_was_paid_for_and_held_there_is_held_here_and_stays_when_it_is_released() {
+    let (twitch, stage) = start("twitch-cheer", Plan::new(true)).await;
+    let moderator = Moderator::log_in(stage.running.console, "ana").await;
+    let cheers = json!([
+        { "type": "cheermote", "text": "Cheer70",
+            "cheermote": { "prefix": "Cheer", "bits": 70, "tier": 1 } },
+        { "type": "cheermote", "text": "Cheer30",
+            "cheermote": { "prefix": "Cheer", "bits": 30, "tier": 1 } },
+        { "type": "cheermote", "cheermote": 7 },
+    ]);
+    let held = twitch.hold_with("3", HOSTILE, "racism", &[], cheers);
+    let waiting = row(&moderator).await;
+    assert_eq!(waiting["paid"], "100 bits", "{waiting}");
+    assert_eq!(moderator.act(waiting["id"].as_str().expect("an id"), "release").await.0, 200);
+    twitch.book.until("it is allowed", |pages| ids(pages, "allow") == [held.clone()]).await;
+    // It was said with that, and whoever released it had read it.
+    let last = twitch.say("4", HOSTILE);
+    twitch.book.until("the last is deleted", |pages| pages.deleted.contains(&last)).await;
+    twitch.book.read(|pages| assert_eq!(pages.deleted, [last]));
+    nothing_wrong(&twitch);
+}
+
+#[tokio::test]
+async fn the_first_decision_wins_there_too() {
+    let (twitch, stage) = start("twitch-first", Plan::new(true)).await;
+    let moderator = Moderator::log_in(stage.running.console, "ana").await;
+
+    // Removed here, and shown there before it could not be taken back any more.
+    let held = twitch.hold("3", "a held one", "bullying", &[]);
+    let waiting = row(&moderator).await;
+    assert_eq!(moderator.act(waiting["id"].as_str().expect("an id"), "remove").await.0, 200);
+    twitch.decide(&held, true);
+    twitch.book.until("it is deleted", |pages| pages.deleted == [held.clone()]).await;
+
+    // Silenced here, and denied there: the silence is carried there all the same.
+    let held = twitch.hold("4", "another one", "bullying", &[]);
+    let waiting = row(&moderator).await;
+    assert_eq!(moderator.act(waiting["id"].as_str().expect("an id"), "time-out").await.0, 200);
+    twitch.decide(&held, false);
+    twitch.book.until("a time-out", |pages| ids(pages, "time_out") == ["4"]).await;
+    until_ended(&moderator, &stage, "denied", 2.0).await;
+
+    // Released here, while the answer is lost or nobody answers.
+    for (trouble, denied, written) in
+        [(Trouble::DoneAndLost, false, true), (Trouble::Status(503), true, false)]
+    {
+        let held = twitch.hold("5", "a third one", "bullying", &[]);
+        let waiting = row(&moderator).await;
+        twitch.book.write(|pages| pages.trouble.push_back(trouble));
+        let id = waiting["id"].as_str().expect("an id");
+        assert_eq!(moderator.act(id, "release").await.0, 200);
+        twitch.book.until("it was asked for", |pages| pages.trouble.is_empty()).await;
+        if denied {
+            twitch.decide(&held, false);
+        }
+        let told = async {
+            loop {
+                let (_, answer) = moderator.read("/api/queue").await;
+                let answer: Value = serde_json::from_str(&answer).expect("JSON");
+                let ended = answer["ended"].as_array().expect("a list");
+                let row = ended.iter().find(|row| row["id"] == id);
+                if let Some(Value::Bool(told)) = row.map(|row| &row["decided"]["written"]) {
+                    return *told;
+                }
+            }
+        };
+        assert_eq!(told.await, written, "{denied}");
+    }
+    twitch.book.read(|pages| assert!(ids(pages, "deny").is_empty()));
+    nothing_wrong(&twitch);
+}
+
+#[tokio::test]
+async fn a_token_that_does_not_come_loses_nothing() {
+    let (twitch, stage) = start("twitch-no-token", Plan::new(true)).await;
+    twitch.expire();
+    twitch.book.write(|pages| pages.no_token.push_back(401));
+    let guilty: BTreeSet<_> = (0..5).map(|n| twitch.say(&n.to_string(), HOSTILE)).collect();
+    twitch.book.until("all are deleted", |pages| pages.deleted.len() == 5).await;
+    twitch.book.read(|pages| {
+        assert_eq!(pages.deleted.iter().cloned().collect::<BTreeSet<_>>(), guilty);
+    });
+    assert_eq!(stage.deeds("delete", "refused").await, 0.0);
+    // Nor is it deaf for a minute.
+    twitch.expire();
+    twitch.book.write(|pages| pages.no_token.push_back(403));
+    twitch.hang_up();
+    while logged("twitch-no-token", "a bot hears its platform") < 2 {
+        tokio::task::yield_now().await;
+    }
+    let last = twitch.say("6", HOSTILE);
+    twitch.book.until("it acts again", |pages| pages.deleted.contains(&last)).await;
+    twitch.book.read(|pages| assert!(pages.no_token.is_empty()));
+    nothing_wrong(&twitch);
+}
+
+#[tokio::test]
+async fn it_hears_while_it_subscribes() {
+    let twitch = Twitch::open().await;
+    twitch.quick.send_replace(false);
+    let _stage = Stage::set("twitch-slow", "twitch", plan(&twitch, Plan::new(true))).await;
+    let chat = |pages: &Pages| !pages.subscriptions.is_empty();
+    twitch.book.until("it subscribes", chat).await;
+    let first = twitch.say("1", HOSTILE);
+    twitch.book.until("it acts already", |pages| pages.deleted == [first.clone()]).await;
+    assert_eq!(logged("twitch-slow", "a bot hears its platform"), 0);
+    twitch.quick.send_replace(true);
+    said("twitch-slow", "a bot hears its platform").await;
+    nothing_wrong(&twitch);
+}
+
 #[tokio::test]
 async fn nothing_is_lost_or_done_twice_in_a_storm() {
     let (twitch, stage) = start("twitch-storm", Plan::new(true)).await;

@@ -9,6 +9,7 @@ use tidegate::{
     audit::Event,
     config::{Config, HookConfig},
     hold::{Change, Decision, State},
+    message::Verdict,
     rules::Ruleset,
 };
 use tokio::time::timeout;
@@ -103,6 +104,23 @@ async fn each_verdict_has_its_action() {
     for body in [json!({ "text": "hi" }), json!({ "id": 7, "sender": { "id": 8 }, "text": "hi" })] {
         assert_eq!(ask(&house, &token, &body).await["id"], body["id"]);
     }
+}
+
+#[tokio::test]
+async fn what_is_dropped_for_want_of_room_is_on_record() {
+    let full = |config: &mut Config| config.hold.held_max = 1;
+    let (house, token) = asked("when_full = \"drop\"", full).await;
+    let first = ask(&house, &token, &said("1", "u1", "i will snarfle")).await;
+    assert_eq!(first["action"], "hold");
+    let second = ask(&house, &token, &said("2", "u2", "we will snarfle")).await;
+    assert_eq!(second["action"], "drop");
+    house.doors.settler.audit.flush().await;
+    let decision = second["decision"].as_str().expect("an id");
+    let records = house.doors.settler.audit.find(decision).await.expect("a store");
+    let [record] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!(record.event, Event::Judged(Verdict::Drop));
+    assert!(record.decided_by.ends_with(", hold_full"), "{record:?}");
+    assert!(!record.text_sha256.is_empty(), "its text is kept like any dropped one's");
 }
 
 #[tokio::test]

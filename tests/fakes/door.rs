@@ -61,6 +61,9 @@ pub enum Answer {
     },
     /// The connection breaks before anything is answered.
     HangUp,
+    /// Nothing before this is true; not every platform dawdles.
+    #[allow(dead_code)]
+    Once(watch::Receiver<bool>, Box<Answer>),
 }
 
 impl Answer {
@@ -189,8 +192,13 @@ async fn serve(site: Arc<impl Site>, stream: TcpStream) {
                 headers: head.headers,
                 body: body.collect().await.map_err(|_| "broken")?.to_bytes(),
             };
-            match site.answer(ask) {
-                Answer::HangUp => Err("hung up"),
+            let mut answer = site.answer(ask);
+            while let Answer::Once(mut when, then) = answer {
+                when.wait_for(|so| *so).await.map_err(|_| "nobody opens")?;
+                answer = *then;
+            }
+            match answer {
+                Answer::HangUp | Answer::Once(..) => Err("hung up"),
                 Answer::Reply { status, headers, body } => Ok(reply(status, &headers, &body)),
             }
         }

@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::{Value, json};
 use tidegate::{message::now_ms, protocol::rfc3339};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 use crate::fake_door::{self as door, Answer, Ask, Book, Later, Seat, Site};
 
@@ -82,6 +82,10 @@ pub struct Pages {
     pub said: HashMap<String, Instant>,
     pub deleted: Vec<String>,
     pub held: HashMap<String, (Held, Instant)>,
+    /// What is said where a held message is allowed.
+    allowed: HashMap<String, Value>,
+    /// Statuses that the next requests for a token get.
+    pub no_token: VecDeque<u16>,
     pub done: Vec<Done>,
     pub trouble: VecDeque<Trouble>,
     pub limited: u32,
@@ -99,6 +103,8 @@ enum Order {
 
 pub struct Twitch {
     pub book: Book<Pages>,
+    /// While it is false, subscriptions to what AutoMod holds are not answered.
+    pub quick: watch::Sender<bool>,
     orders: broadcast::Sender<Order>,
     address: SocketAddr,
 }
@@ -120,13 +126,15 @@ impl Twitch {
             said: HashMap::new(),
             deleted: Vec::new(),
             held: HashMap::new(),
+            allowed: HashMap::new(),
+            no_token: VecDeque::new(),
             done: Vec::new(),
             trouble: VecDeque::new(),
             limited: 0,
             wrong: Vec::new(),
         };
-        let orders = broadcast::Sender::new(10_000);
-        let twitch = Arc::new(Twitch { book: Book::new(pages), orders, address });
+        let (orders, quick) = (broadcast::Sender::new(10_000), watch::Sender::new(true));
+        let twitch = Arc::new(Twitch { book: Book::new(pages), quick, orders, address });
         later.set(twitch.clone());
         twitch
     }
@@ -148,25 +156,7 @@ impl Twitch {
 
     pub fn say_with(&self, user: &str, text: &str, fields: Value) -> String {
         let id = self.fresh("message");
-        let mut event = json!({
-            "broadcaster_user_id": CHANNEL,
-            "broadcaster_user_login": LOGIN,
-            "broadcaster_user_name": "Ana_Live",
-            "chatter_user_id": user,
-            "chatter_user_login": format!("user{user}"),
-            "chatter_user_name": format!("User{user}"),
-            "message_id": id,
-            "message": { "text": text, "fragments": [
-                { "type": "text", "text": text, "cheermote": null, "emote": null, "mention": null },
-            ] },
-            "color": "",
-            "badges": [],
-            "message_type": "text",
-            "cheer": null,
-            "reply": null,
-            "channel_points_custom_reward_id": null,
-            "source_broadcaster_user_id": null,
-        });
+        let mut event = chat(&id, user, text);
         let fields = fields.as_object().expect("fields").clone();
         event.as_object_mut().expect("an event").extend(fields);
         self.book.write(|pages| pages.said.insert(id.clone(), Instant::now()));
@@ -176,10 +166,29 @@ impl Twitch {
 
     /// AutoMod holds something; its id. `places` are code points, both inclusive.
     pub fn hold(&self, user: &str, text: &str, category: &str, places: &[(u32, u32)]) -> String {
+        self.hold_with(user, text, category, places, json!([]))
+    }
+
+    /// The same for a message with these parts besides its text.
+    pub fn hold_with(
+        &self,
+        user: &str,
+        text: &str,
+        category: &str,
+        places: &[(u32, u32)],
+        parts: Value,
+    ) -> String {
         let id = self.fresh("held");
+        let mut fragments = vec![json!({
+            "type": "text", "text": text, "cheermote": null, "emote": null,
+        })];
+        fragments.extend(parts.as_array().expect("parts").iter().cloned());
         let places: Vec<_> =
             places.iter().map(|(s, e)| json!({ "start_pos": s, "end_pos": e })).collect();
-        self.book.write(|pages| pages.held.insert(id.clone(), (Held::Waiting, Instant::now())));
+        self.book.write(|pages| {
+            pages.held.insert(id.clone(), (Held::Waiting, Instant::now()));
+            pages.allowed.insert(id.clone(), chat(&id, user, text));
+        });
         // Version 1 has no place for where; clients that do not know version 2 read this.
         let mut event = json!({
             "category": category,
@@ -191,9 +200,7 @@ impl Twitch {
             "user_login": format!("user{user}"),
             "user_name": format!("User{user}"),
             "message_id": id,
-            "message": { "text": text, "fragments": [
-                { "type": "text", "text": text, "cheermote": null, "emote": null },
-            ] },
+            "message": { "text": text, "fragments": fragments },
             "held_at": rfc3339(now_ms()),
         });
         self.tell("automod.message.hold", "1", &event);
@@ -220,11 +227,22 @@ impl Twitch {
     }
 
     fn update(&self, id: &str, status: &str) {
-        let event = json!({
+        let mut event = json!({
             "broadcaster_user_id": CHANNEL, "message_id": id, "status": status,
             "moderator_user_id": "5", "moderator_user_login": "mira", "moderator_user_name": "Mira",
         });
+        if status == "expired" {
+            let nobody = ["moderator_user_id", "moderator_user_login", "moderator_user_name"];
+            nobody.iter().for_each(|field| event[*field] = Value::Null);
+        }
         self.tell("automod.message.update", "2", &event);
+        if status == "approved" {
+            let said = self.book.write(|pages| {
+                pages.said.insert(id.to_owned(), Instant::now());
+                pages.allowed.get(id).cloned().expect("it was held")
+            });
+            self.tell("channel.chat.message", "1", &said);
+        }
     }
 
     fn tell(&self, kind: &str, version: &str, event: &Value) {
@@ -321,6 +339,29 @@ impl Twitch {
     fn wrong(&self, cause: String) {
         self.book.write(|pages| pages.wrong.push(cause));
     }
+}
+
+/// What is told of a message.
+fn chat(id: &str, user: &str, text: &str) -> Value {
+    json!({
+        "broadcaster_user_id": CHANNEL,
+        "broadcaster_user_login": LOGIN,
+        "broadcaster_user_name": "Ana_Live",
+        "chatter_user_id": user,
+        "chatter_user_login": format!("user{user}"),
+        "chatter_user_name": format!("User{user}"),
+        "message_id": id,
+        "message": { "text": text, "fragments": [
+            { "type": "text", "text": text, "cheermote": null, "emote": null, "mention": null },
+        ] },
+        "color": "",
+        "badges": [],
+        "message_type": "text",
+        "cheer": null,
+        "reply": null,
+        "channel_points_custom_reward_id": null,
+        "source_broadcaster_user_id": null,
+    })
 }
 
 fn meta(id: &str, kind: &str) -> Value {

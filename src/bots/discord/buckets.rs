@@ -66,7 +66,14 @@ impl Buckets {
     /// Takes one call; or how long until it may be.
     pub fn take(&mut self, route: &Route, now: Instant) -> Result<(), Duration> {
         if self.buckets.len() >= BUCKETS_MAX {
-            self.buckets.retain(|_, bucket| bucket.asked > 0 || bucket.reset > now);
+            // What is on its way of the others is late, or its answer was filed elsewhere.
+            self.buckets.retain(|_, bucket| bucket.reset > now);
+        }
+        if self.buckets.len() >= BUCKETS_MAX {
+            let soonest = self.buckets.iter().min_by_key(|(_, bucket)| bucket.reset);
+            if let Some(key) = soonest.map(|(key, _)| key.clone()) {
+                self.buckets.remove(&key);
+            }
         }
         let fresh = Bucket {
             limit: 0,
@@ -92,7 +99,11 @@ impl Buckets {
 
     /// Notes what an answer told, or that none came.
     pub fn told(&mut self, route: &Route, told: Option<Told>, now: Instant) {
-        let key = self.key(route);
+        let mut key = self.key(route);
+        if !self.buckets.contains_key(&key) {
+            // It was asked before another answer told the kind's name.
+            key.0 = route.kind.to_owned();
+        }
         let Some(bucket) = self.buckets.get_mut(&key) else { return };
         bucket.asked = bucket.asked.saturating_sub(1);
         let Some(Told { bucket: name, limit, remaining, reset_after }) = told else {
@@ -186,6 +197,26 @@ mod tests {
         buckets.rest(&elsewhere, start + 5 * SECOND);
         assert_eq!(buckets.take(&elsewhere, start), Err(5 * SECOND));
         assert_eq!(buckets.take(&elsewhere, start + 5 * SECOND), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn places_that_come_and_go_are_forgotten() {
+        let mut buckets = Buckets::default();
+        let start = Instant::now();
+        let place = |n: usize| Id::read(&n.to_string()).expect("an id");
+        let route = |n| Route { kind: "delete", place: place(n) };
+        // All ask before any is answered, and the first answer gives the kind its name.
+        for n in 0..BUCKETS_MAX + 100 {
+            assert_eq!(buckets.take(&route(n), start), Ok(()), "{n}");
+            assert!(buckets.buckets.len() <= BUCKETS_MAX, "{n}");
+        }
+        for n in 0..BUCKETS_MAX + 100 {
+            buckets.told(&route(n), told("x", 3, 2, SECOND), start);
+        }
+        assert!(buckets.buckets.keys().all(|(name, _)| name == "x"));
+        let later = start + ASKED_MAX;
+        assert_eq!(buckets.take(&route(0), later), Ok(()));
+        assert_eq!(buckets.buckets.len(), 1);
     }
 
     #[tokio::test(start_paused = true)]

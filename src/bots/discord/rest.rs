@@ -127,9 +127,8 @@ impl Rest {
                 Err(ActError::Busy { after: pause })
             }
             StatusCode::NOT_FOUND => Err(ActError::Gone),
-            StatusCode::UNAUTHORIZED => {
-                Err(ActError::Refused("the token is not valid any more".into()))
-            }
+            // The gateway throws the bot out as well, and then the token is read anew.
+            StatusCode::UNAUTHORIZED => Err(ActError::later("the token is not valid any more")),
             StatusCode::FORBIDDEN => Err(ActError::Refused(format!(
                 "a permission is missing, or it is somebody whose role is not below the bot's \
                  ({} {said})",

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    bots::{Heard, Target, clock::read_rfc3339},
+    bots::{Heard, Target, clock::read_rfc3339, lenient},
     message::{Message, Paid, Role, Sender, now_ms},
 };
 
@@ -27,9 +27,9 @@ struct Chat {
     broadcaster: User,
     sender: User,
     content: String,
-    #[serde(default)]
-    emotes: Option<Vec<Emote>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::list")]
+    emotes: Vec<Emote>,
+    #[serde(default, deserialize_with = "lenient::value")]
     created_at: Option<String>,
 }
 
@@ -38,37 +38,37 @@ struct Gifted {
     broadcaster: User,
     sender: User,
     gift: Gift,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::value")]
     created_at: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Gift {
     amount: u64,
-    #[serde(default)]
-    message: Option<String>,
+    #[serde(default, deserialize_with = "lenient::value")]
+    message: String,
 }
 
 #[derive(Deserialize)]
 struct User {
     user_id: u64,
-    #[serde(default)]
-    username: Option<String>,
-    #[serde(default)]
-    channel_slug: Option<String>,
-    #[serde(default)]
-    identity: Option<Identity>,
+    #[serde(default, deserialize_with = "lenient::value")]
+    username: String,
+    #[serde(default, deserialize_with = "lenient::value")]
+    channel_slug: String,
+    #[serde(default, deserialize_with = "lenient::value")]
+    identity: Identity,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Identity {
-    #[serde(default)]
-    badges: Option<Vec<Badge>>,
+    #[serde(default, deserialize_with = "lenient::list")]
+    badges: Vec<Badge>,
 }
 
 #[derive(Deserialize)]
 struct Badge {
-    #[serde(default, rename = "type")]
+    #[serde(rename = "type")]
     kind: String,
 }
 
@@ -100,7 +100,7 @@ fn chat(body: &[u8], channels: &[u64]) -> Event {
     if !channels.contains(&broadcaster.user_id) || content.is_empty() {
         return Event::Noted;
     }
-    let text = without_ids(&content, &emotes.unwrap_or_default());
+    let text = without_ids(&content, &emotes);
     let heard = heard(&broadcaster, &sender, &message_id, text, created_at.as_deref(), None);
     // Two subscriptions tell of one message by two deliveries: its own id is the one to know.
     Event::Said(Box::new(Heard { event: message_id, ..heard }))
@@ -109,7 +109,7 @@ fn chat(body: &[u8], channels: &[u64]) -> Event {
 fn gifted(id: &str, body: &[u8], channels: &[u64]) -> Event {
     let Ok(gifted) = serde_json::from_slice::<Gifted>(body) else { return Event::Strange };
     let Gifted { broadcaster, sender, gift, created_at } = gifted;
-    let text = gift.message.unwrap_or_default();
+    let text = gift.message;
     if text.is_empty() || !channels.contains(&broadcaster.user_id) {
         return Event::Noted;
     }
@@ -127,16 +127,16 @@ fn heard(
     created_at: Option<&str>,
     paid: Option<Paid>,
 ) -> Heard {
-    let channel = match &broadcaster.channel_slug {
-        Some(slug) if !slug.is_empty() => slug.clone(),
-        _ => broadcaster.user_id.to_string(),
+    let channel = match broadcaster.channel_slug.as_str() {
+        "" => broadcaster.user_id.to_string(),
+        slug => slug.to_owned(),
     };
     let message_id = (!message.is_empty()).then(|| message.to_owned());
     let said = Message {
         channel,
         sender: Sender {
             id: sender.user_id.to_string(),
-            name: sender.username.clone().unwrap_or_default(),
+            name: sender.username.clone(),
             roles: roles(sender, sender.user_id == broadcaster.user_id),
         },
         id: message_id,
@@ -154,9 +154,8 @@ fn heard(
 }
 
 fn roles(sender: &User, owner: bool) -> Vec<Role> {
-    let badges = sender.identity.as_ref().and_then(|identity| identity.badges.as_deref());
-    let badges = badges.unwrap_or_default();
-    let has = |kinds: &[&str]| badges.iter().any(|badge| kinds.contains(&&*badge.kind));
+    let badges = sender.identity.badges.iter();
+    let has = |kinds: &[&str]| badges.clone().any(|badge| kinds.contains(&&*badge.kind));
     let held = [
         (owner || has(&["broadcaster"]), Role::Broadcaster),
         (has(&["moderator"]), Role::Moderator),
@@ -258,6 +257,17 @@ mod tests {
         assert!(matches!(with("/content", json!("")), Event::Noted));
         assert!(matches!(with("/message_id", json!("../bans")), Event::Strange));
         assert!(matches!(with("/sender", json!([])), Event::Strange));
+        // Of a part that is not as it should be, the rest is read.
+        for (at, value) in [
+            ("/emotes", json!([{ "emote_id": 7 }, null])),
+            ("/emotes", json!("x")),
+            ("/sender/identity", json!([])),
+            ("/sender/identity/badges", json!([{ "type": null }, 7])),
+            ("/sender/username", json!(7)),
+            ("/created_at", json!(1_736_870_886)),
+        ] {
+            assert!(matches!(with(at, value), Event::Said(_)), "{at}");
+        }
         assert!(matches!(read("moderation.banned", &json!({})), Event::Noted));
         let cut = Event::read("d", "chat.message.sent", b"{\"message_id\":", &[7]);
         assert!(matches!(cut, Event::Strange));

@@ -3,7 +3,10 @@
 use serde::Deserialize;
 
 use crate::{
-    bots::clock::{read_rfc3339, said_ms},
+    bots::{
+        clock::{read_rfc3339, said_ms},
+        lenient,
+    },
     message::{Message, Role, Sender},
     protocol::shown,
 };
@@ -32,11 +35,12 @@ pub enum Event {
 #[derive(Deserialize)]
 pub struct Chat {
     pub id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::value")]
     timestamp: String,
     /// HTML: the server has rendered what was written.
     body: String,
     pub user: User,
+    #[serde(default, deserialize_with = "lenient::value")]
     pub visible: Option<bool>,
 }
 
@@ -44,16 +48,17 @@ pub struct Chat {
 #[serde(rename_all = "camelCase")]
 pub struct User {
     pub id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::value")]
     display_name: String,
-    pub scopes: Option<Vec<String>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub scopes: Vec<String>,
+    #[serde(default, deserialize_with = "lenient::value")]
     pub is_bot: bool,
 }
 
 impl User {
     pub fn has(&self, scope: &str) -> bool {
-        self.scopes.iter().flatten().any(|known| known == scope)
+        self.scopes.iter().any(|known| known == scope)
     }
 }
 
@@ -71,5 +76,23 @@ impl Chat {
             },
             ..Message::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn of_a_part_that_is_not_as_it_should_be_the_rest_is_read() {
+        let event = json!({
+            "type": "CHAT", "id": "m1", "timestamp": null, "body": "<p>hi</p>", "visible": 7,
+            "user": { "id": "u1", "displayName": null, "scopes": ["MODERATOR", 7], "isBot": null },
+        });
+        let Ok(Event::Chat(chat)) = serde_json::from_value(event) else { panic!("no chat") };
+        assert!(chat.visible.is_none() && !chat.user.is_bot && chat.user.has("MODERATOR"));
+        assert_eq!(chat.message().text, "hi");
     }
 }

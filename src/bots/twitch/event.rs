@@ -108,6 +108,14 @@ struct ChatMessage {
 #[derive(Deserialize)]
 struct Text {
     text: String,
+    #[serde(default, deserialize_with = "lenient::list")]
+    fragments: Vec<Fragment>,
+}
+
+#[derive(Deserialize)]
+struct Fragment {
+    #[serde(default, deserialize_with = "lenient::value")]
+    cheermote: Option<Cheer>,
 }
 
 #[derive(Deserialize)]
@@ -166,7 +174,8 @@ struct Boundary {
 struct Update {
     message_id: String,
     status: String,
-    #[serde(default)]
+    /// Nobody where it ended by itself.
+    #[serde(default, deserialize_with = "lenient::value")]
     moderator_user_login: String,
 }
 
@@ -261,6 +270,9 @@ impl ChatMessage {
 impl HeldMessage {
     fn heard(self, event: String) -> Heard {
         let found = self.finding();
+        // Only the parts of a held message say that it was paid for.
+        let cheers = self.message.fragments.iter().filter_map(|part| part.cheermote.as_ref());
+        let bits = cheers.fold(0_u64, |sum, cheer| sum.saturating_add(cheer.bits));
         Heard {
             event,
             target: Target {
@@ -274,6 +286,7 @@ impl HeldMessage {
                 id: Some(self.message_id),
                 text: self.message.text,
                 at_ms: said_ms(read_rfc3339(&self.held_at)),
+                paid: Paid::new(&bits.to_string(), "bits"),
                 ..Message::default()
             },
             pending: Some(found),

@@ -67,6 +67,9 @@ impl Twitch {
             return error(400, "invalid request");
         }
         self.book.write(|pages| {
+            if let Some(status) = pages.no_token.pop_front() {
+                return error(status, "no token");
+            }
             if !is("refresh_token", &pages.refresh) {
                 return error(400, "Invalid refresh token");
             }
@@ -137,7 +140,7 @@ impl Twitch {
             self.wrong(format!("subscription: {body}"));
             return error(400, "invalid condition");
         }
-        self.book.write(|pages| {
+        let answer = self.book.write(|pages| {
             if !pages.scopes.contains(&scope) {
                 return error(403, "subscription missing proper authorization");
             }
@@ -158,7 +161,11 @@ impl Twitch {
             let id = one.id.clone();
             pages.subscriptions.push(one);
             Answer::json(202, json!({ "data": [{ "id": id, "status": "enabled" }], "total": 1 }))
-        })
+        });
+        match kind {
+            "channel.chat.message" => answer,
+            _ => Answer::Once(self.quick.subscribe(), Box::new(answer)),
+        }
     }
 
     fn act(&self, ask: &Ask, path: &str, query: &HashMap<String, String>) -> Answer {
@@ -252,18 +259,20 @@ impl Twitch {
             self.wrong(format!("automod: {body}"));
             return error(400, "bad request");
         }
-        let answer = self.book.write(|pages| match pages.held.get_mut(&id) {
-            None => error(404, "the message was not found"),
+        let (done, answer) = self.book.write(|pages| match pages.held.get_mut(&id) {
+            None => (false, error(404, "the message was not found")),
             Some((Held::Waiting, _)) => {
                 pages.held.get_mut(&id).expect("it is held").0 = state;
                 let what = if state == Held::Allowed { "allow" } else { "deny" };
                 let done = Done { what, id: id.clone(), detail: Value::Null, at: Instant::now() };
                 pages.done.push(done);
-                Answer::json(204, Value::Null)
+                (true, Answer::json(204, Value::Null))
             }
-            Some(_) => error(400, "The message has already been processed"),
+            Some(_) => (false, error(400, "The message has already been processed")),
         });
-        self.update(&id, if state == Held::Allowed { "approved" } else { "denied" });
+        if done {
+            self.update(&id, if state == Held::Allowed { "approved" } else { "denied" });
+        }
         answer
     }
 
