@@ -34,7 +34,9 @@ function own(n) {
 function attack(n) {
   const one = ATTACKS[n % ATTACKS.length];
   const other = ATTACKS[(n * 7 + 3) % ATTACKS.length];
-  return { text: `${HELD} ${one} ${own(n)}`, user: `${n} ${other}`.slice(0, 40).toWellFormed() };
+  // The room takes no name with a control character in it.
+  const user = `${n} ${other}`.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, "").slice(0, 40).toWellFormed();
+  return { text: `${HELD} ${one} ${own(n)}`, user };
 }
 
 /** A text that is held and nothing worse. */
@@ -43,11 +45,11 @@ const plain = (n) => ({ text: `${HELD} ${own(n + 100000)}`, user: `somebody${n}`
 /** Says what `make` makes, each by a sender of its own, over sockets of this page. */
 function say(page, url, from, count, make) {
   const all = Array.from({ length: count }, (_, n) => ({ id: `${make.name}-${from + n}`, ...make(from + n) }));
-  return page.evaluate(async ({ url, all, width }) => {
+  return page.evaluate(async ({ url, all, from, width }) => {
     window.sockets ??= [];
     for (const [n, { id, user, text }] of all.entries()) {
-      // One connection for ten senders' texts: its name is theirs.
-      const at = n % width;
+      // So many connections that none says more than the pace allows.
+      const at = (from + n) % width;
       if (!window.sockets[at]) {
         const own = new URL(url);
         own.searchParams.set("user", user);
@@ -57,7 +59,7 @@ function say(page, url, from, count, make) {
       }
       window.sockets[at].send(JSON.stringify({ type: "chat", id, channel: "main", user, text }));
     }
-  }, { url, all, width: 100 });
+  }, { url, all, from, width: 200 });
 }
 
 /** What is wrong with the rows that are shown now. */
