@@ -37,6 +37,7 @@ for (const [width, height, colorScheme] of [[390, 844, "dark"], [1440, 900, "lig
     const guest = new Chatter(await here());
     const mo = new Moderator(await here(), played.login.name);
     await mo.page.goto(played.console);
+    await mo.page.locator("#login-name").waitFor();
     await look(mo.page, `${name}: login`);
     await mo.logIn(played.console, played.login.password);
     await until("rows wait", async () => (await mo.page.locator("#queue > li").count()) > 0, 30000);
