@@ -26,6 +26,7 @@ use crate::{
 };
 
 mod codec;
+mod deflate;
 mod end;
 mod events;
 mod handshake;
