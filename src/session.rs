@@ -33,6 +33,7 @@ mod handshake;
 mod headers;
 mod http;
 mod leg;
+mod mask;
 mod once;
 mod parting;
 mod release;

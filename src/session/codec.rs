@@ -4,7 +4,7 @@
 //! is what a proxy needs and a connection hides: a close frame that is not answered before the
 //! other side has answered it, and no memory for a peer that is quiet.
 
-use std::{cell::RefCell, io::Cursor};
+use std::io::Cursor;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio_tungstenite::tungstenite::{
@@ -18,7 +18,10 @@ use tokio_tungstenite::tungstenite::{
     },
 };
 
-use super::deflate::{self, Deflate, Wrong};
+use super::{
+    deflate::{self, Deflate, Wrong},
+    mask::{apply, fresh_mask},
+};
 use crate::{config::LimitsConfig, protocol::Frame};
 
 /// RFC 6455, 5.5: the payload of a control frame.
@@ -322,37 +325,6 @@ fn close(payload: &[u8]) -> Result<Option<CloseFrame>, Fault> {
     }
     let reason = std::str::from_utf8(reason).map_err(|_| Fault::text())?;
     Ok(Some(CloseFrame { code, reason: reason.into() }))
-}
-
-/// XORs a payload with its mask, eight bytes at a time.
-fn apply(mask: [u8; 4], payload: &mut [u8]) {
-    let [a, b, c, d] = mask;
-    let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
-    let mut chunks = payload.chunks_exact_mut(8);
-    for chunk in &mut chunks {
-        let word = u64::from_ne_bytes(chunk.try_into().expect("eight bytes")) ^ wide;
-        chunk.copy_from_slice(&word.to_ne_bytes());
-    }
-    for (byte, mask) in chunks.into_remainder().iter_mut().zip(mask.iter().cycle()) {
-        *byte ^= mask;
-    }
-}
-
-/// A mask that nobody can predict (RFC 6455, 10.3), drawn from the system 64 at a time.
-fn fresh_mask() -> [u8; 4] {
-    thread_local! {
-        static POOL: RefCell<([u8; 256], usize)> = const { RefCell::new(([0; 256], 256)) };
-    }
-    POOL.with_borrow_mut(|(pool, used)| {
-        if *used == pool.len() {
-            // Without randomness a mask is merely predictable; the frame is still right.
-            let _ = getrandom::fill(pool);
-            *used = 0;
-        }
-        let mask = [pool[*used], pool[*used + 1], pool[*used + 2], pool[*used + 3]];
-        *used += 4;
-        mask
-    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use hyper::{
-    Request, Response, StatusCode,
+    HeaderMap, Request, Response, StatusCode,
     body::Incoming,
     header::{self, HeaderValue},
     upgrade::Upgraded,
@@ -119,26 +119,7 @@ async fn open(
     let Some(key) = request.headers().get(header::SEC_WEBSOCKET_KEY) else {
         return refuse(BadHandshake::Key);
     };
-    let accept = derive_accept_key(key.as_bytes());
-    let mut reply = say(StatusCode::SWITCHING_PROTOCOLS, "");
-    *reply.body_mut() = empty();
-    *reply.headers_mut() = headers::end_to_end(answer.headers());
-    let sent = reply.headers_mut();
-    // Each leg agrees on its own.
-    sent.remove(header::SEC_WEBSOCKET_EXTENSIONS);
-    let to_client = match gate.config.listen.compression {
-        Compression::On => deflate::accept(request.headers()),
-        Compression::Off => None,
-    };
-    let to_client = to_client.map(|(deflate, said)| {
-        sent.insert(header::SEC_WEBSOCKET_EXTENSIONS, said);
-        deflate
-    });
-    sent.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    sent.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    if let Ok(accept) = HeaderValue::from_str(&accept) {
-        sent.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    }
+    let (reply, to_client) = switch(&gate, &request, key, answer.headers());
     let seat = Seat {
         route: route.name.clone(),
         mode: route.config.mode,
@@ -168,6 +149,34 @@ async fn open(
         session.relay(place).await;
     });
     reply
+}
+
+/// Our own 101 to the client, and what is agreed with it on compression: each leg for itself.
+fn switch(
+    gate: &Gate,
+    request: &Request<Incoming>,
+    key: &HeaderValue,
+    answered: &HeaderMap,
+) -> (Response<Body>, Option<Deflate>) {
+    let mut reply = say(StatusCode::SWITCHING_PROTOCOLS, "");
+    *reply.body_mut() = empty();
+    *reply.headers_mut() = headers::end_to_end(answered);
+    let sent = reply.headers_mut();
+    sent.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    sent.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key.as_bytes())) {
+        sent.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    sent.remove(header::SEC_WEBSOCKET_EXTENSIONS);
+    let agreed = match gate.config.listen.compression {
+        Compression::On => deflate::accept(request.headers()),
+        Compression::Off => None,
+    };
+    let deflate = agreed.map(|(deflate, said)| {
+        sent.insert(header::SEC_WEBSOCKET_EXTENSIONS, said);
+        deflate
+    });
+    (reply, deflate)
 }
 
 /// Boxed, so that a quiet connection's task is no larger than its session.

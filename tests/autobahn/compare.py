@@ -48,10 +48,14 @@ def main():
     for position in POSITIONS:
         ends = {case: now[position].get(case, "MISSING") for case in cases}
         counts = ", ".join(f"{n} {end}" for end, n in Counter(ends.values()).most_common())
-        failed = sum(bool(FAILED & set(end.split("/"))) for end in ends.values())
+        # An error is one of the program that drives the cases; the line names it.
+        parts = [set(end.split("/")) for end in ends.values()]
+        failed = sum(bool(FAILED & part) and "ERROR" not in part for part in parts)
         print(f"{position:8} {len(cases)} cases, {failed} failed: {counts}")
         for case, end in ends.items():
-            expected = known.get(case, {}).get(position, "nothing")
+            # A case of the slow groups is not named there: it must not fail.
+            broken = FAILED & set(end.split("/")) and not end.startswith("ERROR")
+            expected = known.get(case, {}).get(position, "no failure" if broken else end)
             if end != expected:
                 wrong.append(f"{position} {case}: {end}, expected {expected}")
     print("\n".join(f"DIFFERS {line}" for line in wrong) or "all as expected")
