@@ -56,7 +56,8 @@ def main():
             # A case of the slow groups is not named there: it must not fail.
             broken = FAILED & set(end.split("/")) and not end.startswith("ERROR")
             expected = known.get(case, {}).get(position, "no failure" if broken else end)
-            if end != expected:
+            # What came in time this time may come a moment too late the next.
+            if end != expected and (end, expected) != ("OK", "NON-STRICT"):
                 wrong.append(f"{position} {case}: {end}, expected {expected}")
     print("\n".join(f"DIFFERS {line}" for line in wrong) or "all as expected")
     return 1 if wrong else 0
