@@ -24,7 +24,8 @@ pub use policy::{
 };
 pub use read::{Problem, line_of, read_bounded};
 pub use route::{
-    HttpMode, IdentityConfig, IdentitySource, JsonConfig, LOOPBACK, Mode, RouteConfig, Unjudged,
+    Compression, HttpMode, IdentityConfig, IdentitySource, JsonConfig, LOOPBACK, Mode, RouteConfig,
+    Unjudged,
 };
 pub use senders::{Consequence, LadderStep, PaidConfig, ProtectedConfig, StrikesConfig};
 pub use service::ServiceConfig;
@@ -104,6 +105,8 @@ pub struct ListenConfig {
     pub header_bytes_max: usize,
     /// The body of a plain HTTP request or answer that is passed through.
     pub body_bytes_max: usize,
+    /// Whether clients that offer compression get it.
+    pub compression: Compression,
     /// At SIGTERM, closes with 1012 are spread over this window.
     pub drain_ms: u64,
     /// At SIGTERM, whoever is still connected after this is cut off; the process ends then, and up
@@ -126,6 +129,7 @@ impl Default for ListenConfig {
             handshake_ms: 10_000,
             header_bytes_max: 16 * 1024,
             body_bytes_max: 8 * 1024 * 1024,
+            compression: Compression::Off,
             drain_ms: 5_000,
             grace_ms: 10_000,
         }
@@ -140,6 +144,9 @@ pub struct LimitsConfig {
     pub message_bytes_max: usize,
     /// Fragments of one message, empty ones too; more is closed with 1009.
     pub fragments_max: usize,
+    /// A compressed message may inflate to so many times its size and 4 KiB; more is closed with
+    /// 1009, as is what is larger than `message_bytes_max`.
+    pub inflate_ratio_max: usize,
     /// From a message's first byte to its last.
     pub partial_ms: u64,
     /// Pings a second from one peer; more is closed with 1008.
@@ -161,6 +168,7 @@ impl Default for LimitsConfig {
         LimitsConfig {
             message_bytes_max: 64 * 1024,
             fragments_max: 1024,
+            inflate_ratio_max: 10,
             partial_ms: 10_000,
             pings_per_second: 20,
             ping_ms: 15_000,

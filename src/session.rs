@@ -26,12 +26,14 @@ use crate::{
 };
 
 mod codec;
+mod deflate;
 mod end;
 mod events;
 mod handshake;
 mod headers;
 mod http;
 mod leg;
+mod mask;
 mod once;
 mod parting;
 mod release;

@@ -195,6 +195,8 @@ const WRONG: &[Case] = &[
     ("[history]\nlines_max = 1\n", &[(2, "history.lines_max", "not within")]),
     ("[hold]\nheld_max = 0\n", &[(2, "hold.held_max", "not within")]),
     ("[console]\nproxies = [\"proxy\"]\n", &[(2, "console.proxies", "neither an address")]),
+    ("[limits]\ninflate_ratio_max = 0\n", &[(2, "limits.inflate_ratio_max", "1")]),
+    ("[listen]\ncompression = \"gzip\"\n", &[(2, "listen.compression", "unknown variant")]),
     ("[limits]\n\nping_ms = 30000\n", &[(3, "limits.ping_ms", "dead_ms")]),
     (
         "[[route]]\nupstream = \"ftp://a\"\n[[route]]\npath = \"/\"\nupstream = \"ws://a\"\n",

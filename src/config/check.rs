@@ -97,7 +97,7 @@ fn bounds(config: &Config, found: &mut Found) {
     let (listen, limits, hold) = (&config.listen, &config.limits, &config.hold);
     let (score, console, keep) = (&config.score, &config.console, &config.retention);
     let threads_max = 64;
-    let table: [(&str, u64, RangeInclusive<u64>); 48] = [
+    let table: [(&str, u64, RangeInclusive<u64>); 49] = [
         ("listen.connections_max", listen.connections_max as u64, 1..=1_000_000),
         ("listen.connections_per_ip_max", listen.connections_per_ip_max as u64, 1..=1_000_000),
         ("listen.accept_per_second", listen.accept_per_second.into(), 1..=1_000_000),
@@ -108,6 +108,8 @@ fn bounds(config: &Config, found: &mut Found) {
         ("listen.grace_ms", listen.grace_ms, 100..=60 * MINUTE_MS),
         ("limits.message_bytes_max", limits.message_bytes_max as u64, 128..=16 * MIB),
         ("limits.fragments_max", limits.fragments_max as u64, 1..=1_000_000),
+        // Deflate itself comes to no more than 1032.
+        ("limits.inflate_ratio_max", limits.inflate_ratio_max as u64, 1..=1032),
         ("limits.partial_ms", limits.partial_ms, 100..=10 * MINUTE_MS),
         ("limits.pings_per_second", limits.pings_per_second.into(), 1..=10_000),
         ("limits.ping_ms", limits.ping_ms, 100..=10 * MINUTE_MS),

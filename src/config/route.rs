@@ -37,6 +37,8 @@ pub struct RouteConfig {
     /// A binary frame without chat that can be judged, where the protocol speaks text.
     pub on_binary: Unjudged,
     pub language: Language,
+    /// Whether compression is offered to the chat server.
+    pub compression: Compression,
     /// Where the client's identity stands in its handshake, if it can be trusted there.
     pub identity: Option<IdentityConfig>,
     /// A connection of Tidegate's own, for releases whose sender is gone.
@@ -64,6 +66,7 @@ impl Default for RouteConfig {
             on_unreadable: Unjudged::Drop,
             on_binary: Unjudged::Drop,
             language: Language::En,
+            compression: Compression::Off,
             identity: None,
             service: None,
             json: None,
@@ -97,6 +100,15 @@ impl Mode {
             Mode::Egress => "egress",
         }
     }
+}
+
+/// Whether messages may be compressed on a leg (permessage-deflate).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    #[default]
+    Off,
+    On,
 }
 
 /// What becomes of plain HTTP requests on a route's path.

@@ -4,7 +4,7 @@
 //! is what a proxy needs and a connection hides: a close frame that is not answered before the
 //! other side has answered it, and no memory for a peer that is quiet.
 
-use std::{cell::RefCell, io::Cursor};
+use std::io::Cursor;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio_tungstenite::tungstenite::{
@@ -18,7 +18,11 @@ use tokio_tungstenite::tungstenite::{
     },
 };
 
-use crate::protocol::Frame;
+use super::{
+    deflate::{self, Deflate, Wrong},
+    mask::{apply, fresh_mask},
+};
+use crate::{config::LimitsConfig, protocol::Frame};
 
 /// RFC 6455, 5.5: the payload of a control frame.
 const CONTROL_MAX: usize = 125;
@@ -30,6 +34,9 @@ pub struct Codec {
     role: Role,
     message_max: usize,
     fragments_max: usize,
+    inflate_ratio_max: usize,
+    /// What was agreed on compression; nothing is kept of it between messages.
+    deflate: Option<Deflate>,
     inbox: BytesMut,
     /// The message whose fragments are being gathered.
     partial: Option<Partial>,
@@ -38,6 +45,7 @@ pub struct Codec {
 
 struct Partial {
     text: bool,
+    deflated: bool,
     bytes: BytesMut,
     fragments: usize,
 }
@@ -74,11 +82,13 @@ impl Fault {
 
 impl Codec {
     /// A codec that has already read `read`.
-    pub fn new(role: Role, read: &[u8], message_max: usize, fragments_max: usize) -> Codec {
+    pub fn new(role: Role, read: &[u8], limits: &LimitsConfig, deflate: Option<Deflate>) -> Codec {
         Codec {
             role,
-            message_max,
-            fragments_max,
+            message_max: limits.message_bytes_max,
+            fragments_max: limits.fragments_max,
+            inflate_ratio_max: limits.inflate_ratio_max,
+            deflate,
             inbox: BytesMut::from(read),
             partial: None,
             outbox: BytesMut::new(),
@@ -108,7 +118,7 @@ impl Codec {
             match header.opcode {
                 OpCode::Control(control) => return control_item(control, payload).map(Some),
                 OpCode::Data(data) => {
-                    if let Some(frame) = self.data(data, header.is_final, payload)? {
+                    if let Some(frame) = self.data(data, &header, payload)? {
                         return Ok(Some(Item::Message(frame)));
                     }
                 }
@@ -140,7 +150,10 @@ impl Codec {
     }
 
     fn check(&self, header: &FrameHeader, length: u64) -> Result<(), Fault> {
-        if header.rsv1 || header.rsv2 || header.rsv3 {
+        // Only the first frame of a message says that the message is compressed.
+        let may_be = matches!(header.opcode, OpCode::Data(Data::Text | Data::Binary));
+        let deflated = header.rsv1 && may_be && self.deflate.is_some();
+        if header.rsv1 != deflated || header.rsv2 || header.rsv3 {
             return Err(Fault::protocol("a reserved bit"));
         }
         if header.mask.is_some() != (self.role == Role::Server) {
@@ -166,7 +179,13 @@ impl Codec {
     }
 
     /// A message that this fragment completes.
-    fn data(&mut self, data: Data, last: bool, payload: BytesMut) -> Result<Option<Frame>, Fault> {
+    fn data(
+        &mut self,
+        data: Data,
+        header: &FrameHeader,
+        payload: BytesMut,
+    ) -> Result<Option<Frame>, Fault> {
+        let last = header.is_final;
         match (data, self.partial.take()) {
             (Data::Continue, None) => Err(Fault::protocol("a continuation of nothing")),
             (Data::Continue, Some(mut partial)) => {
@@ -178,20 +197,20 @@ impl Codec {
                 self.gathered(partial, last)
             }
             (_, Some(_)) => Err(Fault::protocol("a message within a message")),
-            (data, None) if last => message(data == Data::Text, payload).map(Some),
             (data, None) => {
-                let text = data == Data::Text;
-                self.gathered(Partial { text, bytes: payload, fragments: 1 }, false)
+                let (text, deflated) = (data == Data::Text, header.rsv1);
+                self.gathered(Partial { text, deflated, bytes: payload, fragments: 1 }, last)
             }
         }
     }
 
     fn gathered(&mut self, partial: Partial, last: bool) -> Result<Option<Frame>, Fault> {
         if last {
-            return message(partial.text, partial.bytes).map(Some);
+            return self.whole(partial).map(Some);
         }
         // Fails fast: what no continuation can mend is not gathered any further.
         if partial.text
+            && !partial.deflated
             && let Err(error) = std::str::from_utf8(&partial.bytes)
             && error.error_len().is_some()
         {
@@ -199,6 +218,27 @@ impl Codec {
         }
         self.partial = Some(partial);
         Ok(None)
+    }
+
+    /// A message whose last fragment is there.
+    fn whole(&self, partial: Partial) -> Result<Frame, Fault> {
+        let bytes = match partial.deflated {
+            false => partial.bytes.freeze(),
+            true => {
+                let honest = partial.bytes.len().saturating_mul(self.inflate_ratio_max);
+                let max = honest.saturating_add(deflate::ALWAYS).min(self.message_max);
+                deflate::inflate(&partial.bytes, max).map_err(|wrong| match wrong {
+                    Wrong::Big => Fault::size("message too big when inflated"),
+                    Wrong::Garbled => {
+                        Fault { code: CloseCode::Invalid, why: "invalid compressed data" }
+                    }
+                })?
+            }
+        };
+        match partial.text {
+            true => Utf8Bytes::try_from(bytes).map(Frame::Text).map_err(|_| Fault::text()),
+            false => Ok(Frame::Binary(bytes)),
+        }
     }
 
     /// Bytes that wait to be written.
@@ -223,15 +263,18 @@ impl Codec {
             Frame::Text(_) => Data::Text,
             Frame::Binary(_) => Data::Binary,
         };
-        self.write(OpCode::Data(data), frame.bytes());
+        match self.deflate.and_then(|deflate| deflate.deflate(frame.bytes())) {
+            Some(deflated) => self.write(OpCode::Data(data), &deflated, true),
+            None => self.write(OpCode::Data(data), frame.bytes(), false),
+        }
     }
 
     pub fn write_ping(&mut self) {
-        self.write(OpCode::Control(Control::Ping), &[]);
+        self.write(OpCode::Control(Control::Ping), &[], false);
     }
 
     pub fn write_pong(&mut self, payload: &[u8]) {
-        self.write(OpCode::Control(Control::Pong), payload);
+        self.write(OpCode::Control(Control::Pong), payload, false);
     }
 
     pub fn write_close(&mut self, frame: Option<&CloseFrame>) {
@@ -240,12 +283,12 @@ impl Codec {
             payload.extend(u16::from(frame.code).to_be_bytes());
             payload.extend(frame.reason.as_bytes());
         }
-        self.write(OpCode::Control(Control::Close), &payload);
+        self.write(OpCode::Control(Control::Close), &payload, false);
     }
 
-    fn write(&mut self, opcode: OpCode, payload: &[u8]) {
+    fn write(&mut self, opcode: OpCode, payload: &[u8], deflated: bool) {
         let mask = (self.role == Role::Client).then(fresh_mask);
-        let mut header = FrameHeader { opcode, mask, ..FrameHeader::default() };
+        let mut header = FrameHeader { opcode, mask, rsv1: deflated, ..FrameHeader::default() };
         header.is_final = true;
         self.outbox.reserve(HEADER_MAX + payload.len());
         let mut head = [0; HEADER_MAX];
@@ -259,14 +302,6 @@ impl Codec {
         if let Some(mask) = mask {
             apply(mask, &mut self.outbox[begins..]);
         }
-    }
-}
-
-fn message(text: bool, payload: BytesMut) -> Result<Frame, Fault> {
-    let bytes = payload.freeze();
-    match text {
-        true => Utf8Bytes::try_from(bytes).map(Frame::Text).map_err(|_| Fault::text()),
-        false => Ok(Frame::Binary(bytes)),
     }
 }
 
@@ -292,45 +327,20 @@ fn close(payload: &[u8]) -> Result<Option<CloseFrame>, Fault> {
     Ok(Some(CloseFrame { code, reason: reason.into() }))
 }
 
-/// XORs a payload with its mask, eight bytes at a time.
-fn apply(mask: [u8; 4], payload: &mut [u8]) {
-    let [a, b, c, d] = mask;
-    let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
-    let mut chunks = payload.chunks_exact_mut(8);
-    for chunk in &mut chunks {
-        let word = u64::from_ne_bytes(chunk.try_into().expect("eight bytes")) ^ wide;
-        chunk.copy_from_slice(&word.to_ne_bytes());
-    }
-    for (byte, mask) in chunks.into_remainder().iter_mut().zip(mask.iter().cycle()) {
-        *byte ^= mask;
-    }
-}
-
-/// A mask that nobody can predict (RFC 6455, 10.3), drawn from the system 64 at a time.
-fn fresh_mask() -> [u8; 4] {
-    thread_local! {
-        static POOL: RefCell<([u8; 256], usize)> = const { RefCell::new(([0; 256], 256)) };
-    }
-    POOL.with_borrow_mut(|(pool, used)| {
-        if *used == pool.len() {
-            // Without randomness a mask is merely predictable; the frame is still right.
-            let _ = getrandom::fill(pool);
-            *used = 0;
-        }
-        let mask = [pool[*used], pool[*used + 1], pool[*used + 2], pool[*used + 3]];
-        *used += 4;
-        mask
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
+    fn with(role: Role, message_bytes_max: usize, deflate: Option<Deflate>) -> Codec {
+        let limits =
+            LimitsConfig { message_bytes_max, fragments_max: 8, ..LimitsConfig::default() };
+        Codec::new(role, &[], &limits, deflate)
+    }
+
     fn codec(role: Role) -> Codec {
-        Codec::new(role, &[], 1000, 8)
+        with(role, 1000, None)
     }
 
     #[test]
@@ -350,7 +360,75 @@ mod tests {
         check(&[3, 232, 0xff], Err(CloseCode::Invalid));
     }
 
+    /// A frame to a client, with the first byte as it is given.
+    fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(payload.len()).expect("a short payload");
+        [&[first, length], payload].concat()
+    }
+
+    #[test]
+    fn compressed_messages_are_read_where_that_was_agreed() {
+        const HELLO: &[u8] = &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+        let bomb = Deflate { window: 15 }.deflate(&[b'a'; 5000]).expect("worth it");
+        let read = |deflate, frames: &[Vec<u8>]| {
+            let mut codec = with(Role::Client, 60_000, deflate);
+            codec.feed(&frames.concat());
+            codec.next().map_err(|fault| u16::from(fault.code))
+        };
+        let hello = || Ok(Some(Item::Message(Frame::Text("Hello".into()))));
+        for (frames, expected) in [
+            (vec![frame(0xc1, HELLO)], hello()),
+            (vec![frame(0x81, b"Hello")], hello()),
+            (
+                vec![frame(0x41, &HELLO[..1]), frame(0, &HELLO[1..4]), frame(0x80, &HELLO[4..])],
+                hello(),
+            ),
+            (vec![frame(0x41, HELLO), frame(0x80, &[])], hello()),
+            (vec![frame(0x41, HELLO)], Ok(None)),
+            // The bit again on a continuation, on one of what is not compressed, on a ping.
+            (vec![frame(0x41, &HELLO[..1]), frame(0xc0, &HELLO[1..])], Err(1002)),
+            (vec![frame(0x01, b"Hel"), frame(0xc0, b"lo")], Err(1002)),
+            (vec![frame(0xc9, b"")], Err(1002)),
+            (vec![frame(0xa1, b"")], Err(1002)),
+            // Not deflated, not whole, not UTF-8 when inflated, more than ten times as much.
+            (vec![frame(0xc1, b"Hello")], Err(1007)),
+            (vec![frame(0xc1, &HELLO[..3])], Err(1007)),
+            (vec![frame(0xc1, &[0x00, 0x01, 0x00, 0xfe, 0xff, 0xff, 0x00])], Err(1007)),
+            (vec![frame(0xc2, &bomb)], Err(1009)),
+        ] {
+            assert_eq!(read(Some(Deflate { window: 15 }), &frames), expected, "{frames:?}");
+        }
+        assert_eq!(read(None, &[frame(0xc1, HELLO)]), Err(1002));
+    }
+
     proptest! {
+        /// Large messages are compressed on their way, and arrive whole through any cut.
+        #[test]
+        fn compressed_frames_arrive_as_they_were_written(
+            words in prop::collection::vec("[a-z ]{1,12}", 1..600),
+            window in 9..=15_u8,
+            cut in 1..500_usize,
+        ) {
+            let deflate = Some(Deflate { window });
+            let mut writer = with(Role::Client, 60_000, deflate);
+            let mut reader = with(Role::Server, 60_000, deflate);
+            let text = words.concat();
+            writer.write_message(&Frame::Text(text.as_str().into()));
+            writer.write_ping();
+            let small = text.len() < deflate::WORTH_IT;
+            prop_assert_eq!(writer.outbox()[0] & 0x40 == 0, small);
+            let mut heard = Vec::new();
+            for piece in writer.outbox().chunks(cut) {
+                reader.feed(piece);
+                while let Some(item) = reader.next().expect("valid frames") {
+                    heard.push(item);
+                }
+            }
+            let sent = [Item::Message(Frame::Text(text.into())), Item::Ping(Bytes::new())];
+            prop_assert_eq!(heard, sent);
+            prop_assert!(!reader.unfinished());
+        }
+
         /// What one side writes the other reads, however the bytes are cut on their way.
         #[test]
         fn frames_arrive_as_they_were_written(

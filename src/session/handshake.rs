@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use hyper::{
-    Request, Response, StatusCode,
+    HeaderMap, Request, Response, StatusCode,
     body::Incoming,
     header::{self, HeaderValue},
     upgrade::Upgraded,
@@ -12,13 +12,18 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{
     Gate, Session,
+    deflate::{self, Deflate},
     headers::{self, BadHandshake},
     http::{self, Body, failed, mirror, say},
     leg::Leg,
     route::{self, Peer, Route},
     upstream::{self, Answer},
 };
-use crate::{config::HttpMode, hold::Live, protocol::Seat};
+use crate::{
+    config::{Compression, HttpMode},
+    hold::Live,
+    protocol::Seat,
+};
 
 /// A place among the connections, given back when the last of them lets go.
 pub type Place = Arc<dyn Send + Sync>;
@@ -101,28 +106,20 @@ async fn open(
         Ok(wire) => wire,
         Err(cause) => return refuse_upstream(&gate, &cause),
     };
-    let answer = upstream::shake_hands(wire, &route, &target, onward, limit).await;
-    let mut answer = match answer {
+    let offers = route.config.compression == Compression::On;
+    let answer = upstream::shake_hands(wire, &route, &target, onward, limit, offers).await;
+    let (mut answer, to_server) = match answer {
         Err(cause) => return refuse_upstream(&gate, &cause),
         Ok(Answer::Refused(answer)) => {
             gate.settler.metrics.refuse("upstream_refused");
             return mirror(*answer);
         }
-        Ok(Answer::Upgraded(answer)) => *answer,
+        Ok(Answer::Upgraded(answer, deflate)) => (*answer, deflate),
     };
     let Some(key) = request.headers().get(header::SEC_WEBSOCKET_KEY) else {
         return refuse(BadHandshake::Key);
     };
-    let accept = derive_accept_key(key.as_bytes());
-    let mut reply = say(StatusCode::SWITCHING_PROTOCOLS, "");
-    *reply.body_mut() = empty();
-    *reply.headers_mut() = headers::end_to_end(answer.headers());
-    let sent = reply.headers_mut();
-    sent.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    sent.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    if let Ok(accept) = HeaderValue::from_str(&accept) {
-        sent.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    }
+    let (reply, to_client) = switch(&gate, &request, key, answer.headers());
     let seat = Seat {
         route: route.name.clone(),
         mode: route.config.mode,
@@ -141,7 +138,10 @@ async fn open(
         // Both upgrades are under way; a client that never takes its 101 must not stay for ever.
         let both = async { tokio::try_join!(client, server) };
         let opened = match Box::pin(tokio::time::timeout(limit, both)).await {
-            Ok(Ok((client, server))) => begin(gate, route, client, server, seat, live),
+            Ok(Ok((client, server))) => {
+                let deflate = (to_client, to_server);
+                begin(gate, route, (client, server), deflate, seat, live)
+            }
             _ => return gate.settler.metrics.refuse("upgrade_unfinished"),
         };
         // An upgrade from something else than our own transport: nobody makes one.
@@ -151,19 +151,47 @@ async fn open(
     reply
 }
 
+/// Our own 101 to the client, and what is agreed with it on compression: each leg for itself.
+fn switch(
+    gate: &Gate,
+    request: &Request<Incoming>,
+    key: &HeaderValue,
+    answered: &HeaderMap,
+) -> (Response<Body>, Option<Deflate>) {
+    let mut reply = say(StatusCode::SWITCHING_PROTOCOLS, "");
+    *reply.body_mut() = empty();
+    *reply.headers_mut() = headers::end_to_end(answered);
+    let sent = reply.headers_mut();
+    sent.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    sent.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key.as_bytes())) {
+        sent.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    sent.remove(header::SEC_WEBSOCKET_EXTENSIONS);
+    let agreed = match gate.config.listen.compression {
+        Compression::On => deflate::accept(request.headers()),
+        Compression::Off => None,
+    };
+    let deflate = agreed.map(|(deflate, said)| {
+        sent.insert(header::SEC_WEBSOCKET_EXTENSIONS, said);
+        deflate
+    });
+    (reply, deflate)
+}
+
 /// Boxed, so that a quiet connection's task is no larger than its session.
 fn begin(
     gate: Arc<Gate>,
     route: Arc<Route>,
-    client: Upgraded,
-    server: Upgraded,
+    (client, server): (Upgraded, Upgraded),
+    (to_client, to_server): (Option<Deflate>, Option<Deflate>),
     seat: Seat,
     live: Live,
 ) -> Option<Box<Session>> {
     let (client, server) = (upstream::unwrap_upgraded(client)?, upstream::unwrap_upgraded(server)?);
     let limits = &gate.config.limits;
-    let client = Leg::to_client(client.0, &client.1, limits);
-    let server = Leg::to_server(server.0, &server.1, limits);
+    let client = Leg::to_client(client.0, &client.1, limits, to_client);
+    let server = Leg::to_server(server.0, &server.1, limits, to_server);
     let protocol = route.dialect.open(seat);
     Some(Box::new(Session::new(gate, route, client, server, protocol, live)))
 }

@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, frame::coding::
 
 use super::{
     codec::{Codec, Item},
+    deflate::Deflate,
     wire::Wire,
 };
 use crate::{config::LimitsConfig, protocol::Frame};
@@ -80,20 +81,30 @@ pub enum Trouble {
 
 impl Leg {
     /// The leg to a client: Tidegate is the server of it.
-    pub fn to_client(wire: Wire, read: &[u8], limits: &LimitsConfig) -> Leg {
-        Leg::new(wire, read, Role::Server, limits)
+    pub fn to_client(
+        wire: Wire,
+        read: &[u8],
+        limits: &LimitsConfig,
+        deflate: Option<Deflate>,
+    ) -> Leg {
+        Leg::new(wire, Codec::new(Role::Server, read, limits, deflate), limits)
     }
 
     /// The leg to the upstream: Tidegate is the client of it.
-    pub fn to_server(wire: Wire, read: &[u8], limits: &LimitsConfig) -> Leg {
-        Leg::new(wire, read, Role::Client, limits)
+    pub fn to_server(
+        wire: Wire,
+        read: &[u8],
+        limits: &LimitsConfig,
+        deflate: Option<Deflate>,
+    ) -> Leg {
+        Leg::new(wire, Codec::new(Role::Client, read, limits, deflate), limits)
     }
 
-    fn new(wire: Wire, read: &[u8], role: Role, limits: &LimitsConfig) -> Leg {
+    fn new(wire: Wire, codec: Codec, limits: &LimitsConfig) -> Leg {
         let now = Instant::now();
         Leg {
             wire,
-            codec: Codec::new(role, read, limits.message_bytes_max, limits.fragments_max),
+            codec,
             // The other leg is not read beyond the backlog; the message that crosses it, notices
             // and releases come on top.
             backlog_hard_max: limits.backlog_bytes_max + 4 * limits.message_bytes_max + 64 * 1024,

@@ -55,9 +55,9 @@ async fn send(route: &Route, tls: &Arc<ClientConfig>, frame: Frame) -> Result<()
         (path, _) => path,
     };
     let wire = upstream::dial(&route.upstream, tls, LIMIT).await.map_err(|c| text(&c))?;
-    let answer = upstream::shake_hands(wire, route, target, headers, LIMIT).await;
+    let answer = upstream::shake_hands(wire, route, target, headers, LIMIT, false).await;
     let mut answer = match answer.map_err(|c| text(&c))? {
-        Answer::Upgraded(answer) => *answer,
+        Answer::Upgraded(answer, _) => *answer,
         Answer::Refused(answer) => return Err(format!("answered {}", answer.status())),
     };
     let upgraded = hyper::upgrade::on(&mut answer).await.map_err(|c| text(&c))?;

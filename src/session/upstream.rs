@@ -17,6 +17,7 @@ use tokio_rustls::{TlsConnector, rustls::ClientConfig};
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 
 use super::{
+    deflate::{self, Deflate},
     headers::has_token,
     route::{Route, Upstream},
     wire::Wire,
@@ -36,8 +37,9 @@ pub enum UpstreamError {
 
 /// How the upstream answered a handshake.
 pub enum Answer {
-    /// It speaks WebSocket: its transport (to be taken once upgraded) and its 101.
-    Upgraded(Box<Response<Incoming>>),
+    /// It speaks WebSocket: its 101 (the transport is to be taken once upgraded), and what it
+    /// agreed to of compression.
+    Upgraded(Box<Response<Incoming>>, Option<Deflate>),
     /// Anything else, which the client is to see as it is.
     Refused(Box<Response<Incoming>>),
 }
@@ -66,13 +68,14 @@ pub async fn dial(
     connected.await.map_err(|_| UpstreamError::Late { place: place() })?
 }
 
-/// Asks the upstream to speak WebSocket, with a key of our own.
+/// Asks the upstream to speak WebSocket, with a key of our own; `offers` compression or does not.
 pub async fn shake_hands(
     wire: Wire,
     route: &Route,
     target: &str,
     mut headers: HeaderMap,
     limit: Duration,
+    offers: bool,
 ) -> Result<Answer, UpstreamError> {
     let place = || route.upstream.authority.clone();
     let misbehaved = |cause| UpstreamError::Misbehaved { place: place(), cause };
@@ -83,8 +86,12 @@ pub async fn shake_hands(
     headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     let key_value = HeaderValue::from_str(&key).map_err(|_| misbehaved("no key"))?;
     headers.insert(header::SEC_WEBSOCKET_KEY, key_value);
-    // Compression is not offered: what cannot be read cannot be judged.
+    // The client's offers end here: what Tidegate cannot read it cannot judge.
     headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
+    if offers {
+        let offer = HeaderValue::from_static(deflate::OFFER);
+        headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, offer);
+    }
     let authority = &route.upstream.authority;
     let answer = request(wire, target, headers, Empty::<Bytes>::new(), authority);
     let answer =
@@ -102,15 +109,13 @@ pub async fn shake_hands(
     {
         return Err(misbehaved("101 without Upgrade: websocket"));
     }
-    if sent.contains_key(header::SEC_WEBSOCKET_EXTENSIONS) {
-        return Err(misbehaved("an extension that was not offered"));
-    }
+    let agreed = deflate::agreed(sent, offers).map_err(misbehaved)?;
     match subprotocols(sent).as_slice() {
         [] => {}
         [chosen] if asked.contains(chosen) => {}
         _ => return Err(misbehaved("a subprotocol that was not offered")),
     }
-    Ok(Answer::Upgraded(Box::new(answer)))
+    Ok(Answer::Upgraded(Box::new(answer), agreed))
 }
 
 /// Sends one request over a transport; the connection lives as long as the answer needs it.
