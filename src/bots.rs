@@ -12,9 +12,11 @@ use crate::{
     http::{self, Http},
     message::{Finding, Message, Severity},
     settle::Settler,
+    store::Store,
 };
 
 mod clock;
+mod defences;
 mod discord;
 mod ears;
 mod kick;
@@ -31,6 +33,7 @@ mod twitch;
 mod work;
 mod youtube;
 
+pub use defences::Defence;
 pub use ears::Ears;
 pub use pace::Pace;
 
@@ -70,6 +73,22 @@ pub trait Platform: Send + Sync {
     /// Does one thing on the platform. It must be safe to do again: after a broken connection
     /// nobody knows whether it was done.
     fn act<'a>(&'a self, deed: &'a Deed) -> BoxFuture<'a, Result<(), ActError>>;
+
+    /// Whether it knows [`Platform::defend`].
+    fn defends(&self) -> bool {
+        false
+    }
+
+    /// Changes one of a channel's own defences; the channel is named as in messages. What is up by
+    /// it can be taken back by the id that it gives, which may be empty; `None` where it was up
+    /// before, by somebody else. It must be safe to do again.
+    fn defend<'a>(
+        &'a self,
+        _channel: &'a str,
+        _defence: Defence<'a>,
+    ) -> BoxFuture<'a, Result<Option<String>, ActError>> {
+        Box::pin(async { Err(ActError::Refused("the platform has no such defence".into())) })
+    }
 
     /// How fast it may be asked to act.
     fn pace(&self) -> Pace;
@@ -215,7 +234,15 @@ pub fn open(config: &Config, tools: &Tools) -> Result<Vec<Bot>, Vec<String>> {
             }
         };
         match opened {
-            Ok(platform) => bots.push(Bot { config: config.clone(), platform }),
+            Ok(platform) => {
+                let BotConfig { actions, platform: named, .. } = config;
+                if (actions.shield || actions.block) && !platform.defends() {
+                    let key = if actions.shield { "shield" } else { "block" };
+                    let cause = format!("actions.{key}: {named} has nothing of the kind");
+                    wrong.push(place(cause));
+                }
+                bots.push(Bot { config: config.clone(), platform });
+            }
             Err(cause) => wrong.push(place(cause)),
         }
     }
@@ -224,8 +251,13 @@ pub fn open(config: &Config, tools: &Tools) -> Result<Vec<Bot>, Vec<String>> {
 
 impl Bot {
     /// Works until `closing` is true, and then ends what is under way, in a few seconds at most.
-    pub async fn run(self, settler: Arc<Settler>, closing: watch::Receiver<bool>) {
-        work::run(self.config, self.platform, settler, closing).await;
+    pub async fn run(
+        self,
+        settler: Arc<Settler>,
+        store: Arc<dyn Store>,
+        closing: watch::Receiver<bool>,
+    ) {
+        work::run(self.config, self.platform, settler, store, closing).await;
     }
 }
 

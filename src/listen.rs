@@ -26,7 +26,7 @@ use crate::{
     admin,
     api::{self, webhooks::Webhook},
     audit::Audit,
-    bots::{self, Tools},
+    bots::{self, Bot, Tools},
     config::{Config, ListenConfig, RetentionConfig},
     console,
     doors::{Control, Doors, Ready},
@@ -162,10 +162,9 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
         tokio::spawn(serve_router(console_door, pages, console)),
         tokio::spawn(serve_router(admin_door, operators, admin::router(behind.clone()))),
     ];
-    let bots = bots
-        .into_iter()
-        .map(|bot| tokio::spawn(bot.run(behind.settler.clone(), draining.subscribe())));
-    let bots = bots.collect();
+    let work =
+        |bot: Bot| bot.run(behind.settler.clone(), behind.store.clone(), draining.subscribe());
+    let bots = bots.into_iter().map(|bot| tokio::spawn(work(bot))).collect();
     tasks.extend(api::webhooks::start(webhooks, &tls, &behind.store, &behind.settler));
     if let Some(file) = file {
         let running = Config::clone(&behind.config);

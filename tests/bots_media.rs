@@ -13,6 +13,8 @@ mod fake_youtube;
 #[path = "fakes/media.rs"]
 mod media;
 
+#[path = "bots_media/defences.rs"]
+mod defences;
 #[path = "bots_media/kick.rs"]
 mod kick;
 #[path = "bots_media/stage.rs"]

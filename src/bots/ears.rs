@@ -34,8 +34,8 @@ pub struct Ears {
     pub(super) inlet: Inlet,
     pub(super) queue: Queue,
     pub(super) pending: Arc<Pending>,
-    actions: ActionsConfig,
-    act: bool,
+    pub(super) actions: ActionsConfig,
+    pub(super) act: bool,
     seen: Mutex<SeenEvents>,
     ready: AtomicBool,
     closing: watch::Receiver<bool>,
@@ -300,18 +300,31 @@ impl Ears {
 
     /// Records how a deed ended.
     pub(super) fn tell(&self, deed: &Deed, result: &'static str, cause: &str) {
-        self.settler.metrics.bot_deed(self.name(), deed.what.name(), result);
-        let (what, bot) = (deed.what.name(), self.name());
+        let Deed { what, decision, message, .. } = deed;
+        self.record(decision, message, what.name(), (result, cause));
+    }
+
+    /// Records how something ended that a decision led to, about the message's sender, or about its
+    /// channel where it has none.
+    pub(super) fn record(
+        &self,
+        decision: &str,
+        message: &Message,
+        what: &'static str,
+        (result, cause): (&'static str, &str),
+    ) {
+        let bot = self.name();
+        self.settler.metrics.bot_deed(bot, what, result);
         match result {
             "refused" | "given_up" => tracing::warn!(bot, what, result, cause, "a deed failed"),
             _ => tracing::info!(bot, what, result, "a deed ended"),
         }
         let record = Record {
-            id: deed.decision.clone(),
+            id: decision.to_owned(),
             at_ms: now_ms(),
             route: bot.to_owned(),
-            channel: deed.message.channel.clone(),
-            sender: deed.message.sender.clone(),
+            channel: message.channel.clone(),
+            sender: message.sender.clone(),
             event: Event::Acted { what: what.into(), result: result.into(), cause: cause.into() },
             findings: Vec::new(),
             rules: String::new(),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::{
-    ActError, Deed, Ears, HearError, Pace, Platform, Tools,
+    ActError, Deed, Defence, Ears, HearError, Pace, Platform, Tools,
     oauth::{Client, Grant, Tokens, secret_of},
     settings,
     socket::{Came, Socket},
@@ -113,6 +113,18 @@ impl Platform for Twitch {
 
     fn act<'a>(&'a self, deed: &'a Deed) -> BoxFuture<'a, Result<(), ActError>> {
         Box::pin(self.helix.act(deed))
+    }
+
+    fn defends(&self) -> bool {
+        true
+    }
+
+    fn defend<'a>(
+        &'a self,
+        channel: &'a str,
+        defence: Defence<'a>,
+    ) -> BoxFuture<'a, Result<Option<String>, ActError>> {
+        Box::pin(self.helix.defend(channel, defence))
     }
 
     fn pace(&self) -> Pace {

@@ -18,6 +18,7 @@ use tokio::{
 
 use super::{
     ActError, Deed, Ears, HearError, Platform, Target, What,
+    defences::Defences,
     ears::{mildest, reason},
     pending::{Pending, There},
     queue::Waiting,
@@ -28,6 +29,7 @@ use crate::{
     message::Message,
     protocol::Frame,
     settle::Settler,
+    store::Store,
 };
 
 /// Pauses between connections: doubled each time, reset when one was good.
@@ -49,6 +51,7 @@ pub async fn run(
     config: BotConfig,
     platform: Arc<dyn Platform>,
     settler: Arc<Settler>,
+    store: Arc<dyn Store>,
     closing: watch::Receiver<bool>,
 ) {
     let ears = Ears::new(&config, settler, closing);
@@ -58,17 +61,21 @@ pub async fn run(
     }
     let service = service(platform.clone(), ears.pending.clone());
     ears.settler.holds.serve(ears.name(), service);
+    let defences = Defences::open(platform.clone(), store, ears.name()).await;
     let silent = Notify::new();
     let hearing = async {
         listen(&*platform, &ears).await;
         silent.notify_one();
     };
     let working = async { tokio::join!(hearing, deliver(&*platform, &ears, &silent)) };
-    tokio::select! {
-        _ = working => {}
-        () = follow(&ears, changes) => {}
-        () = async { ears.closing().await; sleep(CLOSING_MAX).await; } => {}
-    }
+    let all = async {
+        tokio::select! {
+            _ = working => {}
+            () = follow(&ears, changes) => {}
+            () = async { ears.closing().await; sleep(CLOSING_MAX).await; } => {}
+        }
+    };
+    tokio::join!(all, defences.keep(&ears));
     for Waiting { deed, .. } in ears.queue.give_up() {
         ears.settler.metrics.discard("bot_gave_up");
         ears.tell(&deed, "given_up", "the process ends");

@@ -64,6 +64,10 @@ pub struct ActionsConfig {
     pub allow: bool,
     /// Whether strikes that come to a warning, a time-out or a ban do so on the platform too.
     pub ladder: bool,
+    /// Whether the platform's own shield mode goes up and down with a channel's shield here.
+    pub shield: bool,
+    /// Whether what is nuked here is a blocked term there for as long.
+    pub block: bool,
     /// Messages that wait to be acted on; beyond, the least urgent is given up and counted.
     pub queue_max: usize,
 }
@@ -78,6 +82,8 @@ impl Default for ActionsConfig {
             time_out_s: 600,
             allow: false,
             ladder: true,
+            shield: false,
+            block: false,
             queue_max: 1_000,
         }
     }

@@ -184,6 +184,7 @@ struct Target {
     channel: String,
     pattern: Pattern,
     label: String,
+    text: Arc<str>,
     meant: Meant,
 }
 
@@ -230,6 +231,7 @@ pub async fn nuke(
         route: target.route.clone(),
         channel: target.channel.clone(),
         label: target.label.clone(),
+        text: target.text.clone(),
         drop: asked.action == Action::Drop,
         by: session.name.clone(),
         since_ms: now,
@@ -400,6 +402,7 @@ impl Console {
             route: route.clone(),
             channel,
             label: label(text, &found),
+            text: text.as_str().into(),
             meant: Meant::Text(text.clone()),
         })
     }
@@ -417,6 +420,7 @@ impl Console {
             route: hold.route.clone(),
             channel: hold.channel.clone(),
             label: label(&hold.text, &hold.findings),
+            text: hold.text.as_str().into(),
             meant: Meant::Hold(hold.id.clone()),
         })
     }

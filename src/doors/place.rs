@@ -13,12 +13,10 @@ pub fn unfit(error: &'static str, message: impl Into<String>) -> Failure {
 }
 
 impl Doors {
-    /// Whether messages may come by a route or a bot of this name.
+    /// Whether messages may come by a route, a bot or a hook of this name.
     pub fn has_route(&self, name: &str) -> bool {
-        let (routes, bots) = (&self.config.route, &self.config.bot);
-        routes.iter().any(|own| own.name() == name)
-            || bots.iter().any(|own| own.name() == name)
-            || (routes.is_empty() && name.is_empty())
+        self.config.inflows().any(|inflow| inflow.name == name)
+            || (self.config.route.is_empty() && name.is_empty())
     }
 
     /// A channel's name as the route's messages carry it, however somebody wrote it.

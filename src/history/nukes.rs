@@ -1,7 +1,7 @@
 //! Keeps what moderators want nothing more of: a text and everything like it, for a while.
 
 use std::sync::{
-    Mutex,
+    Arc, Mutex,
     atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
@@ -33,6 +33,10 @@ pub struct Nuke {
     pub channel: String,
     /// How its text begins: what a moderator knows it by. Gone with the nuke.
     pub label: String,
+    /// The whole, for a platform that can refuse it before anybody sees it. Never shown or stored,
+    /// and gone with the nuke.
+    #[serde(skip)]
+    pub text: Arc<str>,
     /// Dropped, rather than held.
     pub drop: bool,
     pub by: String,

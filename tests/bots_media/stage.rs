@@ -42,6 +42,8 @@ pub struct Plan {
     pub act: bool,
     pub drop: Action,
     pub paid: Action,
+    /// Whether the platform's own defences go up and down with Tidegate's.
+    pub defences: bool,
     /// What stands in the file of the refresh token; none where it is empty.
     pub refresh: &'static str,
     pub settings: toml::Table,
@@ -50,7 +52,8 @@ pub struct Plan {
 impl Plan {
     pub fn new(act: bool) -> Plan {
         let settings = toml::Table::new();
-        Plan { act, drop: Action::Delete, paid: Action::Leave, refresh: "", settings }
+        let (drop, paid) = (Action::Delete, Action::Leave);
+        Plan { act, drop, paid, defences: false, refresh: "", settings }
     }
 
     pub fn set(mut self, key: &str, value: impl Into<toml::Value>) -> Plan {
@@ -63,7 +66,11 @@ impl Stage {
     /// `name` is the test's own, by which its lines in the log are known.
     pub async fn set(name: &str, platform: &str, plan: Plan) -> Stage {
         capture();
-        let folder = Folder::new(name);
+        Stage::set_in(Folder::new(name), name, platform, plan).await
+    }
+
+    /// The same where it was set before: the settings are new, what was stored is there.
+    pub async fn set_in(folder: Folder, name: &str, platform: &str, plan: Plan) -> Stage {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
         let mut config = config(&folder, nowhere, |_| {});
         // A storm that is fast enough is a raid, and under the shield the innocent wait as well.
@@ -72,7 +79,8 @@ impl Stage {
         config.policy = [("standard".to_owned(), policy)].into();
         config.bot = vec![bot(name, platform, &folder, plan)];
         let running = gate(config).await;
-        running.accounts.add("ana", Role::Moderator, PASSWORD, false).await.expect("an account");
+        // In a folder that was used before she is known.
+        let _ = running.accounts.add("ana", Role::Moderator, PASSWORD, false).await;
         Stage { running, folder, name: name.to_owned() }
     }
 
@@ -124,6 +132,7 @@ fn bot(name: &str, platform: &str, folder: &Folder, plan: Plan) -> BotConfig {
     };
     bot.actions.drop = plan.drop;
     bot.actions.paid = plan.paid;
+    (bot.actions.shield, bot.actions.block) = (plan.defences, plan.defences);
     // One offence of each sender is enough for these tests; what follows from many is tested
     // elsewhere.
     bot.actions.ladder = false;

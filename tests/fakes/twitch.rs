@@ -1,7 +1,7 @@
 //! Plays Twitch: tokens, Helix and EventSub, as strictly as the real one.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     future::Future,
     net::SocketAddr,
     pin::Pin,
@@ -27,12 +27,14 @@ pub const SECRET: &str = "hush&hush=";
 pub const BOT: &str = "900";
 pub const CHANNEL: &str = "100";
 pub const LOGIN: &str = "ana_live";
-pub const SCOPES: [&str; 5] = [
+pub const SCOPES: [&str; 7] = [
     "user:read:chat",
     "moderator:manage:automod",
     "moderator:manage:chat_messages",
     "moderator:manage:banned_users",
     "moderator:manage:warnings",
+    "moderator:manage:shield_mode",
+    "moderator:manage:blocked_terms",
 ];
 
 /// What goes wrong with the next call that acts.
@@ -87,6 +89,9 @@ pub struct Pages {
     /// Statuses that the next requests for a token get.
     pub no_token: VecDeque<u16>,
     pub done: Vec<Done>,
+    pub shield: bool,
+    /// By id: who blocked it, and the text.
+    pub blocked: BTreeMap<String, (String, String)>,
     pub trouble: VecDeque<Trouble>,
     pub limited: u32,
     /// What the real one would not have understood.
@@ -129,6 +134,8 @@ impl Twitch {
             allowed: HashMap::new(),
             no_token: VecDeque::new(),
             done: Vec::new(),
+            shield: false,
+            blocked: BTreeMap::new(),
             trouble: VecDeque::new(),
             limited: 0,
             wrong: Vec::new(),

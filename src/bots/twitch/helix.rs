@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::{
     bots::{
-        ActError, Deed, HearError, What,
+        ActError, Deed, Defence, HearError, What,
         http::{Reply, query},
         oauth::{Tokens, Trouble},
     },
@@ -28,6 +28,9 @@ pub const CHAT: &str = "channel.chat.message";
 /// Two weeks.
 const TIME_OUT_S_MAX: u64 = 1_209_600;
 const REASON_CHARS_MAX: usize = 500;
+const TERM_CHARS_MAX: usize = 500;
+/// Twitch takes two; what is that short stands in half of all that is said.
+const TERM_LETTERS_MIN: usize = 4;
 /// Of what Twitch says to a refusal.
 const CAUSE_CHARS_MAX: usize = 200;
 /// Points come back within a minute.
@@ -45,8 +48,26 @@ pub struct Helix {
     base: String,
     validate_url: String,
     me: OnceLock<String>,
+    /// Ids of broadcasters by their logins.
+    broadcasters: Mutex<HashMap<String, String>>,
     /// No points are left until then.
     rest_until: Mutex<Option<Instant>>,
+}
+
+#[derive(Deserialize)]
+struct Data<T> {
+    data: Vec<T>,
+}
+
+#[derive(Deserialize)]
+struct ShieldMode {
+    is_active: bool,
+}
+
+#[derive(Deserialize)]
+struct Term {
+    id: String,
+    moderator_id: String,
 }
 
 #[derive(Deserialize)]
@@ -54,11 +75,6 @@ struct Validated {
     user_id: String,
     #[serde(default)]
     scopes: Option<Vec<String>>,
-}
-
-#[derive(Deserialize)]
-struct Users {
-    data: Vec<Channel>,
 }
 
 /// The scopes for hearing and for what the settings ask for.
@@ -75,13 +91,19 @@ pub fn needs(config: &BotConfig) -> Vec<&'static str> {
     if config.act && actions.ladder {
         needs.push("moderator:manage:warnings");
     }
+    if config.act && actions.shield {
+        needs.push("moderator:manage:shield_mode");
+    }
+    if config.act && actions.block {
+        needs.push("moderator:manage:blocked_terms");
+    }
     needs
 }
 
 impl Helix {
     pub fn new(tokens: Tokens, base: String, validate_url: String) -> Helix {
-        let (me, rest_until) = (OnceLock::new(), Mutex::default());
-        Helix { tokens, base, validate_url, me, rest_until }
+        let (me, broadcasters, rest_until) = Default::default();
+        Helix { tokens, base, validate_url, me, broadcasters, rest_until }
     }
 
     /// The id of the account whose token it is; empty before it is known.
@@ -108,14 +130,17 @@ impl Helix {
         let pairs: Vec<_> = logins.iter().map(|login| ("login", login.as_str())).collect();
         let url = format!("{}/users?{}", self.base, query(&pairs));
         let reply = self.tokens.call(Method::GET, &url, &Value::Null).await?;
-        let Users { data } = answer(&reply)?;
+        let Data::<Channel> { data } = answer(&reply)?;
         let known: HashMap<&str, &Channel> =
             data.iter().map(|channel| (channel.login.as_str(), channel)).collect();
         let found = logins.iter().map(|login| {
             let missing = || HearError::Refused(format!("there is no broadcaster {login:?}"));
             known.get(login.as_str()).copied().cloned().ok_or_else(missing)
         });
-        found.collect()
+        let found: Vec<Channel> = found.collect::<Result<_, _>>()?;
+        let ids = found.iter().map(|channel| (channel.login.clone(), channel.id.clone()));
+        *locked(&self.broadcasters) = ids.collect();
+        Ok(found)
     }
 
     /// Asks to be told of a channel's chat and of what AutoMod holds there; what will not be told.
@@ -153,15 +178,8 @@ impl Helix {
     }
 
     pub async fn act(&self, deed: &Deed) -> Result<(), ActError> {
-        let rest_until = *self.rest_until();
-        let rest = rest_until.map(|until| until.saturating_duration_since(Instant::now()));
-        if let Some(after) = rest.filter(|rest| !rest.is_zero()) {
-            return Err(ActError::Busy { after });
-        }
+        self.may_ask()?;
         let target = &deed.target;
-        if self.me().is_empty() {
-            return Err(ActError::later("Twitch was not heard yet"));
-        }
         let mut pairs =
             vec![("broadcaster_id", target.channel.as_str()), ("moderator_id", self.me())];
         let reason: String = deed.reason.chars().take(REASON_CHARS_MAX).collect();
@@ -194,17 +212,18 @@ impl Helix {
         let url = format!("{}/{path}?{}", self.base, query(pairs));
         let reply = self.tokens.call(method, url.trim_end_matches('?'), &body).await?;
         self.note_points(&reply);
-        self.outcome(&reply, deed.what)
+        self.outcome(&reply, Some(deed.what))
     }
 
-    fn outcome(&self, reply: &Reply, what: What) -> Result<(), ActError> {
+    /// How a call ended; `what` was to be done about a message or its sender.
+    fn outcome(&self, reply: &Reply, what: Option<What>) -> Result<(), ActError> {
         let text = said(reply).to_lowercase();
         let over = ["already", "not found", "no longer"].iter().any(|part| text.contains(part));
         match reply.status {
             status if status.is_success() => Ok(()),
             StatusCode::NOT_FOUND => Err(ActError::Gone),
             // Deleted, banned or answered by somebody else.
-            StatusCode::BAD_REQUEST if over && what != What::Delete => Err(ActError::Gone),
+            StatusCode::BAD_REQUEST if over && what != Some(What::Delete) => Err(ActError::Gone),
             StatusCode::TOO_MANY_REQUESTS => {
                 let after = resets(reply).unwrap_or(Duration::from_secs(5));
                 Err(ActError::Later { cause: said(reply), after: Some(after) })
@@ -213,6 +232,81 @@ impl Helix {
             StatusCode::CONFLICT => Err(ActError::later(said(reply))),
             status if status.is_client_error() => Err(ActError::Refused(said(reply))),
             _ => Err(ActError::later(said(reply))),
+        }
+    }
+
+    /// As in [`crate::bots::Platform::defend`]; a channel is named by its login.
+    pub async fn defend(
+        &self,
+        login: &str,
+        defence: Defence<'_>,
+    ) -> Result<Option<String>, ActError> {
+        self.may_ask()?;
+        let broadcaster = locked(&self.broadcasters).get(&login.to_ascii_lowercase()).cloned();
+        let broadcaster =
+            broadcaster.ok_or_else(|| ActError::Refused("no channel of this bot".into()))?;
+        let ids = [("broadcaster_id", broadcaster.as_str()), ("moderator_id", self.me())];
+        let shield = format!("{}/moderation/shield_mode?{}", self.base, query(&ids));
+        let terms = format!("{}/moderation/blocked_terms?{}", self.base, query(&ids));
+        let switch = |on: bool| json!({ "is_active": on });
+        let switched = Some(String::new());
+        match defence {
+            Defence::ShieldOn => {
+                let is: Data<ShieldMode> = self.ask(Method::GET, &shield, &Value::Null).await?;
+                if is.data.first().is_some_and(|mode| mode.is_active) {
+                    return Ok(None);
+                }
+                self.tell(Method::PUT, &shield, &switch(true)).await.map(|()| switched)
+            }
+            Defence::ShieldOff => {
+                self.tell(Method::PUT, &shield, &switch(false)).await.map(|()| switched)
+            }
+            Defence::Block(text) => {
+                let term = blockable(text).ok_or_else(|| {
+                    ActError::Refused("the text is too short to be blocked by itself".into())
+                })?;
+                let body = json!({ "text": term });
+                let made: Data<Term> = self.ask(Method::POST, &terms, &body).await?;
+                let made = made.data.into_iter().next().ok_or_else(|| {
+                    ActError::Refused("Twitch did not say what the blocked term is called".into())
+                })?;
+                // What was blocked before is given back as it is, and may be somebody else's.
+                Ok((made.moderator_id == self.me()).then_some(made.id))
+            }
+            Defence::Unblock(id) => {
+                let url = format!("{terms}&{}", query(&[("id", id)]));
+                self.tell(Method::DELETE, &url, &Value::Null).await.map(|()| switched)
+            }
+        }
+    }
+
+    async fn tell(&self, method: Method, url: &str, body: &Value) -> Result<(), ActError> {
+        let reply = self.tokens.call(method, url, body).await?;
+        self.note_points(&reply);
+        self.outcome(&reply, None)
+    }
+
+    async fn ask<T: for<'de> Deserialize<'de>>(
+        &self,
+        method: Method,
+        url: &str,
+        body: &Value,
+    ) -> Result<T, ActError> {
+        let reply = self.tokens.call(method, url, body).await?;
+        self.note_points(&reply);
+        self.outcome(&reply, None)?;
+        // What it did is done; asked again, it would be done again.
+        reply.json().map_err(ActError::Refused)
+    }
+
+    /// Whether anything may be asked just now.
+    fn may_ask(&self) -> Result<(), ActError> {
+        let rest_until = *self.rest_until();
+        let rest = rest_until.map(|until| until.saturating_duration_since(Instant::now()));
+        match rest.filter(|rest| !rest.is_zero()) {
+            Some(after) => Err(ActError::Busy { after }),
+            None if self.me().is_empty() => Err(ActError::later("Twitch was not heard yet")),
+            None => Ok(()),
         }
     }
 
@@ -225,8 +319,32 @@ impl Helix {
     }
 
     fn rest_until(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.rest_until.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.rest_until)
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Whoever panicked left whole values behind.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What Twitch takes as a blocked term: a whole text that is not too long, else how it begins, at a
+/// word's end. `None`: too little to be blocked without meeting much else.
+fn blockable(text: &str) -> Option<String> {
+    // A star would stand for anything.
+    let plain = text.replace('*', " ");
+    let mut term = String::new();
+    for word in plain.split_whitespace() {
+        if term.chars().count() + 1 + word.chars().count() > TERM_CHARS_MAX {
+            break;
+        }
+        if !term.is_empty() {
+            term.push(' ');
+        }
+        term.push_str(word);
+    }
+    let letters = term.chars().filter(|c| c.is_alphanumeric()).count();
+    (letters >= TERM_LETTERS_MIN).then_some(term)
 }
 
 /// How long until points come back: the header is a second of Unix time.

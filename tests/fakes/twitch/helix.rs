@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Instant};
 
 use serde_json::{Value, json};
-use tidegate::message::now_ms;
+use tidegate::{message::now_ms, protocol::rfc3339};
 
 use super::{
     BOT, CHANNEL, CLIENT, Done, Held, LOGIN, SCOPES, SECRET, Subscription, Trouble, Twitch,
@@ -200,6 +200,8 @@ impl Twitch {
             "moderation/chat" => SCOPES[2],
             "moderation/bans" => SCOPES[3],
             "moderation/warnings" => SCOPES[4],
+            "moderation/shield_mode" => SCOPES[5],
+            "moderation/blocked_terms" => SCOPES[6],
             _ => SCOPES[1],
         };
         if !self.book.read(|pages| pages.scopes.contains(&needs)) {
@@ -228,6 +230,28 @@ impl Twitch {
                 self.note("warn", &user, body["data"].clone());
                 Answer::json(200, json!({ "data": [{}] }))
             }
+            ("GET", "moderation/shield_mode") if own && query.len() == 2 => {
+                let is_active = self.book.read(|pages| pages.shield);
+                Answer::json(200, json!({ "data": [{ "is_active": is_active }] }))
+            }
+            ("PUT", "moderation/shield_mode") if own && query.len() == 2 => {
+                let Some(on) = body["is_active"].as_bool() else {
+                    self.wrong(format!("shield: {body}"));
+                    return error(400, "bad request");
+                };
+                self.book.write(|pages| pages.shield = on);
+                self.note(if on { "shield_on" } else { "shield_off" }, CHANNEL, Value::Null);
+                Answer::json(200, json!({ "data": [{ "is_active": on }] }))
+            }
+            ("POST", "moderation/blocked_terms") if own && query.len() == 2 => self.block(&body),
+            ("DELETE", "moderation/blocked_terms") if own && query.len() == 3 => {
+                let id = query.get("id").cloned().unwrap_or_default();
+                match self.book.write(|pages| pages.blocked.remove(&id)) {
+                    Some((_, text)) => self.note("unblock", &text, Value::Null),
+                    None => return error(404, "the blocked term was not found"),
+                }
+                Answer::json(204, Value::Null)
+            }
             ("POST", "moderation/automod/message") if query.is_empty() => self.automod(&body),
             (method, path) => {
                 self.wrong(format!("{method} {path} {query:?}"));
@@ -246,6 +270,31 @@ impl Twitch {
             pages.done.push(done);
             Answer::json(204, Value::Null)
         })
+    }
+
+    fn block(&self, body: &Value) -> Answer {
+        let text = body["text"].as_str().unwrap_or_default().to_owned();
+        if !(2..=500).contains(&text.chars().count()) {
+            self.wrong(format!("blocked term: {body}"));
+            return error(400, "the term is too short or too long");
+        }
+        // The same again is what was there before.
+        let known = self.book.read(|pages| {
+            let known = pages.blocked.iter().find(|(_, (_, own))| *own == text);
+            known.map(|(id, (by, _))| (id.clone(), by.clone()))
+        });
+        let (id, by) = known.unwrap_or_else(|| {
+            let id = self.fresh("term");
+            let term = (BOT.to_owned(), text.clone());
+            self.book.write(|pages| pages.blocked.insert(id.clone(), term));
+            self.note("block", &text, Value::Null);
+            (id, BOT.to_owned())
+        });
+        let term = json!({
+            "broadcaster_id": CHANNEL, "moderator_id": by, "id": id, "text": text,
+            "created_at": rfc3339(now_ms()), "updated_at": rfc3339(now_ms()), "expires_at": null,
+        });
+        Answer::json(200, json!({ "data": [term] }))
     }
 
     fn automod(&self, body: &Value) -> Answer {
