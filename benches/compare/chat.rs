@@ -102,6 +102,13 @@ pub fn message(id: u64, dice: &mut Dice) -> String {
     line
 }
 
+/// A line as long as people's are: one or two sayings, 25 bytes each in the mean.
+pub fn line(dice: &mut Dice) -> String {
+    let mut pick = || SAYINGS[dice.below(SAYINGS.len() as u64) as usize];
+    let (first, second) = (pick(), pick());
+    if first.len() < second.len() { first.to_owned() } else { format!("{first}, {second}") }
+}
+
 /// A message as far as its text; senders take turns.
 pub fn head(id: u64, dice: &Dice) -> String {
     let sender = (dice.first + id) % SENDERS;

@@ -5,7 +5,6 @@
 
 use std::{
     cell::Cell,
-    collections::HashSet,
     io::{BufRead, Read, Write, stdin, stdout},
     rc::Rc,
     sync::{
@@ -17,15 +16,19 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     task::{JoinSet, LocalSet, spawn_local},
 };
 
 use super::{
     Outcome,
-    chat::{self, Dice},
-    runtime, talk, wire,
+    chat::Dice,
+    fanout,
+    plan::{Plan, Step},
+    runtime,
+    shape::Shape,
+    tls, wire,
 };
 
 /// What a kind of load has to say at its end; what does not concern it is 0.
@@ -43,21 +46,37 @@ pub struct Result {
     pub p999_ms: f64,
     /// How late the generator itself sent, 99th percentile.
     pub lag_p99_ms: f64,
+    /// Until the last viewer has a message; the median over messages.
+    pub last_ms: f64,
+    /// The 99th percentile of each step.
+    pub steps: Vec<f64>,
+    /// Seconds into the last step after which it was as quiet as in the first, if it ever was.
+    pub calm_s: Option<f64>,
 }
 
 pub fn run(words: &[&str]) -> Outcome<()> {
     let number = |word: &str| word.parse::<u64>().map_err(|e| format!("{word}: {e}"));
     runtime()?.block_on(LocalSet::new().run_until(async {
         match words {
-            [kind @ ("closed" | "closed-talk"), address, connections, ms, seed] => {
+            ["closed", shape, address, connections, ms, seed] => {
                 let phase = Duration::from_millis(number(ms)?);
-                let talk = *kind == "closed-talk";
-                closed(address, number(connections)?, phase, number(seed)?, talk).await
+                let shape = Shape::named(shape)?;
+                closed(address, number(connections)?, phase, number(seed)?, shape).await
             }
-            [kind @ ("open" | "open-talk"), address, connections, rate, ms, seed] => {
-                let (rate, seed, talk) = (number(rate)?, number(seed)?, *kind == "open-talk");
-                let plan = Plan { rate, total: rate * number(ms)? / 1000, seed, talk };
+            ["open", shape, address, connections, rate, ms, seed] => {
+                let steps = vec![Step { rate: number(rate)?, ms: number(ms)? }];
+                let plan = Plan::new(Shape::named(shape)?, steps, number(seed)?);
                 open(address, number(connections)?, plan).await
+            }
+            ["steps", shape, address, connections, steps, seed] => {
+                let steps = steps.split(',').map(str::parse).collect::<Outcome<_>>()?;
+                let plan = Plan::new(Shape::named(shape)?, steps, number(seed)?);
+                open(address, number(connections)?, plan).await
+            }
+            ["viewers", shape, address, server, viewers, ms] => {
+                let phase = Duration::from_millis(number(ms)?);
+                let viewers = number(viewers)? as usize;
+                fanout::watch(Shape::named(shape)?, address, server, viewers, phase).await
             }
             ["idle", address, connections] => idle(address, number(connections)?).await,
             _ => Err(format!("no such load: {words:?}")),
@@ -66,7 +85,7 @@ pub fn run(words: &[&str]) -> Outcome<()> {
 }
 
 /// Says that everything is connected, and waits until the parent has read the clock.
-fn ready() -> Outcome<()> {
+pub fn ready() -> Outcome<()> {
     println!("ready");
     stdout().flush().map_err(|e| e.to_string())?;
     stdin().lock().read_line(&mut String::new()).map_err(|e| e.to_string())?;
@@ -74,7 +93,7 @@ fn ready() -> Outcome<()> {
 }
 
 /// Prints the result; the connections stay until the parent has read the clock.
-fn finish(result: &Result) -> Outcome<()> {
+pub fn finish(result: &Result) -> Outcome<()> {
     println!("{}", serde_json::to_string(result).map_err(|e| e.to_string())?);
     stdout().flush().map_err(|e| e.to_string())?;
     stdin().lock().read_to_end(&mut Vec::new()).map_err(|e| e.to_string())?;
@@ -87,13 +106,12 @@ async fn closed(
     connections: u64,
     phase: Duration,
     seed: u64,
-    talk: bool,
+    shape: Shape,
 ) -> Outcome<()> {
     let mut seats = Vec::new();
     for number in 0..connections {
         let dice = Dice::new("closed", seed ^ (number << 32));
-        let stream = wire::connect(address).await?;
-        seats.push(Seat { stream, inbox: wire::Inbox::default(), dice, said: 0, talk });
+        seats.push(Seat::take(address, dice, shape).await?);
     }
     // Buffers, caches and pools as they are in the middle of an evening.
     let (seats, _) = chatter(seats, Instant::now() + Duration::from_millis(300)).await?;
@@ -107,12 +125,27 @@ async fn closed(
 }
 
 struct Seat {
-    stream: TcpStream,
+    stream: Box<dyn Wire>,
     inbox: wire::Inbox,
     dice: Dice,
     said: u64,
-    /// As in [`Plan`].
-    talk: bool,
+    shape: Shape,
+}
+
+trait Wire: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Wire for T {}
+
+impl Seat {
+    async fn take(address: &str, dice: Dice, shape: Shape) -> Outcome<Seat> {
+        let tcp = wire::dial(address).await?;
+        let mut stream: Box<dyn Wire> = match shape {
+            Shape::Tls => Box::new(tls::connect(tcp).await?),
+            _ => Box::new(tcp),
+        };
+        wire::shake(&mut stream, address, shape == Shape::Deflate).await?;
+        Ok(Seat { stream, inbox: wire::Inbox::default(), dice, said: 0, shape })
+    }
 }
 
 /// Lets every seat chat until `end`; gives the seats back and how many messages came back.
@@ -139,46 +172,17 @@ async fn chatter(seats: Vec<Seat>, end: Instant) -> Outcome<(Vec<Seat>, u64)> {
 
 /// Sends one message and waits for exactly it; in talk, for whatever comes of it.
 async fn exchange(seat: &mut Seat) -> Outcome<()> {
-    let says = if seat.talk { talk::message } else { chat::message };
-    let message = says(seat.said, &mut seat.dice);
+    let message = seat.shape.message(seat.said, &mut seat.dice);
     let mut frame = Vec::with_capacity(message.len() + 14);
-    wire::write_frame(wire::TEXT, message.as_bytes(), seat.dice.roll() as u32, &mut frame);
+    seat.shape.frame(&message, &mut seat.dice, &mut frame)?;
     seat.stream.write_all(&frame).await.map_err(|e| e.to_string())?;
+    seat.stream.flush().await.map_err(|e| e.to_string())?;
     let (opcode, payload) = wire::receive(&mut seat.stream, &mut seat.inbox).await?;
-    match opcode == wire::TEXT && (seat.talk || payload == message.as_bytes()) {
+    match seat.shape.is(&message, opcode, &payload)? {
         true => Ok(()),
         false => {
             Err(format!("sent {message}\n     came back: {}", String::from_utf8_lossy(&payload)))
         }
-    }
-}
-
-struct Plan {
-    rate: u64,
-    total: u64,
-    seed: u64,
-    /// No text comes twice, and not every message has to come back.
-    talk: bool,
-}
-
-impl Plan {
-    /// When message `number` is due after the start.
-    fn due(&self, number: u64) -> Duration {
-        Duration::from_nanos(number * 1_000_000_000 / self.rate)
-    }
-
-    fn messages(&self, dice: &mut Dice) -> Vec<String> {
-        if !self.talk {
-            return (0..self.total).map(|id| chat::message(id, dice)).collect();
-        }
-        let mut said = HashSet::new();
-        let mut fresh = |id| loop {
-            let message = talk::message(id, dice);
-            if said.insert(talk::text_of(&message).to_owned()) {
-                break message;
-            }
-        };
-        (0..self.total).map(&mut fresh).collect()
     }
 }
 
@@ -200,9 +204,9 @@ impl Back {
     /// What is still on its way gets two seconds from the last message that was due, and where
     /// messages may be missing from the last that was heard of.
     async fn wait(&self, plan: &Plan, start: Instant) {
-        let from = || match plan.talk {
-            true => plan.due(plan.total).max(self.last.get()),
-            false => plan.due(plan.total),
+        let from = || match plan.shape == Shape::Talk {
+            true => plan.end().max(self.last.get()),
+            false => plan.end(),
         };
         while self.missing() > 0 && start.elapsed() < from() + Duration::from_secs(2) {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -214,29 +218,34 @@ impl Back {
 async fn open(address: &str, connections: u64, plan: Plan) -> Outcome<()> {
     let mut streams = Vec::new();
     for _ in 0..connections {
-        let stream = wire::connect(address).await?;
+        let mut stream = wire::dial(address).await?;
+        wire::shake(&mut stream, address, plan.shape == Shape::Deflate).await?;
         // A thread without a reactor will write; it may once this was seen.
         stream.writable().await.map_err(|e| e.to_string())?;
         streams.push(Arc::new(stream));
     }
     let mut dice = Dice::new("open", plan.seed);
     let messages = plan.messages(&mut dice);
-    let frames: Vec<Vec<u8>> = messages
-        .iter()
-        .map(|message| {
-            let mut frame = Vec::new();
-            wire::write_frame(wire::TEXT, message.as_bytes(), dice.roll() as u32, &mut frame);
-            frame
-        })
-        .collect();
+    let mut framed = |message: &String| {
+        let mut frame = Vec::new();
+        plan.shape.frame(message, &mut dice, &mut frame).map(|()| frame)
+    };
+    let frames: Vec<Vec<u8>> = messages.iter().map(&mut framed).collect::<Outcome<_>>()?;
     ready()?;
     let start = Instant::now();
-    let arrivals = (0..plan.total).map(|_| Cell::new(None)).collect();
+    let arrivals = (0..plan.total()).map(|_| Cell::new(None)).collect();
     let back = Rc::new(Back { arrivals, ..Back::default() });
-    for stream in &streams {
-        spawn_local(note_arrivals(stream.clone(), back.clone(), start));
+    for (number, stream) in streams.iter().enumerate() {
+        let order = plan.shape.in_order().then_some((number, streams.len()));
+        let noted = note_arrivals(stream.clone(), back.clone(), start, plan.shape, order);
+        spawn_local(async move {
+            if let Err(cause) = noted.await {
+                eprintln!("connection {number}: {cause}");
+            }
+        });
     }
-    let lags: Arc<Vec<AtomicU64>> = Arc::new((0..plan.total).map(|_| AtomicU64::new(0)).collect());
+    let lags: Arc<Vec<AtomicU64>> =
+        Arc::new((0..plan.total()).map(|_| AtomicU64::new(0)).collect());
     let plan = Arc::new(plan);
     let sender = {
         let (plan, streams, lags) = (plan.clone(), streams.clone(), lags.clone());
@@ -245,26 +254,53 @@ async fn open(address: &str, connections: u64, plan: Plan) -> Outcome<()> {
     sender.await.map_err(|e| e.to_string())??;
     back.wait(&plan, start).await;
     // What is missing now is an error and not a sample, unless somebody held it.
-    let first = back.arrivals.iter().position(|at| at.get().is_none()).filter(|_| !plan.talk);
+    let first = back
+        .arrivals
+        .iter()
+        .position(|at| at.get().is_none())
+        .filter(|_| plan.shape != Shape::Talk);
     if let Some(first) = first {
         let (count, message) = (back.missing(), &messages[first]);
-        return Err(format!("{count} of {} messages never came back: {message}", plan.total));
+        return Err(format!("{count} of {} messages never came back: {message}", plan.total()));
     }
-    let arrival = |id: u64| back.arrivals[id as usize].get();
-    let taken = |id: u64| arrival(id).map(|at| at.saturating_sub(plan.due(id)));
-    let mut taken: Vec<Duration> = (0..plan.total).filter_map(taken).collect();
-    let mut lags: Vec<Duration> =
+    let taken: Vec<Option<Duration>> = back
+        .arrivals
+        .iter()
+        .zip(&plan.due)
+        .map(|(at, due)| at.get().map(|at| at.saturating_sub(*due)))
+        .collect();
+    let lags: Vec<Duration> =
         lags.iter().map(|lag| Duration::from_nanos(lag.load(Ordering::Relaxed))).collect();
-    finish(&Result {
-        messages: plan.total,
+    finish(&result(&plan, &back, taken, lags))
+}
+
+fn result(
+    plan: &Plan,
+    back: &Back,
+    taken: Vec<Option<Duration>>,
+    mut lags: Vec<Duration>,
+) -> Result {
+    let ends = plan.begins.iter().skip(1).copied().chain([plan.total()]);
+    let p99 = |taken: &[Option<Duration>]| {
+        percentile(&mut taken.iter().copied().flatten().collect::<Vec<_>>(), 0.99)
+    };
+    let steps: Vec<f64> =
+        plan.begins.iter().zip(ends).map(|(begin, end)| p99(&taken[*begin..end])).collect();
+    let calm_s = plan.calm(&taken, steps[0], p99);
+    let mut taken: Vec<Duration> = taken.into_iter().flatten().collect();
+    Result {
+        messages: plan.total() as u64,
         returned: back.returned.get(),
         notices: back.notices.get(),
-        seconds: plan.due(plan.total).as_secs_f64(),
+        seconds: plan.end().as_secs_f64(),
         p50_ms: percentile(&mut taken, 0.5),
         p99_ms: percentile(&mut taken, 0.99),
         p999_ms: percentile(&mut taken, 0.999),
         lag_p99_ms: percentile(&mut lags, 0.99),
-    })
+        steps,
+        calm_s,
+        ..Result::default()
+    }
 }
 
 /// Writes each frame when it is due. A thread of its own: the runtime's clock ticks in whole
@@ -277,7 +313,7 @@ fn send_on_time(
     start: Instant,
 ) -> Outcome<()> {
     for (number, frame) in frames.iter().enumerate() {
-        let due = plan.due(number as u64);
+        let due = plan.due[number];
         while let Some(early) = due.checked_sub(start.elapsed()).filter(|early| !early.is_zero()) {
             std::thread::park_timeout(early);
         }
@@ -292,19 +328,32 @@ fn send_on_time(
     Ok(())
 }
 
-/// Notes when each message came back; ends with the connection.
-async fn note_arrivals(stream: Arc<TcpStream>, back: Rc<Back>, start: Instant) -> Outcome<()> {
+/// Notes when each message came back; ends with the connection. With `order`, the connection's
+/// first message and how many there are from one of its own to the next.
+async fn note_arrivals(
+    stream: Arc<TcpStream>,
+    back: Rc<Back>,
+    start: Instant,
+    shape: Shape,
+    order: Option<(usize, usize)>,
+) -> Outcome<()> {
     let mut inbox = wire::Inbox::default();
+    let mut came = 0;
     let mut reader = Reader(stream);
     loop {
         inbox.fill(&mut reader).await?;
         let now = start.elapsed();
         while let Some((opcode, payload)) = inbox.next()? {
-            if opcode != wire::TEXT {
+            if !matches!(opcode & !wire::COMPRESSED, wire::TEXT | wire::BINARY) {
                 continue;
             }
             back.last.set(now);
-            match chat::id_of(payload).map(|id| back.arrivals.get(id)) {
+            let id = match order {
+                Some((first, step)) => Some(first + step * came),
+                None => shape.id_of(payload),
+            };
+            came += 1;
+            match id.map(|id| back.arrivals.get(id)) {
                 Some(Some(arrival)) => {
                     arrival.set(Some(now));
                     back.returned.set(back.returned.get() + 1);
@@ -340,7 +389,7 @@ impl tokio::io::AsyncRead for Reader {
     }
 }
 
-fn percentile(times: &mut [Duration], part: f64) -> f64 {
+pub fn percentile(times: &mut [Duration], part: f64) -> f64 {
     times.sort_unstable();
     let at = ((times.len() as f64 * part).ceil() as usize).clamp(1, times.len().max(1)) - 1;
     times.get(at).map_or(0.0, |time| time.as_secs_f64() * 1000.0)
@@ -358,9 +407,7 @@ async fn idle(address: &str, connections: u64) -> Outcome<()> {
             let (address, dice) = (address.to_owned(), Dice::new("idle", open));
             open += 1;
             joined.spawn_local(async move {
-                let stream = wire::connect(&address).await?;
-                let inbox = wire::Inbox::default();
-                let mut seat = Seat { stream, inbox, dice, said: 1, talk: false };
+                let mut seat = Seat::take(&address, dice, Shape::Json).await?;
                 exchange(&mut seat).await?;
                 Ok::<_, String>(seat)
             });

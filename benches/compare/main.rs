@@ -10,20 +10,26 @@ use std::{env, process::ExitCode};
 mod chat;
 mod check;
 mod echo;
+mod fanout;
 mod load;
 #[path = "../shared/machine.rs"]
 mod machine;
 mod options;
 mod overload;
+mod plan;
 mod proxies;
 mod readings;
 mod relay;
 mod report;
 mod rounds;
+mod shape;
 mod started;
+mod surge;
 mod talk;
 mod terms;
+mod tls;
 mod wire;
+mod workload;
 
 /// Whatever went wrong, in words for whoever runs the benchmark.
 type Outcome<T> = Result<T, String>;
@@ -33,6 +39,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["role:echo"] => echo::run(),
+        ["role:speaker"] => fanout::serve(),
         ["role:relay", upstream] => relay::run(upstream),
         ["role:load", rest @ ..] => load::run(rest),
         _ => options::parse(&words).and_then(|options| match options {

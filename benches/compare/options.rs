@@ -2,19 +2,22 @@
 
 use std::time::Duration;
 
-use super::{Outcome, proxies::Kind};
+use super::{Outcome, proxies::Kind, workload::Workload};
 
 const USAGE: &str = "\
 cargo bench --bench compare -- [options]
 cargo bench --bench compare -- --overload [--seconds N] [--connections N] [--runtime NAME] [--short]
 
+  --workload A,B    of chat, text, irc, deflate, tls, idle, model, fanout, surge (chat)
+  --all             every workload
   --rounds N        how often each subject is measured (5)
   --seconds N       length of each timed phase (5)
   --connections N   connections that chat (100)
   --rate N          messages a second in the latency phase (1000)
-  --idle N          connections in the memory phase (2000)
-  --terms N         listed terms beside the embedded lists (5000)
-  --only A,B        of direct, raw, nginx, haproxy, tidegate; nginx is what ratios are to
+  --idle N          connections in the memory phase of `chat` (2000)
+  --terms N         listed terms beside the embedded lists (10000)
+  --only A,B        of direct, raw, nginx, haproxy, unread (Tidegate passing what it does not read),
+                    tidegate, model (Tidegate with it); nginx is what ratios are to
   --short           seconds long: proves that it runs; its figures mean nothing
 
   --overload        no comparison: three times the messages that the model can score
@@ -29,7 +32,9 @@ pub struct Options {
     pub rate: usize,
     pub idle: usize,
     pub terms: usize,
+    /// Of each workload's subjects, those that are measured.
     pub subjects: Vec<Kind>,
+    pub workloads: Vec<Workload>,
     pub short: bool,
     /// The model is overloaded, and no proxy compared.
     pub overload: bool,
@@ -45,8 +50,9 @@ impl Default for Options {
             connections: 100,
             rate: 1000,
             idle: 2000,
-            terms: 5000,
+            terms: 10_000,
             subjects: Kind::ALL.to_vec(),
+            workloads: vec![Workload::Chat],
             short: false,
             overload: false,
             runtime: "embedded".to_owned(),
@@ -74,6 +80,10 @@ pub fn parse(words: &[&str]) -> Outcome<Option<Options>> {
             shorten(&mut options);
             continue;
         }
+        if name == "--all" {
+            options.workloads = Workload::ALL.to_vec();
+            continue;
+        }
         if matches!(name, "--help" | "-h") {
             println!("{USAGE}");
             return Ok(None);
@@ -81,6 +91,10 @@ pub fn parse(words: &[&str]) -> Outcome<Option<Options>> {
         let value = rest.next().ok_or_else(|| format!("{name} wants a value\n\n{USAGE}"))?;
         if name == "--only" {
             options.subjects = value.split(',').map(Kind::named).collect::<Outcome<_>>()?;
+            continue;
+        }
+        if name == "--workload" {
+            options.workloads = value.split(',').map(Workload::named).collect::<Outcome<_>>()?;
             continue;
         }
         if name == "--runtime" {
@@ -110,4 +124,5 @@ fn shorten(options: &mut Options) {
     options.phase = Duration::from_secs(if options.overload { 5 } else { 1 });
     options.connections = 20;
     options.idle = 100;
+    options.terms = 1_000;
 }

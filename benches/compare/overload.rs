@@ -15,6 +15,7 @@ use super::{
     readings::{self, Readings, Watch},
     report,
     rounds::{clear_when_told, loaded},
+    shape::Shape,
     started::{Scratch, pause},
 };
 
@@ -63,6 +64,8 @@ pub fn run(options: &Options) -> Outcome<()> {
         wordlists: None,
         connections: options.connections,
         model: on_late.map(|on_late| Model { runtime: &options.runtime, on_late }),
+        shape: Shape::Talk,
+        egress: false,
     };
     let proxy = proxies::start(Kind::Tidegate, &setting(Some("pass")))?;
     let about = about(admin(&proxy)?)?;
@@ -127,7 +130,7 @@ fn measure(proxy: &Proxy, options: &Options, folder: &Path) -> Outcome<Pace> {
     let admin = admin(proxy)?;
     let ms = (options.phase / 5).as_millis().to_string();
     let asking = ASKING.to_string();
-    let words = ["role:load", "closed-talk", &proxy.address, &asking, &ms, "1"];
+    let words = ["role:load", "closed", "talk", &proxy.address, &asking, &ms, "1"];
     let before = Readings::of(admin)?;
     loaded(proxy, &words, folder)?;
     let counted = Readings::of(admin)?.since(&before);
@@ -166,7 +169,7 @@ fn drive(
     let admin = admin(proxy)?;
     let (connections, rate) = (pace.connections.to_string(), pace.rate.to_string());
     let ms = phase.as_millis().to_string();
-    let words = ["role:load", "open-talk", &proxy.address, &connections, &rate, &ms, "2"];
+    let words = ["role:load", "open", "talk", &proxy.address, &connections, &rate, &ms, "2"];
     let before = Readings::of(admin)?;
     let watch = Watch::start(admin, "tidegate_score_queue");
     let (sent, _) = loaded(proxy, &words, folder).map_err(|cause| format!("{title}: {cause}"))?;

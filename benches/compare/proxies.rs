@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Outcome, machine::said_by, started::Started};
+use super::{Outcome, machine::said_by, shape::Shape, started::Started, tls};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -15,12 +15,23 @@ pub enum Kind {
     Raw,
     Nginx,
     Haproxy,
+    /// Passing on what it does not read.
+    Unread,
     Tidegate,
+    /// Moderating with the model as well.
+    Model,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 5] =
-        [Kind::Direct, Kind::Raw, Kind::Nginx, Kind::Haproxy, Kind::Tidegate];
+    pub const ALL: [Kind; 7] = [
+        Kind::Direct,
+        Kind::Raw,
+        Kind::Nginx,
+        Kind::Haproxy,
+        Kind::Unread,
+        Kind::Tidegate,
+        Kind::Model,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -28,13 +39,18 @@ impl Kind {
             Kind::Raw => "raw",
             Kind::Nginx => "nginx",
             Kind::Haproxy => "haproxy",
+            Kind::Unread => "unread",
             Kind::Tidegate => "tidegate",
+            Kind::Model => "model",
         }
     }
 
     pub fn named(name: &str) -> Outcome<Kind> {
         let known = Kind::ALL.into_iter().find(|kind| kind.name() == name);
-        known.ok_or_else(|| format!("{name:?} is none of direct, raw, nginx, haproxy, tidegate"))
+        known.ok_or_else(|| {
+            let names = Kind::ALL.map(Kind::name).join(", ");
+            format!("{name:?} is none of {names}")
+        })
     }
 
     /// For the table.
@@ -44,7 +60,9 @@ impl Kind {
             Kind::Raw => "raw TCP relay",
             Kind::Nginx => "nginx",
             Kind::Haproxy => "HAProxy",
+            Kind::Unread => "Tidegate, passing unread",
             Kind::Tidegate => "Tidegate, moderating",
+            Kind::Model => "Tidegate, with the model",
         }
     }
 
@@ -54,7 +72,7 @@ impl Kind {
             Kind::Nginx => said_by("nginx", &["-v"]),
             Kind::Haproxy => said_by("haproxy", &["-v"]),
             Kind::Tidegate => return Ok(Some(format!("tidegate {}", env!("CARGO_PKG_VERSION")))),
-            Kind::Direct | Kind::Raw => return Ok(None),
+            Kind::Direct | Kind::Raw | Kind::Unread | Kind::Model => return Ok(None),
         };
         let install = format!("install it: apt-get install {}", self.name());
         let said = said.map_err(|e| format!("{e}; {install}"))?;
@@ -84,6 +102,10 @@ pub struct Setting<'a> {
     pub connections: usize,
     /// Tidegate's; none judges by lists and rules alone.
     pub model: Option<Model<'a>>,
+    /// What the generator will speak.
+    pub shape: Shape,
+    /// The chat server speaks and viewers hear: Tidegate judges what comes from it.
+    pub egress: bool,
 }
 
 /// The model in the binary, on one thread of its own.
@@ -113,9 +135,13 @@ pub fn start(kind: Kind, setting: &Setting) -> Outcome<Proxy> {
             let file = write(folder, "haproxy.cfg", &haproxy(&address, setting))?;
             ("haproxy".into(), words(&["-db", "-f", &file]))
         }
-        Kind::Tidegate => {
+        Kind::Unread | Kind::Tidegate | Kind::Model => {
             let own = admin.insert(free_address()?);
-            let file = write(folder, "tidegate.toml", &tidegate(&address, own, setting)?)?;
+            // The runtime that every machine has.
+            let model = Model { runtime: "embedded", on_late: "pass" };
+            let model = setting.model.or((kind == Kind::Model).then_some(model));
+            let config = tidegate(&address, own, setting, model)?;
+            let file = write(folder, "tidegate.toml", &config)?;
             // What an earlier round held is none of this one's business.
             let state = folder.join("state");
             if state.exists() {
@@ -159,9 +185,19 @@ fn free_address() -> Outcome<String> {
 
 /// One process that serves all: it dies as one, and its figures are one process's.
 fn nginx(address: &str, setting: &Setting) -> String {
-    let Setting { folder, upstream, connections, .. } = setting;
+    let Setting { folder, upstream, connections, shape, .. } = setting;
     let folder = folder.display();
     let files = connections * 2 + 512;
+    let (listens, keys) = match shape {
+        Shape::Tls => {
+            let (certificate, key) = (tls::CERTIFICATE, tls::KEY);
+            let keys = format!(
+                "ssl_certificate {folder}/{certificate};\n    ssl_certificate_key {folder}/{key};"
+            );
+            (format!("{address} ssl"), keys)
+        }
+        _ => (address.to_owned(), String::new()),
+    };
     format!(
         "daemon off;
 master_process off;
@@ -177,7 +213,8 @@ http {{
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
   server {{
-    listen {address} backlog=4096;
+    listen {listens} backlog=4096;
+    {keys}
     location / {{
       proxy_pass http://{upstream};
       proxy_http_version 1.1;
@@ -193,7 +230,11 @@ http {{
 }
 
 fn haproxy(address: &str, setting: &Setting) -> String {
-    let Setting { upstream, connections, .. } = setting;
+    let Setting { folder, upstream, connections, shape, .. } = setting;
+    let keys = match shape {
+        Shape::Tls => format!(" ssl crt {}/{}", folder.display(), tls::BOTH),
+        _ => String::new(),
+    };
     // HAProxy refuses to start unless twice as many files may be open.
     let connections = connections + 256;
     format!(
@@ -207,7 +248,7 @@ defaults
   timeout server 1h
   timeout tunnel 1h
 frontend chat
-  bind {address}
+  bind {address}{keys}
   default_backend server
 backend server
   server echo {upstream}
@@ -216,9 +257,15 @@ backend server
 }
 
 /// Judged by the embedded lists, the invented terms and the pace rule, and by the model where the
-/// setting has one. The pace is one that the load does not reach: it is counted all the same.
-fn tidegate(address: &str, admin: &str, setting: &Setting) -> Outcome<String> {
-    let Setting { folder, upstream, wordlists, model, .. } = setting;
+/// setting has one. The pace is one that the load does not reach: it is counted all the same. The
+/// check before the timing wants a binary frame back.
+fn tidegate(
+    address: &str,
+    admin: &str,
+    setting: &Setting,
+    model: Option<Model>,
+) -> Outcome<String> {
+    let Setting { folder, upstream, wordlists, connections, shape, egress, .. } = setting;
     let console = free_address()?;
     let folder = folder.display();
     let paths = wordlists.map_or(String::new(), |path| format!("{:?}", path.display().to_string()));
@@ -226,6 +273,18 @@ fn tidegate(address: &str, admin: &str, setting: &Setting) -> Outcome<String> {
         Some(model) => (true, model.runtime, model.on_late),
         None => (false, "auto", "pass"),
     };
+    let own = |name| format!("\"{folder}/{name}\"");
+    let keys = match shape {
+        Shape::Tls => {
+            format!("tls_cert = {}\ntls_key = {}", own(tls::CERTIFICATE), own(tls::KEY))
+        }
+        _ => String::new(),
+    };
+    // Without names in what is said, a connection is a sender.
+    let window_ms = if matches!(shape, Shape::Irc | Shape::Text) { 100 } else { 10_000 };
+    let compression = if *shape == Shape::Deflate { "on" } else { "off" };
+    let (protocol, mode) = (shape.protocol(), ["inline", "egress"][usize::from(*egress)]);
+    let most = connections + 512;
     Ok(format!(
         "state_dir = \"{folder}/state\"
 [listen]
@@ -233,6 +292,10 @@ chat = \"{address}\"
 console = \"{console}\"
 admin = \"{admin}\"
 accept_per_second = 100000
+connections_max = {most}
+connections_per_ip_max = {most}
+compression = \"{compression}\"
+{keys}
 [hold]
 # Whatever is to be held must find room: a full queue is another fallback.
 held_max = 1000000
@@ -241,16 +304,15 @@ enabled = {enabled}
 threads = 1
 runtime = \"{runtime}\"
 [wordlists]
-embedded = true
 paths = [{paths}]
 [[route]]
 name = \"main\"
 path = \"/\"
 upstream = \"ws://{upstream}\"
-protocol = \"generic\"
-mode = \"inline\"
+protocol = \"{protocol}\"
+mode = \"{mode}\"
+compression = \"{compression}\"
 policy = \"bench\"
-# The check before the timing wants a binary frame back.
 on_binary = \"pass\"
 [policy.bench]
 preset = \"standard\"
@@ -258,6 +320,7 @@ on_late = \"{on_late}\"
 [policy.bench.flood]
 messages_max = 100
 repeats_max = 100
+window_ms = {window_ms}
 # Fifty thousand new senders who share forty lines are a raid. They are watched, and let pass.
 [policy.bench.crowd]
 action = \"pass\"

@@ -1,100 +1,66 @@
-//! Turns samples into the table that stands in the README.
+//! Turns samples into tables as they stand in the README and in docs/benchmarks.md.
 
 use super::{Outcome, machine, options::Options, proxies::Kind};
 
-/// One subject in one round. CPU is in seconds per 100,000 messages.
-pub struct Sample {
-    /// Closed loop: every connection always has a message in flight.
-    pub full_cpu: Option<f64>,
-    pub full_rate: f64,
-    /// At the fixed rate.
-    pub paced_cpu: Option<f64>,
-    pub p50_ms: f64,
-    pub p99_ms: f64,
-    pub p999_ms: f64,
-    /// Over what it is without a proxy, in the same round.
-    pub added_p99_ms: Option<f64>,
-    pub lag_p99_ms: f64,
-    pub idle_kib: Option<f64>,
-}
+/// What one subject came to in one round, by column; `None` where it has no such figure.
+pub type Sample = Vec<Option<f64>>;
 
-/// One column: its title, its value and how many decimals mean something.
-struct Column {
-    title: &'static str,
-    value: fn(&Sample) -> Option<f64>,
-    decimals: usize,
+/// One column: its title and how many decimals mean something.
+pub struct Column {
+    pub title: &'static str,
+    pub decimals: usize,
     /// It is what is left of one figure less another.
-    difference: bool,
+    pub difference: bool,
 }
 
-const COLUMNS: [Column; 7] = [
-    Column {
-        title: "CPU s / 100k, saturated",
-        value: |s| s.full_cpu,
-        decimals: 2,
-        difference: false,
-    },
-    Column { title: "CPU s / 100k, paced", value: |s| s.paced_cpu, decimals: 2, difference: false },
-    Column { title: "p50 ms", value: |s| Some(s.p50_ms), decimals: 2, difference: false },
-    Column { title: "p99 ms", value: |s| Some(s.p99_ms), decimals: 2, difference: false },
-    Column { title: "added p99 ms", value: |s| s.added_p99_ms, decimals: 2, difference: true },
-    Column { title: "p99.9 ms", value: |s| Some(s.p999_ms), decimals: 2, difference: false },
-    Column {
-        title: "idle KiB / connection",
-        value: |s| s.idle_kib,
-        decimals: 1,
-        difference: false,
-    },
-];
+impl Column {
+    pub const fn new(title: &'static str, decimals: usize) -> Column {
+        Column { title, decimals, difference: false }
+    }
+}
 
 /// What one sample says, for whoever waits.
-pub fn line(kind: Kind, sample: &Sample) -> String {
-    let values = COLUMNS.iter().map(|column| match (column.value)(sample) {
-        Some(value) => format!("{} {value:.1$}", column.title, column.decimals),
-        None => format!("{} –", column.title),
+pub fn line(columns: &[Column], kind: Kind, sample: &Sample) -> String {
+    let known = columns.iter().zip(sample).filter_map(|(column, value)| {
+        value.map(|value| format!("{} {value:.1$}", column.title, column.decimals))
     });
-    let values: Vec<_> = values.collect();
-    format!(
-        "{}: {}; {:.0} messages/s saturated; generator late by {:.2} ms (p99)",
-        kind.title(),
-        values.join(", "),
-        sample.full_rate,
-        sample.lag_p99_ms
-    )
+    format!("{}: {}", kind.title(), known.collect::<Vec<_>>().join(", "))
 }
 
-pub fn table(
-    options: &Options,
-    samples: &[(Kind, Vec<Sample>)],
-    versions: &[String],
-) -> Outcome<String> {
-    let mut text = heading(options, versions)?;
-    let titles: Vec<&str> = COLUMNS.iter().map(|column| column.title).collect();
-    text.push_str(&format!("| | {} |\n|---|", titles.join(" | ")));
-    text.push_str(&"---|".repeat(COLUMNS.len()));
+/// The table of one workload; columns in which nobody has a figure are left out.
+pub fn table(columns: &[Column], samples: &[(Kind, Vec<Sample>)]) -> String {
+    let has = |at: usize| samples.iter().flat_map(|(_, taken)| taken).any(|s| s[at].is_some());
+    let shown: Vec<usize> = (0..columns.len()).filter(|at| has(*at)).collect();
+    let titles: Vec<&str> = shown.iter().map(|at| columns[*at].title).collect();
+    let mut text = format!("| | {} |\n|---|", titles.join(" | "));
+    text.push_str(&"---|".repeat(shown.len()));
     text.push('\n');
     let base = samples.iter().find(|(kind, _)| *kind == Kind::Nginx).map(|(_, taken)| taken);
     for (kind, taken) in samples {
-        let cells = COLUMNS.iter().map(|column| cell(column, taken, base.map(Vec::as_slice)));
+        let of = |taken: &[Sample], at: usize| taken.iter().map(|sample| sample[at]).collect();
+        let cells = shown.iter().map(|at| {
+            let base: Vec<Option<f64>> = base.map_or(Vec::new(), |base| of(base, *at));
+            cell(&columns[*at], &of(taken, *at), &base)
+        });
         let cells: Vec<_> = cells.collect();
         text.push_str(&format!("| {} | {} |\n", kind.title(), cells.join(" | ")));
     }
-    Ok(text)
+    text
 }
 
-fn heading(options: &Options, versions: &[String]) -> Outcome<String> {
-    let machine = machine::about()?;
-    let warning = warning(options);
+/// What stands above all tables.
+pub fn heading(options: &Options, versions: &[String]) -> Outcome<String> {
     Ok(format!(
-        "{warning}{machine}; {}.\n\
-         Rounds: {}; medians [lowest to highest], and in brackets the median of the ratios to \
-         nginx in the same round. {} connections; paced: {} messages/s; idle: {} connections; \
-         Tidegate with {} terms beside its own lists, no model. `cargo bench --bench compare`\n\n",
+        "{}{}; {}.\nRounds: {}; medians [lowest to highest], and in brackets the median of the \
+         ratios to nginx in the same round. {} connections; paced: {} messages/s; phases of {} s; \
+         Tidegate with {} terms beside its own lists.\n",
+        warning(options),
+        machine::about()?,
         versions.join(", "),
         options.rounds,
         options.connections,
         options.rate,
-        options.idle,
+        options.phase.as_secs_f64(),
         options.terms,
     ))
 }
@@ -108,15 +74,15 @@ pub fn warning(options: &Options) -> &'static str {
 }
 
 /// `2.39 [2.10 to 2.61] (1.00×)`.
-fn cell(column: &Column, taken: &[Sample], base: Option<&[Sample]>) -> String {
+fn cell(column: &Column, taken: &[Option<f64>], base: &[Option<f64>]) -> String {
     let decimals = column.decimals;
-    let mut values: Vec<f64> = taken.iter().filter_map(column.value).collect();
+    let mut values: Vec<f64> = taken.iter().copied().flatten().collect();
     let Some(middle) = median(&mut values) else { return "–".into() };
     let mut cell = format!("{middle:.decimals$}");
     if let (Some(low), Some(high), true) = (values.first(), values.last(), values.len() > 1) {
         cell.push_str(&format!(" [{low:.decimals$} to {high:.decimals$}]"));
     }
-    if let Some(ratio) = ratio(column, middle, taken, base.unwrap_or_default()) {
+    if let Some(ratio) = ratio(column, middle, taken, base) {
         cell.push_str(&format!(" ({ratio:.2}×)"));
     }
     cell
@@ -124,15 +90,14 @@ fn cell(column: &Column, taken: &[Sample], base: Option<&[Sample]>) -> String {
 
 /// The median of the ratios within each round. A difference can be near 0 in a round, and a ratio
 /// to that says nothing: there it is the ratio of the medians.
-fn ratio(column: &Column, middle: f64, taken: &[Sample], base: &[Sample]) -> Option<f64> {
+fn ratio(column: &Column, middle: f64, taken: &[Option<f64>], base: &[Option<f64>]) -> Option<f64> {
     let over = |own: f64, other: f64| (other > 0.0).then(|| own / other);
     if column.difference {
-        let mut others: Vec<f64> = base.iter().filter_map(column.value).collect();
+        let mut others: Vec<f64> = base.iter().copied().flatten().collect();
         return over(middle, median(&mut others)?);
     }
     let pairs = taken.iter().zip(base);
-    let ratios =
-        pairs.filter_map(|(own, other)| over((column.value)(own)?, (column.value)(other)?));
+    let ratios = pairs.filter_map(|(own, other)| over((*own)?, (*other)?));
     median(&mut ratios.collect::<Vec<_>>())
 }
 

@@ -1,4 +1,4 @@
-//! Runs every subject once a round, in another order each round, and collects the samples.
+//! Runs every subject of a workload once a round and collects the samples.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -7,14 +7,38 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{
     Outcome,
     check::check,
-    load,
+    fanout, load,
     options::Options,
     proxies::{self, Kind, Proxy, Setting},
-    report::{self, Sample},
+    report::{self, Column, Sample},
     runtime,
+    shape::Shape,
     started::{Scratch, Started, pause},
-    terms,
+    surge, terms, tls,
+    workload::{Phases, Workload},
 };
+
+const COLUMNS: [Column; 8] = [
+    Column::new("CPU s / 100k, saturated", 2),
+    Column::new("CPU s / 100k, paced", 2),
+    Column::new("p50 ms", 2),
+    Column::new("p99 ms", 2),
+    Column { title: "added p99 ms", decimals: 2, difference: true },
+    Column::new("p99.9 ms", 2),
+    Column::new("idle KiB / connection", 1),
+    Column::new("generator late, p99 ms", 2),
+];
+const P99: usize = 3;
+const ADDED_P99: usize = 4;
+
+/// Where the parts run and what they need there.
+pub struct Bench<'a> {
+    pub options: &'a Options,
+    pub folder: &'a Path,
+    pub wordlists: &'a Path,
+    /// One of the invented terms.
+    pub term: &'a str,
+}
 
 pub fn run(options: Options) -> Outcome<()> {
     let versions: Vec<String> = options
@@ -25,88 +49,131 @@ pub fn run(options: Options) -> Outcome<()> {
     let scratch = Scratch::new()?;
     clear_when_told(&scratch.0)?;
     let folder = scratch.0.as_path();
+    tls::make(folder)?;
     let listed = terms::invent(options.terms);
     let wordlists = folder.join("lists").join("xx");
     let written = fs::create_dir_all(&wordlists)
         .and_then(|()| fs::write(wordlists.join("hate.txt"), terms::list(&listed)));
     written.map_err(|e| format!("{}: {e}", wordlists.display()))?;
-    let mut echo = proxies::role("echo", &["role:echo"], folder)?;
-    let upstream = echo.line()?;
-    let setting = Setting {
+    let bench = Bench {
+        options: &options,
         folder,
-        upstream: &upstream,
-        wordlists: wordlists.parent(),
-        connections: options.idle.max(options.connections),
-        model: None,
+        wordlists: &folder.join("lists"),
+        // In the middle of the list: neither the first nor the last term that was compiled.
+        term: &listed[listed.len() / 2],
     };
-    // In the middle of the list: neither the first nor the last term that was compiled.
-    let term = &listed[listed.len() / 2];
-    let mut samples: Vec<(Kind, Vec<Sample>)> =
-        options.subjects.iter().map(|kind| (*kind, Vec::new())).collect();
-    for round in 0..options.rounds {
-        for place in 0..samples.len() {
-            let turn = (place + round) % samples.len();
-            let (kind, taken) = &mut samples[turn];
-            let measured = measure(*kind, &setting, &options, term, round as u64);
-            let sample = measured.map_err(|cause| format!("{}: {cause}", kind.title()))?;
-            eprintln!(
-                "round {} of {}: {}",
-                round + 1,
-                options.rounds,
-                report::line(*kind, &sample)
-            );
+    let mut tables = Vec::new();
+    for workload in &options.workloads {
+        let (name, title) = (workload.name(), workload.title());
+        eprintln!("{name}: {title}");
+        let table = match (workload, workload.phases(&options)) {
+            (_, Some(phases)) => pumped(&bench, &phases),
+            (Workload::Fanout, None) => fanout::table(&bench),
+            (_, None) => surge::table(&bench),
+        };
+        let table = table.map_err(|cause| format!("{name}: {cause}"))?;
+        tables.push(format!("`--workload {name}`: {title}.\n\n{table}"));
+    }
+    println!("{}\n{}", report::heading(&options, &versions)?, tables.join("\n"));
+    Ok(())
+}
+
+fn pumped(bench: &Bench, phases: &Phases) -> Outcome<String> {
+    let mut echo = proxies::role("echo", &["role:echo"], bench.folder)?;
+    let upstream = echo.line()?;
+    let mut samples = rounds(bench, &COLUMNS, phases.subjects, |kind, round| {
+        measure(bench, kind, phases, &upstream, round)
+    })?;
+    add_p99(&mut samples);
+    let idle = phases.idle.map_or(String::new(), |count| format!("{count} idle connections.\n\n"));
+    Ok(format!("{idle}{}", report::table(&COLUMNS, &samples)))
+}
+
+/// Takes a sample of every subject in every round, in another order each round.
+pub fn rounds(
+    bench: &Bench,
+    columns: &[Column],
+    subjects: &[Kind],
+    mut take: impl FnMut(Kind, usize) -> Outcome<Sample>,
+) -> Outcome<Vec<(Kind, Vec<Sample>)>> {
+    let asked = subjects.iter().filter(|kind| bench.options.subjects.contains(kind));
+    let mut samples: Vec<(Kind, Vec<Sample>)> = asked.map(|kind| (*kind, Vec::new())).collect();
+    let count = samples.len();
+    for round in 0..bench.options.rounds {
+        for place in 0..count {
+            let (kind, taken) = &mut samples[(place + round) % count];
+            let sample =
+                take(*kind, round).map_err(|cause| format!("{}: {cause}", kind.title()))?;
+            let line = report::line(columns, *kind, &sample);
+            eprintln!("round {} of {}: {line}", round + 1, bench.options.rounds);
             taken.push(sample);
         }
     }
-    add_p99(&mut samples);
-    println!("{}", report::table(&options, &samples, &versions)?);
-    Ok(())
+    Ok(samples)
 }
 
 /// Tells each sample what it added to that of no proxy in its round.
 fn add_p99(samples: &mut [(Kind, Vec<Sample>)]) {
     let direct = samples.iter().find(|(kind, _)| *kind == Kind::Direct);
-    let direct: Vec<f64> =
-        direct.map_or(Vec::new(), |(_, taken)| taken.iter().map(|s| s.p99_ms).collect());
+    let direct: Vec<Option<f64>> =
+        direct.map_or(Vec::new(), |(_, taken)| taken.iter().map(|s| s[P99]).collect());
     for (_, taken) in samples.iter_mut().filter(|(kind, _)| *kind != Kind::Direct) {
         for (sample, without) in taken.iter_mut().zip(&direct) {
-            sample.added_p99_ms = Some(sample.p99_ms - without);
+            sample[ADDED_P99] = sample[P99].zip(*without).map(|(own, without)| own - without);
         }
     }
 }
 
 /// One subject, freshly started: correctness, memory, saturation, latency.
 fn measure(
+    bench: &Bench,
     kind: Kind,
-    setting: &Setting,
-    options: &Options,
-    term: &str,
-    round: u64,
+    phases: &Phases,
+    upstream: &str,
+    round: usize,
 ) -> Outcome<Sample> {
-    let proxy = proxies::start(kind, setting)?;
-    check(&proxy.address, (kind == Kind::Tidegate).then_some(term))?;
-    let idle_bytes = memory(&proxy, setting.folder, options)?;
+    let (options, folder) = (bench.options, bench.folder);
+    let setting = Setting {
+        folder,
+        upstream,
+        wordlists: Some(bench.wordlists),
+        connections: phases.idle.unwrap_or(0).max(options.connections),
+        model: None,
+        shape: phases.shape,
+        egress: false,
+    };
+    let proxy = proxies::start(kind, &setting)?;
+    if phases.checked {
+        check(&proxy.address, (kind == Kind::Tidegate).then_some(bench.term))?;
+    }
+    let idle_kib = match phases.idle {
+        Some(count) => memory(&proxy, folder, count)?.map(|b| b / 1024.0 / count as f64),
+        None => None,
+    };
+    let shape = if kind == Kind::Unread { Shape::Unread } else { phases.shape };
     let number = |n: usize| n.to_string();
     let (connections, ms) = (number(options.connections), options.phase.as_millis().to_string());
-    let seed = number(1 + round as usize);
-    let closed = ["role:load", "closed", &proxy.address, &connections, &ms, &seed];
-    let (closed, closed_cpu) = loaded(&proxy, &closed, setting.folder)?;
-    let rate = number(options.rate);
-    let open = ["role:load", "open", &proxy.address, &connections, &rate, &ms, &seed];
-    let (open, open_cpu) = loaded(&proxy, &open, setting.folder)?;
+    let seed = number(1 + round);
     let each = |cpu: Option<f64>, messages: u64| cpu.map(|cpu| cpu * 1e5 / messages.max(1) as f64);
-    Ok(Sample {
-        full_cpu: each(closed_cpu, closed.messages),
-        full_rate: closed.messages as f64 / closed.seconds,
-        paced_cpu: each(open_cpu, open.messages),
-        p50_ms: open.p50_ms,
-        p99_ms: open.p99_ms,
-        p999_ms: open.p999_ms,
-        // Known when the round has been to the subject that has no proxy.
-        added_p99_ms: None,
-        lag_p99_ms: open.lag_p99_ms,
-        idle_kib: idle_bytes.map(|bytes| bytes / 1024.0 / options.idle as f64),
-    })
+    let (shape, address) = (shape.name(), proxy.address.as_str());
+    let mut full_cpu = None;
+    if phases.closed {
+        let words = ["role:load", "closed", shape, address, &connections, &ms, &seed];
+        let (closed, cpu) = loaded(&proxy, &words, folder)?;
+        full_cpu = each(cpu, closed.messages);
+    }
+    let mut sample = vec![full_cpu, None, None, None, None, None, idle_kib, None];
+    if let Some(rate) = phases.paced {
+        let rate = number(rate);
+        let words = ["role:load", "open", shape, address, &connections, &rate, &ms, &seed];
+        let (open, cpu) = loaded(&proxy, &words, folder)?;
+        sample[1] = each(cpu, open.messages);
+        sample[2] = Some(open.p50_ms);
+        sample[P99] = Some(open.p99_ms);
+        sample[5] = Some(open.p999_ms);
+        sample[7] = Some(open.lag_p99_ms);
+    }
+    Ok(sample)
 }
 
 /// Runs a load and says what the proxy's CPU did meanwhile.
@@ -128,9 +195,9 @@ pub fn loaded(
 }
 
 /// By how many bytes the proxy grew for all idle connections together.
-fn memory(proxy: &Proxy, folder: &Path, options: &Options) -> Outcome<Option<f64>> {
+pub fn memory(proxy: &Proxy, folder: &Path, count: usize) -> Outcome<Option<f64>> {
     let Some(process) = &proxy.process else { return Ok(None) };
-    let (address, count) = (&proxy.address, options.idle.to_string());
+    let (address, count) = (&proxy.address, count.to_string());
     let before = process.memory_bytes()?;
     let mut generator = proxies::role("idle", &["role:load", "idle", address, &count], folder)?;
     generator.line()?;

@@ -12,17 +12,41 @@ pub const BINARY: u8 = 2;
 pub const CLOSE: u8 = 8;
 pub const PING: u8 = 9;
 pub const PONG: u8 = 10;
+/// RSV1, by which permessage-deflate marks a compressed message.
+pub const COMPRESSED: u8 = 0x40;
+/// Each message for itself, either way: what a chat server offers that has many viewers.
+const DEFLATE: &str = "Sec-WebSocket-Extensions: permessage-deflate; \
+                       server_no_context_takeover; client_no_context_takeover\r\n";
 
 /// Opens a WebSocket on `address` (`127.0.0.1:7400`).
 pub async fn connect(address: &str) -> Outcome<TcpStream> {
+    let mut stream = dial(address).await?;
+    shake(&mut stream, address, false).await?;
+    Ok(stream)
+}
+
+pub async fn dial(address: &str) -> Outcome<TcpStream> {
     let said = |e: std::io::Error| format!("{address}: {e}");
-    let mut stream = TcpStream::connect(address).await.map_err(said)?;
+    let stream = TcpStream::connect(address).await.map_err(said)?;
     stream.set_nodelay(true).map_err(said)?;
+    Ok(stream)
+}
+
+/// Shakes hands as a client; with `deflate` the server must agree to compression.
+pub async fn shake(
+    stream: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin),
+    address: &str,
+    deflate: bool,
+) -> Outcome<()> {
+    let said = |e: std::io::Error| format!("{address}: {e}");
+    let extensions = if deflate { DEFLATE } else { "" };
     let request = format!(
         "GET / HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: dGlkZWdhdGUgY29tcGFyZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+         Sec-WebSocket-Key: dGlkZWdhdGUgY29tcGFyZQ==\r\nSec-WebSocket-Version: 13\r\n\
+         {extensions}\r\n"
     );
     stream.write_all(request.as_bytes()).await.map_err(said)?;
+    stream.flush().await.map_err(said)?;
     let mut head = Vec::new();
     // One byte at a time: nothing that follows the head may be swallowed.
     while !head.ends_with(b"\r\n\r\n") {
@@ -32,9 +56,13 @@ pub async fn connect(address: &str) -> Outcome<TcpStream> {
             return Err(format!("{address}: an endless answer to the handshake"));
         }
     }
-    match head.starts_with(b"HTTP/1.1 101") {
-        true => Ok(stream),
-        false => Err(format!("{address} refused: {}", String::from_utf8_lossy(&head))),
+    let head = String::from_utf8_lossy(&head).into_owned();
+    if !head.starts_with("HTTP/1.1 101") {
+        return Err(format!("{address} refused: {head}"));
+    }
+    match deflate && !head.to_lowercase().contains("permessage-deflate") {
+        true => Err(format!("{address} does not compress: {head}")),
+        false => Ok(()),
     }
 }
 
@@ -80,7 +108,7 @@ impl Inbox {
         }
         let start = self.taken + head;
         self.taken = start + length;
-        Ok(Some((first & 0x0f, &self.bytes[start..start + length])))
+        Ok(Some((first & (COMPRESSED | 0x0f), &self.bytes[start..start + length])))
     }
 
     /// Waits for more bytes.
@@ -96,7 +124,10 @@ impl Inbox {
 }
 
 /// Waits for the next frame that carries data; answers pings meanwhile.
-pub async fn receive(stream: &mut TcpStream, inbox: &mut Inbox) -> Outcome<(u8, Vec<u8>)> {
+pub async fn receive(
+    stream: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin),
+    inbox: &mut Inbox,
+) -> Outcome<(u8, Vec<u8>)> {
     loop {
         let mut pong = Vec::new();
         match inbox.next()? {
