@@ -10,7 +10,7 @@ use std::{
 use axum::{
     Json,
     body::Body,
-    extract::{Path, State},
+    extract::State,
     http::{Request, StatusCode},
 };
 use futures_util::FutureExt;
@@ -20,7 +20,11 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Api, problem::Problem};
+use super::{
+    Api,
+    holds::{Named, named},
+    problem::Problem,
+};
 use crate::{
     accounts::Scope,
     config::{HookConfig, Position, WhileHeld},
@@ -72,10 +76,11 @@ impl Hooks {
 /// `POST /v1/hook/{name}`: what is to become of a message that nobody has seen yet.
 pub async fn ask(
     State(api): State<Api>,
-    Path(name): Path<String>,
+    name: Named<String>,
     request: Request<Body>,
 ) -> Result<Json<Value>, Problem> {
     api.permit(request.headers(), Scope::Hook).await?;
+    let name = named(name)?;
     let Some(hook) = api.hooks.0.get(&name).cloned() else {
         let message = "there is no hook of this name in the settings";
         return Err(Failure::new(StatusCode::NOT_FOUND, "unknown", message).into());

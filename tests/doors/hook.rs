@@ -302,6 +302,25 @@ async fn a_shield_that_goes_up_by_itself_is_a_raid_too() {
 }
 
 #[tokio::test]
+async fn its_channels_have_shields_like_any_other() {
+    let (house, token) = asked("", |_| {}).await;
+    let scopes = [Scope::Decide, Scope::Read];
+    let decider = house.doors.accounts.issue_token("decider", &scopes).await.expect("a token");
+    let bearer = format!("Bearer {decider}");
+    let headers = [
+        ("host", "tidegate.internal"),
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/json"),
+    ];
+    let path = "/v1/shields/lobby?route=rooms";
+    let answer = raw(house.console, &request("PUT", path, &headers, r#"{"minutes":5}"#)).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    // Under the shield whoever is new waits.
+    let answer = ask(&house, &token, &said("1", "u1", "good evening")).await;
+    assert_eq!(answer["action"], "hold", "{answer}");
+}
+
+#[tokio::test]
 async fn a_hook_says_what_is_wrong() {
     let (house, token) = asked("", |config| config.limits.message_bytes_max = 100).await;
     let good = said("1", "u1", "hi");
@@ -315,6 +334,7 @@ async fn a_hook_says_what_is_wrong() {
         ("", "/v1/hook/rooms", good.clone(), 401),
         (house.token.as_str(), "/v1/hook/rooms", good.clone(), 403),
         (&token, "/v1/hook/other", good.clone(), 404),
+        (&token, "/v1/hook/%ff", good.clone(), 400),
         (&token, "/v1/hook/rooms", json!({ "id": 1 }), 400),
         (&token, "/v1/hook/rooms", json!([]), 400),
         (&token, "/v1/hook/rooms", with("sender", json!({ "id": [1] })), 400),
