@@ -44,7 +44,7 @@ use crate::{
 mod accept;
 mod tls;
 
-use accept::Door;
+use accept::{Door, Places};
 
 /// Messages that egress viewers may still be waiting for, over all channels.
 const ONCE_MAX: usize = 10_000;
@@ -148,12 +148,17 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
         assemble(config, pipeline, metrics, routes, tls.clone(), drained.clone()).await?;
     api::webhooks::prepare(&webhooks, &*behind.store, &behind.settler.audit).await?;
     let listen = &behind.config.listen;
-    let door = |name, max, tls: Option<TlsAcceptor>, stop: watch::Receiver<bool>| {
-        Door::new(name, listen, max, tls, behind.settler.metrics.clone(), stop)
+    let door = |name, places: &Places, tls: Option<TlsAcceptor>, stop: watch::Receiver<bool>| {
+        Door::new(name, listen, places, tls, behind.settler.metrics.clone(), stop)
     };
-    let chat_door = door("chat", listen.connections_max, acceptor.clone(), drained);
-    let console_door = door("console", DOORS_MAX, acceptor, closed.clone());
-    let admin_door = door("admin", DOORS_MAX, None, closed);
+    let of_one = listen.connections_per_ip_max;
+    let proxies = &behind.config.console.proxies[..];
+    let viewers = Places { all: listen.connections_max, of_one, proxies: &[] };
+    // One address cannot lock all others out.
+    let callers = Places { all: DOORS_MAX, of_one: of_one.min(DOORS_MAX / 2), proxies };
+    let chat_door = door("chat", &viewers, acceptor.clone(), drained);
+    let console_door = door("console", &callers, acceptor, closed.clone());
+    let admin_door = door("admin", &callers, None, closed);
     let console = console::router(behind.clone()).merge(api::router(behind.clone()));
     let mut tasks = vec![
         tokio::spawn(chat_door.clone().serve(chat, move |peer, place, request| {

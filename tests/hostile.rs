@@ -270,6 +270,33 @@ async fn one_connection_too_many_is_told_so() {
 }
 
 #[tokio::test]
+async fn one_address_takes_no_more_than_its_share_of_the_console() {
+    for (proxies, expected) in [(vec![], "503 Service Unavailable"), (vec!["127.0.0.1"], "200 OK")]
+    {
+        let stage = Stage::set(|config| {
+            config.listen.connections_per_ip_max = 2;
+            config.console.proxies =
+                proxies.iter().map(|text| text.parse().expect("a network")).collect();
+        })
+        .await;
+        let console = stage.running.console;
+        let mut kept = Vec::new();
+        for _ in 0..2 {
+            let mut stream = TcpStream::connect(console).await.expect("it listens");
+            // A connection counts from when it was accepted: it has been once it is answered.
+            let asked = "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n";
+            stream.write_all(asked.as_bytes()).await.expect("it is there");
+            stream.read_u8().await.expect("an answer");
+            kept.push(stream);
+        }
+        let line = status_line(console, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+        assert_eq!(line, format!("HTTP/1.1 {expected}"), "{proxies:?}");
+        drop(kept);
+        stage.running.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn a_reader_that_takes_nothing_is_dropped_and_the_others_are_served() {
     let mut stage = Stage::set(|config| {
         config.limits.stall_ms = 300;

@@ -21,7 +21,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    config::ListenConfig,
+    config::{ListenConfig, Network},
     metrics::Metrics,
     session::{Peer, Place, Wire},
 };
@@ -38,11 +38,21 @@ pub struct Door {
     places_max: usize,
     per_ip: Arc<DashMap<IpAddr, usize>>,
     per_ip_max: usize,
+    /// Many come by each of these: they have no bound of their own.
+    proxies: Arc<[Network]>,
     per_second: u32,
     handshake: Duration,
     header_bytes_max: usize,
     metrics: Arc<Metrics>,
     stop: watch::Receiver<bool>,
+}
+
+/// How many connections a door has room for.
+pub struct Places<'a> {
+    pub all: usize,
+    /// Of one address, unless a proxy of the house has it.
+    pub of_one: usize,
+    pub proxies: &'a [Network],
 }
 
 /// One connection's claim on its door's bounds, given back when dropped.
@@ -65,7 +75,7 @@ impl Door {
     pub fn new(
         name: &'static str,
         config: &ListenConfig,
-        places_max: usize,
+        places: &Places,
         tls: Option<TlsAcceptor>,
         metrics: Arc<Metrics>,
         stop: watch::Receiver<bool>,
@@ -73,10 +83,11 @@ impl Door {
         Door {
             name,
             tls,
-            places: Arc::new(Semaphore::new(places_max)),
-            places_max,
+            places: Arc::new(Semaphore::new(places.all)),
+            places_max: places.all,
             per_ip: Arc::default(),
-            per_ip_max: config.connections_per_ip_max.min(places_max),
+            per_ip_max: places.of_one.min(places.all),
+            proxies: places.proxies.into(),
             per_second: config.accept_per_second.max(1),
             handshake: Duration::from_millis(config.handshake_ms),
             header_bytes_max: config.header_bytes_max.max(HEADER_BYTES_MIN),
@@ -133,7 +144,8 @@ impl Door {
             return None;
         };
         let mut count = self.per_ip.entry(ip).or_insert(0);
-        if *count >= self.per_ip_max {
+        let bounded = || !self.proxies.iter().any(|proxies| proxies.holds(ip));
+        if *count >= self.per_ip_max && bounded() {
             self.metrics.refuse("connections_per_ip_max");
             return None;
         }
