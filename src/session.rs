@@ -40,6 +40,8 @@ mod release;
 mod route;
 mod service;
 mod settle;
+#[cfg(test)]
+mod simulation;
 mod upstream;
 mod wire;
 

@@ -167,7 +167,7 @@ impl Door {
         let wire = match &self.tls {
             None => Wire::plain(stream),
             Some(tls) => match timeout(self.handshake, tls.accept(stream)).await {
-                Ok(Ok(stream)) => Wire::tls(stream),
+                Ok(Ok(stream)) => Wire::over(stream),
                 _ => return self.metrics.refuse("tls_handshake"),
             },
         };

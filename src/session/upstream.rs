@@ -63,7 +63,7 @@ pub async fn dial(
             .connect(name, stream)
             .await
             .map_err(|cause| unreachable(format!("TLS: {cause}")))?;
-        Ok(Wire::tls(stream))
+        Ok(Wire::over(stream))
     });
     connected.await.map_err(|_| UpstreamError::Late { place: place() })?
 }

@@ -1,4 +1,4 @@
-//! Carries bytes over plain TCP or TLS.
+//! Carries bytes over plain TCP, or over whatever is spoken above it.
 
 use std::{
     io,
@@ -10,22 +10,25 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
-use tokio_rustls::TlsStream;
 
 /// One leg's transport.
 pub enum Wire {
     Plain(TcpStream),
-    // Boxed: a TLS state is a hundred times the size of a socket.
-    Tls(Box<TlsStream<TcpStream>>),
+    /// TLS. Boxed: its state is a hundred times the size of a socket.
+    Over(Box<dyn Stream>),
 }
+
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 impl Wire {
     pub fn plain(stream: TcpStream) -> Wire {
         Wire::Plain(stream)
     }
 
-    pub fn tls(stream: impl Into<TlsStream<TcpStream>>) -> Wire {
-        Wire::Tls(Box::new(stream.into()))
+    pub fn over(stream: impl Stream + 'static) -> Wire {
+        Wire::Over(Box::new(stream))
     }
 }
 
@@ -37,7 +40,7 @@ impl AsyncRead for Wire {
     ) -> Poll<io::Result<()>> {
         match &mut *self {
             Wire::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Wire::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            Wire::Over(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
@@ -50,21 +53,21 @@ impl AsyncWrite for Wire {
     ) -> Poll<io::Result<usize>> {
         match &mut *self {
             Wire::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Wire::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+            Wire::Over(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
             Wire::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Wire::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Wire::Over(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
             Wire::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Wire::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Wire::Over(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

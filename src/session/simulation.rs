@@ -1,0 +1,478 @@
+//! Runs sessions, store, clock and moderators on seeded dice, and checks what was promised.
+//!
+//! One seed is one run: connections over cables that are late and get cut, a disk that is slow, full
+//! or breaks off, moderators who decide at the same time, and crashes after which a new process
+//! opens what the old one left. Time is the runtime's own and stands still while anybody works.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::{
+    io::DuplexStream,
+    sync::watch,
+    time::{sleep, timeout},
+};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{Message as Frame, protocol::Role},
+};
+
+use super::{Gate, Leg, Once, Route, Session, Wire};
+use crate::{
+    audit::Audit,
+    config::{Config, Mode, OnExpiry, Unjudged, WhileHeld},
+    history::History,
+    hold::{DecideError, Decision, Hold, HoldQueue, Live, State},
+    metrics::Metrics,
+    pipeline::Pipeline,
+    protocol::Seat,
+    rules::Ruleset,
+    score::Scorer,
+    settle::Settler,
+};
+
+mod cable;
+mod dice;
+mod disk;
+mod oracle;
+#[cfg(test)]
+mod tests;
+
+use cable::cable;
+use dice::Dice;
+use disk::Disk;
+use oracle::{Act, Answer, Event, Kind, Promise, Told, Via};
+
+/// After the last trouble: longer than any message waits for anybody.
+const QUIET: Duration = Duration::from_secs(900);
+const CLIENTS: u64 = 4;
+const MESSAGES_MAX: u64 = 40;
+
+/// What one run came to.
+struct Run {
+    events: Vec<Event>,
+    holds: Vec<Arc<Hold>>,
+    promise: Promise,
+}
+
+impl Run {
+    fn violations(&self) -> Vec<String> {
+        let (promise, events, holds) = (&self.promise, &self.events[..], &self.holds[..]);
+        oracle::violations(&Told { promise, events, holds })
+    }
+
+    /// The same for the same seed.
+    fn print(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        // Ids hold the time of day.
+        for event in &self.events {
+            match event {
+                Event::Acted { act, answer, .. } => (act, answer).hash(&mut hasher),
+                event => event.hash(&mut hasher),
+            }
+        }
+        hasher.finish()
+    }
+}
+
+/// What goes wrong in a run.
+struct Weather {
+    crashes: u64,
+    /// One connection in so many is cut; none where it is 0.
+    cuts: u64,
+    late_ms: u64,
+    fills: bool,
+}
+
+/// What outlives a process.
+struct World {
+    dice: Mutex<Dice>,
+    disk: Arc<Disk>,
+    events: Arc<Mutex<Vec<Event>>>,
+    config: Arc<Config>,
+    rules: Arc<Ruleset>,
+    weather: Weather,
+    /// Numbers of messages and connections.
+    last: Mutex<(u32, u32)>,
+    /// Nobody ends a process in order here.
+    draining: watch::Sender<bool>,
+    /// What moderators have asked for and were not answered yet.
+    asked: Mutex<Vec<(String, Act)>>,
+}
+
+/// Everything about one seed.
+fn run(seed: u64) -> Run {
+    let mut dice = Dice::new(seed);
+    let promise = Promise {
+        while_held: dice.pick(&[WhileHeld::Pass, WhileHeld::Wait, WhileHeld::Hold]),
+        on_expiry: dice.pick(&[OnExpiry::Drop, OnExpiry::Release]),
+        when_full: dice.pick(&[Unjudged::Drop, Unjudged::Drop, Unjudged::Drop, Unjudged::Pass]),
+        held_max: dice.pick(&[3, 10_000]),
+    };
+    let weather = Weather {
+        crashes: dice.pick(&[0, 0, 1, 2]),
+        cuts: dice.pick(&[0, 3, 2]),
+        late_ms: dice.pick(&[0, 20, 400]),
+        fills: dice.one_in(3),
+    };
+    let (slow_ms, fails) = (dice.pick(&[0, 5, 200]), dice.pick(&[0, 0, 20, 5]));
+    let config = config(&promise, &mut dice);
+    let world = Arc::new(World {
+        disk: Disk::new(dice.apart(), slow_ms, fails),
+        events: Arc::default(),
+        rules: Arc::new(Ruleset::build(&config).expect("the rules compile")),
+        config: Arc::new(config),
+        weather,
+        last: Mutex::default(),
+        asked: Mutex::default(),
+        draining: watch::Sender::new(false),
+        dice: Mutex::new(dice),
+    });
+    for _ in 0..world.weather.crashes {
+        let life = world.throw(|dice| dice.wait(20_000));
+        let world = &world;
+        in_a_process(async move {
+            // Whatever runs then runs no further.
+            let _ = timeout(life, world.live(false)).await;
+        });
+        world.crash();
+    }
+    let holds = in_a_process(world.live(true));
+    let events = std::mem::take(&mut *world.events.lock().expect("a log"));
+    Run { events, holds, promise }
+}
+
+/// A runtime of its own, which takes everything with it that runs on it.
+fn in_a_process<T>(life: impl Future<Output = T>) -> T {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_time().start_paused(true).build().expect("a runtime");
+    runtime.block_on(life)
+}
+
+fn config(promise: &Promise, dice: &mut Dice) -> Config {
+    let hold_ms = 1_000 + dice.below(20_000);
+    let undo_ms = dice.pick(&[0, 200, 2_000]);
+    let reconnect_ms = dice.pick(&[1_000, 10_000]);
+    let word = |value: Value| value.as_str().unwrap_or_default().to_owned();
+    let text = format!(
+        r#"
+[hold]
+held_max = {held_max}
+undo_ms = {undo_ms}
+reconnect_ms = {reconnect_ms}
+[score]
+enabled = false
+[wordlists]
+embedded = false
+paths = ["tests/data/words"]
+[[route]]
+path = "/"
+upstream = "ws://127.0.0.1:9"
+protocol = "generic"
+policy = "p"
+[policy.p]
+preset = "standard"
+while_held = "{while_held}"
+on_expiry = "{on_expiry}"
+when_full = "{when_full}"
+hold_ms = {hold_ms}
+ladder = []
+[policy.p.flood]
+messages_max = 100
+repeats_max = 100
+[policy.p.crowd]
+action = "pass"
+[policy.p.shield]
+auto = false
+"#,
+        held_max = promise.held_max,
+        while_held = word(json!(promise.while_held)),
+        on_expiry = word(json!(promise.on_expiry)),
+        when_full = word(json!(promise.when_full)),
+    );
+    Config::parse(&text, "simulation.toml").expect("the settings are good")
+}
+
+impl World {
+    fn throw<T>(&self, throw: impl FnOnce(&mut Dice) -> T) -> T {
+        throw(&mut self.dice.lock().expect("dice"))
+    }
+
+    fn note(&self, event: Event) {
+        self.events.lock().expect("a log").push(event);
+    }
+
+    fn crash(&self) {
+        // Nobody will ever say whether it was done.
+        for (hold, act) in std::mem::take(&mut *self.asked.lock().expect("acts")) {
+            self.note(Event::Acted { hold, act, answer: Answer::Unknown });
+        }
+        self.note(Event::Crashed);
+        let (_, connections) = *self.last.lock().expect("numbers");
+        (1..=connections).for_each(|connection| self.note(Event::Lost { connection }));
+        // A process that was killed is started again when there is room on the disk.
+        self.disk.set_full(false);
+    }
+
+    /// One process, from its start on; the last one goes on until all is quiet, and says how the
+    /// held messages ended.
+    async fn live(self: &Arc<World>, last: bool) -> Vec<Arc<Hold>> {
+        let gate = self.open().await;
+        let holds = gate.settler.holds.clone();
+        let mut people = Vec::new();
+        for user in 0..CLIENTS {
+            let (world, gate, dice) = (self.clone(), gate.clone(), self.throw(Dice::apart));
+            people.push(tokio::spawn(client(world, gate, user, dice)));
+        }
+        for name in ["ana", "ben"] {
+            let (world, holds, dice) = (self.clone(), holds.clone(), self.throw(Dice::apart));
+            tokio::spawn(moderator(world, holds, name, dice));
+        }
+        if self.weather.fills {
+            let (disk, mut dice) = (self.disk.clone(), self.throw(Dice::apart));
+            tokio::spawn(async move {
+                loop {
+                    sleep(dice.wait(5_000)).await;
+                    disk.set_full(true);
+                    sleep(dice.wait(2_000)).await;
+                    disk.set_full(false);
+                }
+            });
+        }
+        if !last {
+            return std::future::pending().await;
+        }
+        sleep(Duration::from_secs(60)).await;
+        self.disk.mend();
+        sleep(QUIET).await;
+        gate.settler.audit.flush().await;
+        let mut ended = holds.recent(usize::MAX);
+        ended.extend(holds.list());
+        for person in people {
+            person.abort();
+        }
+        ended
+    }
+
+    async fn open(self: &Arc<World>) -> Arc<Gate> {
+        let (config, metrics) = (self.config.clone(), Arc::new(Metrics::new()));
+        // A start that fails is tried again, as by a supervisor.
+        let (audit, holds) = loop {
+            let store = self.disk.clone();
+            let Ok(audit) = Audit::open(store.clone(), metrics.clone(), 7, 90).await else {
+                sleep(Duration::from_secs(1)).await;
+                continue;
+            };
+            let (hold, retention) = (config.hold.clone(), config.retention.clone());
+            let opened =
+                HoldQueue::open(store, audit.clone(), metrics.clone(), hold, retention).await;
+            match opened {
+                Ok(holds) => break (audit, holds),
+                Err(_) => sleep(Duration::from_secs(1)).await,
+            }
+        };
+        let pipeline = Pipeline {
+            rules: Arc::new(ArcSwap::from(self.rules.clone())),
+            history: Arc::new(History::open(&config.history)),
+            scorer: Scorer::none(),
+        };
+        let routes = config.route.iter().map(|route| Route::compile(route).expect("a route"));
+        let routes: Vec<Arc<Route>> = routes.map(Arc::new).collect();
+        self.serve(&holds, &routes[0].name);
+        let settler = Arc::new(Settler { pipeline, holds, audit, metrics });
+        let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth();
+        let draining = self.draining.subscribe();
+        let (secret, once) = (vec![7; 32], Once::new(100));
+        Arc::new(Gate { config, routes, settler, tls: Arc::new(tls), secret, once, draining })
+    }
+
+    /// The route's own connection: slow, sometimes broken, sometimes stuck.
+    fn serve(self: &Arc<World>, holds: &HoldQueue, route: &str) {
+        let (world, dice) = (self.clone(), Arc::new(Mutex::new(self.throw(Dice::apart))));
+        let service: crate::hold::Service = Arc::new(move |frame| {
+            let world = world.clone();
+            let (wait, broken, stuck) = {
+                let mut dice = dice.lock().expect("dice");
+                (dice.wait(300), dice.one_in(10), dice.one_in(50))
+            };
+            Box::pin(async move {
+                sleep(if stuck { Duration::from_secs(30) } else { wait }).await;
+                if broken {
+                    return Err("it is broken".to_owned());
+                }
+                world.arrived(Via::Service, frame.bytes());
+                Ok(())
+            })
+        });
+        holds.serve(route, service);
+    }
+
+    async fn act(
+        &self,
+        hold: String,
+        act: Act,
+        doing: impl Future<Output = Result<Arc<Hold>, DecideError>>,
+    ) {
+        self.asked.lock().expect("acts").push((hold.clone(), act));
+        let answer = match doing.await {
+            Ok(_) => Answer::Done,
+            Err(DecideError::Store(_)) => Answer::Unknown,
+            Err(_) => Answer::Refused,
+        };
+        let mut asked = self.asked.lock().expect("acts");
+        let at = asked.iter().position(|(own, of)| *own == hold && *of == act);
+        at.map(|at| asked.swap_remove(at));
+        drop(asked);
+        self.note(Event::Acted { hold, act, answer });
+    }
+
+    fn arrived(&self, via: Via, frame: &[u8]) {
+        let said: Value = serde_json::from_slice(frame).unwrap_or_default();
+        let number = said["id"].as_str().and_then(|id| id.parse().ok());
+        if let (Some(message), Some(text)) = (number, said["text"].as_str()) {
+            self.note(Event::Arrived { via, message, text: text.to_owned() });
+        }
+    }
+}
+
+/// Comes again and again, says a few things each time, and is cut off sometimes.
+async fn client(world: Arc<World>, gate: Arc<Gate>, user: u64, mut dice: Dice) {
+    let mut left = dice.below(MESSAGES_MAX);
+    loop {
+        sleep(dice.wait(500)).await;
+        let connection = {
+            let mut last = world.last.lock().expect("numbers");
+            last.1 += 1;
+            last.1
+        };
+        let late_ms = world.weather.late_ms;
+        let (mut ours, theirs, cut) = cable(&mut dice, late_ms);
+        let (to_server, server, cut_server) = cable(&mut dice, late_ms);
+        begin(&gate, user, theirs, to_server);
+        tokio::spawn(room(world.clone(), connection, server));
+        let is_cut = world.weather.cuts > 0 && dice.one_in(world.weather.cuts);
+        let cut_after = dice.below(8);
+        let mut chat = WebSocketStream::from_raw_socket(&mut ours, Role::Client, None).await;
+        let mut said = 0;
+        loop {
+            let wait = if left > 0 { dice.wait(1_500) } else { QUIET };
+            let heard = timeout(wait, chat.next()).await;
+            match heard {
+                Ok(Some(Ok(frame))) => told(&world, &frame),
+                Ok(_) => break,
+                Err(_) if is_cut && said >= cut_after => break,
+                Err(_) if left == 0 => {}
+                Err(_) => {
+                    (left, said) = (left - 1, said + 1);
+                    let frame = say(&world, connection, user, &mut dice);
+                    if chat.send(frame).await.is_err() {
+                        break;
+                    }
+                }
+            }
+        }
+        world.note(Event::Lost { connection });
+        cut.cut();
+        if dice.one_in(2) {
+            cut_server.cut();
+        }
+    }
+}
+
+/// The proxy's session between two cables.
+fn begin(gate: &Arc<Gate>, user: u64, client: DuplexStream, server: DuplexStream) {
+    let (route, limits) = (gate.routes[0].clone(), &gate.config.limits);
+    let seat = Seat {
+        route: route.name.clone(),
+        mode: Mode::Inline,
+        path: "/".to_owned(),
+        query: String::new(),
+        subprotocol: None,
+    };
+    let live = Live {
+        route: route.name.clone(),
+        mode: Mode::Inline.into(),
+        identity: Some(format!("user {user}")),
+    };
+    let client = Leg::to_client(Wire::over(client), &[], limits, None);
+    let server = Leg::to_server(Wire::over(server), &[], limits, None);
+    let protocol = route.dialect.open(seat);
+    let session = Box::new(Session::new(gate.clone(), route, client, server, protocol, live));
+    tokio::spawn(session.relay(Arc::new(())));
+}
+
+/// The chat server, as far as it is asked here: it hears.
+async fn room(world: Arc<World>, connection: u32, wire: DuplexStream) {
+    let mut chat = WebSocketStream::from_raw_socket(wire, Role::Server, None).await;
+    while let Some(Ok(frame)) = chat.next().await {
+        if let Frame::Text(text) = frame {
+            world.arrived(Via::Connection(connection), text.as_bytes());
+        }
+    }
+}
+
+fn say(world: &World, connection: u32, user: u64, dice: &mut Dice) -> Frame {
+    let (kind, text) = dice.pick(&[
+        (Kind::Plain, "good evening"),
+        (Kind::Plain, "what a save"),
+        (Kind::Masked, "what a blorp"),
+        (Kind::Held, "i will snarfle"),
+        (Kind::Held, "they will snarfle"),
+        (Kind::Dropped, "you grumbix"),
+    ]);
+    let message = {
+        let mut last = world.last.lock().expect("numbers");
+        last.0 += 1;
+        last.0
+    };
+    world.note(Event::Sent { connection, message, kind });
+    let (id, user) = (message.to_string(), format!("u{user}"));
+    let said = json!({ "type": "chat", "id": id, "channel": "main", "user": user, "text": text });
+    Frame::text(said.to_string())
+}
+
+fn told(world: &World, frame: &Frame) {
+    let Frame::Text(text) = frame else { return };
+    let notice: Value = serde_json::from_str(text).unwrap_or_default();
+    let number = notice["id"].as_str().and_then(|id| id.parse().ok());
+    if let (Some(message), Some(verdict)) = (number, notice["verdict"].as_str()) {
+        world.note(Event::Told { message, verdict: verdict.to_owned() });
+    }
+}
+
+/// Looks at the queue now and then and decides about one of those that wait, or thinks again.
+async fn moderator(world: Arc<World>, holds: HoldQueue, name: &'static str, mut dice: Dice) {
+    loop {
+        sleep(dice.wait(3_000)).await;
+        let waiting = holds.list();
+        assert!(waiting.len() <= world.config.hold.held_max, "the queue has a bound");
+        let ended = holds.recent(5);
+        let denied = ended.iter().chain(&waiting).filter(|hold| hold.state == State::Denied);
+        let denied: Vec<&Arc<Hold>> = denied.collect();
+        if !denied.is_empty() && dice.one_in(4) {
+            let id = denied[dice.below(denied.len() as u64) as usize].id.clone();
+            world.act(id.clone(), Act::Undo, holds.undo(&id, name)).await;
+        }
+        if waiting.is_empty() || dice.one_in(3) {
+            continue;
+        }
+        // Both like to begin with the first.
+        let at = if dice.one_in(2) { 0 } else { dice.below(waiting.len() as u64) as usize };
+        let id = waiting[at].id.clone();
+        let (decision, act) =
+            dice.pick(&[(Decision::Release, Act::Release), (Decision::Remove, Act::Remove)]);
+        world.act(id.clone(), act, holds.decide(&id, decision, name)).await;
+    }
+}

@@ -1,0 +1,308 @@
+//! Holds what happened against what was promised.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use crate::{
+    config::{OnExpiry, Unjudged, WhileHeld},
+    hold::{Hold, State},
+};
+
+/// What a message is, by the words in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Plain,
+    Masked,
+    Held,
+    Dropped,
+}
+
+/// How a message came to the chat server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Via {
+    Connection(u32),
+    Service,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Act {
+    Release,
+    Remove,
+    Undo,
+}
+
+/// How a moderator's act was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Answer {
+    Done,
+    Refused,
+    /// The store failed: it may have happened.
+    Unknown,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    Sent {
+        connection: u32,
+        message: u32,
+        kind: Kind,
+    },
+    /// The verdict of a notice.
+    Told {
+        message: u32,
+        verdict: String,
+    },
+    Arrived {
+        via: Via,
+        message: u32,
+        text: String,
+    },
+    Acted {
+        hold: String,
+        act: Act,
+        answer: Answer,
+    },
+    /// The connection was cut, or ended with its process.
+    Lost {
+        connection: u32,
+    },
+    Crashed,
+}
+
+/// What was promised in this run.
+pub struct Promise {
+    pub while_held: WhileHeld,
+    pub on_expiry: OnExpiry,
+    pub when_full: Unjudged,
+    pub held_max: usize,
+}
+
+/// Everything that happened, and how the held messages ended.
+pub struct Told<'a> {
+    pub promise: &'a Promise,
+    pub events: &'a [Event],
+    pub holds: &'a [Arc<Hold>],
+}
+
+/// Every promise that was broken; empty where none was.
+pub fn violations(told: &Told) -> Vec<String> {
+    let read = Read::of(told);
+    let rules: [fn(&Read, &mut Vec<String>); 6] =
+        [once, forbidden, not_lost, in_order, first_wins, none_silent];
+    let mut broken = Vec::new();
+    rules.iter().for_each(|rule| rule(&read, &mut broken));
+    broken
+}
+
+struct Read<'a> {
+    told: &'a Told<'a>,
+    kinds: BTreeMap<u32, (u32, Kind)>,
+    arrived: BTreeMap<u32, Vec<(Via, &'a str)>>,
+    notices: BTreeMap<u32, Vec<&'a str>>,
+    holds: BTreeMap<u32, &'a Hold>,
+    lost: BTreeSet<u32>,
+}
+
+impl<'a> Read<'a> {
+    fn of(told: &'a Told<'a>) -> Read<'a> {
+        let mut read = Read {
+            told,
+            kinds: BTreeMap::new(),
+            arrived: BTreeMap::new(),
+            notices: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            lost: BTreeSet::new(),
+        };
+        for event in told.events {
+            match event {
+                Event::Sent { connection, message, kind } => {
+                    read.kinds.insert(*message, (*connection, *kind));
+                }
+                Event::Told { message, verdict } => {
+                    read.notices.entry(*message).or_default().push(verdict);
+                }
+                Event::Arrived { via, message, text } => {
+                    read.arrived.entry(*message).or_default().push((*via, text));
+                }
+                Event::Lost { connection } => _ = read.lost.insert(*connection),
+                Event::Acted { .. } | Event::Crashed => {}
+            }
+        }
+        for hold in told.holds {
+            let number = hold.message_id.as_deref().and_then(|id| id.parse().ok());
+            read.holds.extend(number.map(|number| (number, &**hold)));
+        }
+        read
+    }
+
+    fn was_told(&self, message: u32, verdict: &str) -> bool {
+        self.notices.get(&message).is_some_and(|all| all.contains(&verdict))
+    }
+
+    fn times(&self, message: u32) -> usize {
+        self.arrived.get(&message).map_or(0, Vec::len)
+    }
+}
+
+/// No message arrives twice.
+fn once(read: &Read, broken: &mut Vec<String>) {
+    for (message, ways) in read.arrived.iter().filter(|(_, ways)| ways.len() > 1) {
+        broken.push(format!("message {message} arrived {} times: {ways:?}", ways.len()));
+    }
+}
+
+/// Nothing arrives that the policy or a moderator forbids.
+fn forbidden(read: &Read, broken: &mut Vec<String>) {
+    for (message, ways) in &read.arrived {
+        let Some((_, kind)) = read.kinds.get(message) else {
+            broken.push(format!("message {message} arrived and was never sent"));
+            continue;
+        };
+        if *kind == Kind::Dropped {
+            broken.push(format!("message {message} is forbidden and arrived"));
+        }
+        if *kind == Kind::Masked && ways.iter().any(|(_, text)| text.contains("blorp")) {
+            let hold = read.holds.get(message);
+            let hold = hold.map(|hold| (hold.state, hold.decided.as_ref().map(|d| &d.by)));
+            let policy = read.told.promise;
+            broken.push(format!(
+                "message {message} arrived unmasked: {hold:?} {:?} {:?} {:?}",
+                policy.while_held, policy.on_expiry, policy.when_full
+            ));
+        }
+        let held = read.holds.get(message);
+        match held.map(|hold| hold.state) {
+            Some(State::Released) => {}
+            Some(state) => broken.push(format!("message {message} arrived and is {state:?}")),
+            // With no room to hold it, the policy says what becomes of it.
+            None if *kind == Kind::Held && read.told.promise.when_full == Unjudged::Drop => {
+                broken.push(format!("message {message} was to be held, and arrived"));
+            }
+            None => {}
+        }
+        let released = held.filter(|hold| hold.state == State::Released);
+        let by = released.and_then(|hold| Some((hold, hold.decided.as_ref()?.by.as_str())));
+        if let Some((hold, by)) = by
+            && !may_be_released(read, hold, by)
+        {
+            broken.push(format!("message {message} was released by {by}, who never did"));
+        }
+    }
+}
+
+fn may_be_released(read: &Read, hold: &Hold, by: &str) -> bool {
+    if by == "expiry" {
+        return read.told.promise.on_expiry == OnExpiry::Release;
+    }
+    read.told.events.iter().any(|event| match event {
+        Event::Acted { hold: id, act: Act::Release, answer } => {
+            *id == hold.id && *answer != Answer::Refused
+        }
+        _ => false,
+    })
+}
+
+/// Whoever was told that a message waits finds it again, and it has one end.
+fn not_lost(read: &Read, broken: &mut Vec<String>) {
+    for message in read.notices.keys().filter(|message| read.was_told(**message, "hold")) {
+        if !read.holds.contains_key(message) {
+            broken.push(format!("message {message} was held, and nobody knows of it"));
+        }
+    }
+    for (message, hold) in &read.holds {
+        match hold.state {
+            State::Held | State::Approved => {
+                broken.push(format!("message {message} never came to an end: {:?}", hold.state));
+            }
+            State::Denied | State::Expired | State::Withdrawn | State::Orphaned => {}
+            State::Released => {
+                let written = hold.decided.as_ref().and_then(|decided| decided.written);
+                let (connection, _) = read.kinds.get(message).copied().unwrap_or_default();
+                // Bytes that were written are lost with a cable; not otherwise.
+                let crashed = read.told.events.contains(&Event::Crashed);
+                let whole = !crashed && read.lost.is_empty();
+                if written == Some(true) && whole && read.times(*message) == 0 {
+                    broken.push(format!(
+                        "message {message} of connection {connection} was released and written, \
+                         and did not arrive"
+                    ));
+                }
+            }
+        }
+    }
+}
+
+/// What one connection sent arrives in its order, but for what was held.
+fn in_order(read: &Read, broken: &mut Vec<String>) {
+    let mut last: HashMap<u32, u32> = HashMap::new();
+    let waits = read.told.promise.while_held == WhileHeld::Wait;
+    for event in read.told.events {
+        let Event::Arrived { via: Via::Connection(connection), message, .. } = event else {
+            continue;
+        };
+        let own = read.kinds.get(message).is_some_and(|(from, _)| from == connection);
+        let held = read.holds.contains_key(message);
+        if !own || (held && !waits) {
+            continue;
+        }
+        let before = last.insert(*connection, *message);
+        if before.is_some_and(|before| before > *message) {
+            broken.push(format!("message {message} arrived after {}", before.unwrap_or(0)));
+        }
+    }
+}
+
+/// The first decision wins: what was answered "done" stays, unless it was undone.
+fn first_wins(read: &Read, broken: &mut Vec<String>) {
+    let mut stands: HashMap<&str, Vec<Act>> = HashMap::new();
+    let mut doubtful: BTreeSet<&str> = BTreeSet::new();
+    for event in read.told.events {
+        let Event::Acted { hold, act, answer } = event else { continue };
+        match answer {
+            Answer::Unknown => _ = doubtful.insert(hold),
+            Answer::Refused => {}
+            Answer::Done => {
+                let before = stands.entry(hold).or_default();
+                let good = match (before.last(), act) {
+                    (None | Some(Act::Undo), Act::Release | Act::Remove) => true,
+                    (Some(Act::Remove), Act::Undo) => true,
+                    _ => doubtful.contains(hold.as_str()),
+                };
+                if !good {
+                    broken.push(format!("hold {hold}: {act:?} was done after {before:?}"));
+                }
+                before.push(*act);
+            }
+        }
+    }
+    for hold in read.told.holds.iter().filter(|hold| !doubtful.contains(hold.id.as_str())) {
+        let last = stands.get(hold.id.as_str()).and_then(|acts| acts.last());
+        let fits = match last {
+            Some(Act::Release) => matches!(hold.state, State::Released | State::Orphaned),
+            Some(Act::Remove) => hold.state == State::Denied,
+            Some(Act::Undo) | None => true,
+        };
+        if !fits {
+            broken.push(format!("hold {}: {last:?} was done, and it is {:?}", hold.id, hold.state));
+        }
+    }
+}
+
+/// Whoever stayed knows what became of every message: it arrived, or they were told.
+fn none_silent(read: &Read, broken: &mut Vec<String>) {
+    for (message, (connection, kind)) in &read.kinds {
+        let gone = read.lost.contains(connection);
+        let known = read.times(*message) > 0 || read.notices.contains_key(message);
+        if !gone && !known {
+            broken.push(format!("message {message} ({kind:?}) of {connection} vanished"));
+        }
+    }
+}
+
+impl Default for Kind {
+    fn default() -> Self {
+        Kind::Plain
+    }
+}
