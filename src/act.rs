@@ -14,6 +14,15 @@ pub fn fate(judgement: &Judgement) -> Fate {
     }
 }
 
+/// What becomes of a message that should wait and cannot, where the policy lets such pass: what it
+/// masks stays masked.
+pub fn unheld(judgement: &Judgement) -> Fate {
+    match judgement.mask.is_empty() {
+        true => Fate::Keep,
+        false => Fate::Mask(judgement.mask.clone()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -217,7 +217,9 @@ impl Settler {
                 tracing::warn!(route = %inlet.name, %cause, "a message could not be held");
                 match policy.when_full {
                     // Not what would have been dropped, had nobody paid for it.
-                    Unjudged::Pass if judgement.asked < Verdict::Drop => Outcome::new(Fate::Keep),
+                    Unjudged::Pass if judgement.asked < Verdict::Drop => {
+                        Outcome::new(act::unheld(judgement))
+                    }
                     Unjudged::Pass | Unjudged::Drop => {
                         // Dropped is what became of it, whatever was judged.
                         let decided_by = format!("{}, {reason}", record.decided_by);
@@ -245,12 +247,15 @@ impl Settler {
         frame: Frame,
     ) -> Hold {
         let findings = judgement.findings.clone();
+        // What waits is shown as it was written. A person may do that; the clock does not, where
+        // the policy would have covered a word.
+        let by_clock = judgement.releases && judgement.mask.is_empty();
         Hold {
             frame: StoredFrame::of(&frame),
             rules: judgement.rules.to_string(),
             decided_by: judgement.grounds.to_string(),
             rule: judgement.grounds.rule().to_owned(),
-            on_expiry: if judgement.releases { OnExpiry::Release } else { OnExpiry::Drop },
+            on_expiry: if by_clock { OnExpiry::Release } else { OnExpiry::Drop },
             standing: judgement.standing,
             ..self.unframed(inlet, policy, by, message, findings)
         }

@@ -61,7 +61,8 @@ pub async fn run(ledger: Weak<Ledger>, wake: Arc<Notify>) {
             let Some(ledger) = ledger.upgrade() else { return };
             work_off(&ledger).await;
             let doubts = remove_doubts(&ledger).await;
-            let retry = doubts.then(|| ledger.clock.now_ms() + RETRY_MS);
+            let unsure = make_sure(&ledger).await;
+            let retry = (doubts || unsure).then(|| ledger.clock.now_ms() + RETRY_MS);
             let due = ledger.book().next_due();
             let next = due.into_iter().chain(retry).min();
             next.map(|next| ledger.clock.instant(next))
@@ -119,6 +120,19 @@ async fn one(ledger: &Arc<Ledger>, id: &str, state: State, now_ms: u64) {
         Ok(Outcome::Done(_) | Outcome::Refused(_) | Outcome::Unknown) => {}
         Err(error) => tracing::error!(%error, id, "a deadline passed and could not be noted"),
     }
+}
+
+/// Learns of steps whose commit failed whether they were taken; says whether some remain.
+async fn make_sure(ledger: &Arc<Ledger>) -> bool {
+    let mut remain = false;
+    for id in ledger.unsure_ids() {
+        match ledger.make_sure(&id).await {
+            Ok(Some((_, hold))) if hold.state == State::Approved => ledger.deliver(),
+            Ok(_) => {}
+            Err(_) => remain = true,
+        }
+    }
+    remain
 }
 
 /// Takes insertions out again whose commit failed and may have happened; says whether some

@@ -1,7 +1,7 @@
 //! Changes held messages by compare-and-set in the store, and says so to all whom it concerns.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -49,10 +49,23 @@ pub struct Ledger {
     /// Insertions that failed and may be on the disk all the same: they are taken out again,
     /// because their senders were told that they are not held.
     pub doubts: Mutex<VecDeque<(String, Vec<u8>)>>,
+    /// Steps whose commit failed and may be on the disk all the same, by the record's id.
+    unsure: Mutex<HashMap<String, Unsure>>,
     last_id: AtomicU64,
     /// Differs from start to start, so that ids stay unique where the clock was set back.
     start: u32,
     pub last_live: AtomicU64,
+}
+
+/// A step of which nobody knows whether it was taken.
+#[derive(Clone)]
+struct Unsure {
+    was: Row,
+    next: Row,
+    /// What is stored if it was.
+    bytes: Vec<u8>,
+    step: Step,
+    by: String,
 }
 
 /// What became of a step.
@@ -89,6 +102,7 @@ impl Ledger {
             wake: Arc::new(Notify::new()),
             book: Mutex::default(),
             doubts: Mutex::default(),
+            unsure: Mutex::default(),
             last_id: AtomicU64::new(start),
             start: u32::from_ne_bytes(random),
             // Numbers of an earlier start never name a connection of this one.
@@ -215,6 +229,13 @@ impl Ledger {
     /// The same within the caller's task, delivering nothing: for the clock, which takes many
     /// steps and then delivers in order.
     pub async fn step_here(&self, id: &str, step: &Step, by: &str) -> Result<Outcome, StoreError> {
+        match self.make_sure(id).await? {
+            // The claim was written after all, and nobody has acted on it yet.
+            Some((Step::Claim, hold)) if matches!(step, Step::Claim) => {
+                return Ok(Outcome::Done(hold));
+            }
+            _ => {}
+        }
         let mirrored = self.book().entry(id).map(|e| (e.row.clone(), e.bytes.to_vec()));
         let mut now = match mirrored {
             Some(mirrored) => Some(mirrored),
@@ -230,11 +251,53 @@ impl Ledger {
             match self.commit(id.to_owned(), expect, Some(value.clone())).await {
                 Ok(()) => return Ok(Outcome::Done(self.settle(&row, next, value, step, by))),
                 Err(StoreError::Conflict(_)) => now = self.refresh(id).await?,
-                Err(error) => return Err(error),
+                Err(error) => {
+                    let (step, by) = (step.clone(), by.to_owned());
+                    let unsure = Unsure { was: row, next, bytes: value, step, by };
+                    self.note_unsure(id, unsure);
+                    return Err(error);
+                }
             }
         }
         let cause = "it changed too often".to_owned();
         Err(StoreError::Unavailable { place: format!("hold {id}"), cause })
+    }
+
+    fn unsure(&self) -> MutexGuard<'_, HashMap<String, Unsure>> {
+        self.unsure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_unsure(&self, id: &str, step: Unsure) {
+        let mut unsure = self.unsure();
+        // Beyond, what was written is learnt when somebody next asks for it.
+        if unsure.len() < DOUBTS_MAX {
+            unsure.insert(id.to_owned(), step);
+        }
+        drop(unsure);
+        self.wake.notify_one();
+    }
+
+    /// Records of which a step is unsure; a claim is made sure of by whoever claims next.
+    pub fn unsure_ids(&self) -> Vec<String> {
+        let unsure = self.unsure();
+        let others = unsure.iter().filter(|(_, unsure)| !matches!(unsure.step, Step::Claim));
+        others.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Learns whether a step was taken though its commit failed, and does what follows from it.
+    pub async fn make_sure(&self, id: &str) -> Result<Option<(Step, Arc<Hold>)>, StoreError> {
+        if !self.unsure().contains_key(id) {
+            return Ok(None);
+        }
+        let found = self.load(id).await?;
+        // Somebody else may have been faster.
+        let Some(unsure) = self.unsure().remove(id) else { return Ok(None) };
+        let Unsure { was, next, bytes, step, by } = unsure;
+        if found.is_none_or(|(_, found)| found != bytes) {
+            return Ok(None);
+        }
+        let hold = self.settle(&was, next, bytes, &step, &by);
+        Ok(Some((step, hold)))
     }
 
     async fn load(&self, id: &str) -> Result<Option<(Row, Vec<u8>)>, StoreError> {

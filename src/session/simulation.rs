@@ -459,8 +459,11 @@ async fn moderator(world: Arc<World>, holds: HoldQueue, name: &'static str, mut 
         let waiting = holds.list();
         assert!(waiting.len() <= world.config.hold.held_max, "the queue has a bound");
         let ended = holds.recent(5);
-        let denied = ended.iter().chain(&waiting).filter(|hold| hold.state == State::Denied);
-        let denied: Vec<&Arc<Hold>> = denied.collect();
+        let open = |hold: &&Arc<Hold>| {
+            let until = hold.decided.as_ref().map_or(0, |decided| decided.undo_until_ms);
+            hold.state == State::Denied && holds.now_ms() <= until
+        };
+        let denied: Vec<&Arc<Hold>> = ended.iter().filter(open).collect();
         if !denied.is_empty() && dice.one_in(4) {
             let id = denied[dice.below(denied.len() as u64) as usize].id.clone();
             world.act(id.clone(), Act::Undo, holds.undo(&id, name)).await;
