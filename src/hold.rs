@@ -331,6 +331,11 @@ impl HoldQueue {
         self.ledger.book().way(hold)
     }
 
+    /// Whether nothing can be held at present, because the last write to the store failed.
+    pub fn is_failing(&self) -> bool {
+        self.ledger.is_failing()
+    }
+
     /// Every change from now on; who lags behind misses some and lists anew.
     pub fn subscribe(&self) -> broadcast::Receiver<Change> {
         self.ledger.changes.subscribe()

@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -49,6 +49,8 @@ pub struct Ledger {
     /// Insertions that failed and may be on the disk all the same: they are taken out again,
     /// because their senders were told that they are not held.
     pub doubts: Mutex<VecDeque<(String, Vec<u8>)>>,
+    /// The last commit failed for the disk's sake.
+    failing: AtomicBool,
     last_id: AtomicU64,
     /// Differs from start to start, so that ids stay unique where the clock was set back.
     start: u32,
@@ -89,6 +91,7 @@ impl Ledger {
             wake: Arc::new(Notify::new()),
             book: Mutex::default(),
             doubts: Mutex::default(),
+            failing: AtomicBool::new(false),
             last_id: AtomicU64::new(start),
             start: u32::from_ne_bytes(random),
             // Numbers of an earlier start never name a connection of this one.
@@ -188,7 +191,14 @@ impl Ledger {
         let write = Write { table: Table::Holds, key, expect, value };
         let committed = self.store.commit(vec![write]).await;
         self.metrics.store_commit_seconds.observe(started.elapsed().as_secs_f64());
+        let failed =
+            matches!(committed, Err(StoreError::Unavailable { .. } | StoreError::Corrupt { .. }));
+        self.failing.store(failed, Ordering::Relaxed);
         committed
+    }
+
+    pub fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
     }
 
     /// Takes a step in a task of its own, and sends what it approved on its way.
