@@ -331,7 +331,8 @@ impl HoldQueue {
         self.ledger.book().way(hold)
     }
 
-    /// Whether nothing can be held at present, because the last write to the store failed.
+    /// Whether nothing can be held at present: the last that was to be held was not, for the
+    /// store's sake.
     pub fn is_failing(&self) -> bool {
         self.ledger.is_failing()
     }

@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -31,6 +31,8 @@ pub const PAGE: usize = 256;
 /// Tries of one step against others that change the same record: each loss means that somebody
 /// else won, and after a few no step is possible any more.
 const TRIES: usize = 8;
+/// How long a failed insertion says that the disk fails.
+const FAILING_MS: u64 = 60_000;
 /// Failed insertions that may wait to be taken out again.
 const DOUBTS_MAX: usize = 1_000;
 
@@ -49,8 +51,8 @@ pub struct Ledger {
     /// Insertions that failed and may be on the disk all the same: they are taken out again,
     /// because their senders were told that they are not held.
     pub doubts: Mutex<VecDeque<(String, Vec<u8>)>>,
-    /// The last commit failed for the disk's sake.
-    failing: AtomicBool,
+    /// When a message could not be held for the disk's sake; 0 where the last one could.
+    failed_ms: AtomicU64,
     last_id: AtomicU64,
     /// Differs from start to start, so that ids stay unique where the clock was set back.
     start: u32,
@@ -91,7 +93,7 @@ impl Ledger {
             wake: Arc::new(Notify::new()),
             book: Mutex::default(),
             doubts: Mutex::default(),
-            failing: AtomicBool::new(false),
+            failed_ms: AtomicU64::new(0),
             last_id: AtomicU64::new(start),
             start: u32::from_ne_bytes(random),
             // Numbers of an earlier start never name a connection of this one.
@@ -157,11 +159,13 @@ impl Ledger {
         let bytes = write(&row)?;
         match self.commit(id.clone(), Expect::Absent, Some(bytes.clone())).await {
             Ok(()) => {
+                self.failed_ms.store(0, Ordering::Relaxed);
                 let orphan_ms = u64::MAX;
                 self.mirror(row, bytes, orphan_ms, |hold, _| Change::Added(hold));
                 Ok(())
             }
             Err(error @ StoreError::Unavailable { .. }) => {
+                self.failed_ms.store(self.clock.now_ms(), Ordering::Relaxed);
                 let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
                 if doubts.len() < DOUBTS_MAX {
                     doubts.push_back((id, bytes));
@@ -191,14 +195,14 @@ impl Ledger {
         let write = Write { table: Table::Holds, key, expect, value };
         let committed = self.store.commit(vec![write]).await;
         self.metrics.store_commit_seconds.observe(started.elapsed().as_secs_f64());
-        let failed =
-            matches!(committed, Err(StoreError::Unavailable { .. } | StoreError::Corrupt { .. }));
-        self.failing.store(failed, Ordering::Relaxed);
         committed
     }
 
+    /// Whether the last message that was to be held could not be, lately: where none came since,
+    /// nobody knows how the disk is now.
     pub fn is_failing(&self) -> bool {
-        self.failing.load(Ordering::Relaxed)
+        let failed_ms = self.failed_ms.load(Ordering::Relaxed);
+        failed_ms != 0 && self.clock.now_ms() < failed_ms + FAILING_MS
     }
 
     /// Takes a step in a task of its own, and sends what it approved on its way.
