@@ -28,6 +28,8 @@ let me = null;
 let stop = () => {};
 let asking = false;
 let linked = false;
+// The store refuses: nothing can be held, and policy says what passes.
+let failing = false;
 
 function enter(who) {
   me = who;
@@ -41,6 +43,8 @@ function enter(who) {
       queue.replace(data.holds, data.total);
       ended.replace(data.ended);
       crowds.replace(data.crowds);
+      failing = data.store_failing;
+      link();
     },
     crowds(data) {
       crowds.replace(data);
@@ -55,6 +59,8 @@ function enter(who) {
     beat(data) {
       queue.ways(data.ways, data.total);
       crowds.replace(data.crowds);
+      failing = data.store_failing;
+      link();
     },
     linked(now) {
       if (now === linked) return;
@@ -72,6 +78,7 @@ function leave(why = '') {
   stop = () => {};
   me = null;
   linked = false;
+  failing = false;
   closeAll();
   $('nuke').close();
   // Whoever sits here next has not logged in: nothing that was said stays in the page.
@@ -99,8 +106,11 @@ function face() {
 }
 
 function link() {
-  $('link').classList.toggle('lost', !linked);
-  $('link-text').textContent = say(linked ? 'linked' : 'lost');
+  $('link').classList.toggle('lost', !linked || failing);
+  let state = 'linked';
+  if (!linked) state = 'lost';
+  else if (failing) state = 'store_failing';
+  $('link-text').textContent = say(state);
 }
 
 function counted(total) {

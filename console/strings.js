@@ -49,6 +49,10 @@ const TABLE = {
     en: 'Click once, and this page may read aloud',
     fr: 'Cliquez une fois pour que cette page puisse lire à voix haute',
   },
+  store_failing: {
+    en: 'The disk fails: nothing can be held',
+    fr: 'Le disque refuse : rien ne peut être retenu',
+  },
   lost: { en: 'Connection lost, trying again…', fr: 'Connexion perdue, nouvel essai…' },
   release: { en: 'Release', fr: 'Publier' },
   remove: { en: 'Remove', fr: 'Retirer' },

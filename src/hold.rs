@@ -22,6 +22,7 @@ mod ledger;
 mod refunds;
 mod retention;
 mod states;
+mod unsure;
 
 use ledger::{Ledger, Outcome};
 pub use refunds::{Refund, Refunds};
@@ -329,6 +330,12 @@ impl HoldQueue {
     /// By which way its release would go now.
     pub fn way(&self, hold: &Hold) -> Way {
         self.ledger.book().way(hold)
+    }
+
+    /// Whether nothing can be held at present: the last that was to be held was not, for the
+    /// store's sake.
+    pub fn is_failing(&self) -> bool {
+        self.ledger.is_failing()
     }
 
     /// Every change from now on; who lags behind misses some and lists anew.

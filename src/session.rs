@@ -86,8 +86,11 @@ pub struct Session {
     settling: Option<BoxFuture<'static, Settled>>,
     /// Chat frames behind it, or behind a held message where policy says `wait`.
     waiting: VecDeque<(Frame, Vec<Unit>)>,
-    /// Channels in which messages of this connection are held, once for each.
-    held: Vec<String>,
+    /// Messages of this connection that are held. Others of its user may end here as well, held
+    /// on an earlier connection: those hold nothing up.
+    held: Vec<Held>,
+    /// Ends of messages whose hold is being noted still: somebody was quick.
+    ended_early: Vec<String>,
     /// In the order of the orders: releases go out as they were held.
     claims: FuturesOrdered<BoxFuture<'static, Claim>>,
     /// Claimed releases that were written and not yet flushed.
@@ -102,6 +105,12 @@ pub struct Session {
     burst: usize,
     /// Egress: channels that this viewer received messages of.
     channels: HashSet<String>,
+}
+
+/// A held message that this connection's later chat may have to wait for.
+struct Held {
+    id: String,
+    channel: String,
 }
 
 /// Channels that one viewer is remembered to follow.
@@ -134,6 +143,7 @@ impl Session {
             settling: None,
             waiting: VecDeque::new(),
             held: Vec::new(),
+            ended_early: Vec::new(),
             claims: FuturesOrdered::new(),
             unflushed: Vec::new(),
             closing: None,
@@ -298,7 +308,8 @@ impl Session {
     /// Whether policy lets these wait until the sender's held message has met its end.
     fn must_wait(&self, units: &[Unit]) -> bool {
         let waits = |channel: &String| self.while_held(channel) == WhileHeld::Wait;
-        let held = |unit: &Unit| self.held.contains(&unit.message.channel);
+        let holds_up = |channel: &String| self.held.iter().any(|held| held.channel == *channel);
+        let held = |unit: &Unit| holds_up(&unit.message.channel);
         units.iter().any(|unit| held(unit) && waits(&unit.message.channel))
     }
 
@@ -312,7 +323,8 @@ impl Session {
             WhileHeld::Wait => leaving,
             WhileHeld::Hold => true,
         };
-        let channels = self.held.iter().filter(holds_on).cloned().collect();
+        let channels = self.held.iter().map(|held| &held.channel);
+        let channels = channels.filter(holds_on).cloned().collect();
         let alone = (0..units.len()).map(|index| self.alone(&frame, &units, index)).collect();
         let by = self.by(channels);
         let mut settling: BoxFuture<'static, Settled> =
@@ -359,8 +371,10 @@ impl Session {
             return Some(end);
         }
         for (unit, outcome) in units.iter().zip(outcomes) {
-            if outcome.held {
-                self.held.push(unit.message.channel.clone());
+            if let Some(id) = outcome.held
+                && !self.ended_early.contains(&id)
+            {
+                self.held.push(Held { id, channel: unit.message.channel.clone() });
             }
             for notice in outcome.notices {
                 if let Some(end) = self.tell(&unit.message, &notice) {
@@ -368,6 +382,7 @@ impl Session {
                 }
             }
         }
+        self.ended_early.clear();
         self.go_on()
     }
 

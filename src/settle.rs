@@ -61,12 +61,13 @@ pub struct Outcome {
     pub fate: Fate,
     /// What the sender is told: what became of the message, and a warning where one is due.
     pub notices: Vec<Notice>,
-    pub held: bool,
+    /// The id under which it is held, where it is.
+    pub held: Option<String>,
 }
 
 impl Outcome {
     pub fn new(fate: Fate) -> Outcome {
-        Outcome { fate, notices: Vec::new(), held: false }
+        Outcome { fate, notices: Vec::new(), held: None }
     }
 
     fn told(fate: Fate, notice: Option<Notice>) -> Outcome {
@@ -203,10 +204,10 @@ impl Settler {
         // Nobody may lose it silently: what cannot be held is kept for whoever refunds.
         let paid = message.paid.is_some().then(|| hold.clone());
         match self.holds.hold(hold).await {
-            Ok(_) => {
+            Ok(hold) => {
                 self.audit.record(record, None);
                 let held = Outcome::told(Fate::Remove, told(NoticeKind::Held));
-                Outcome { held: true, ..held }
+                Outcome { held: Some(hold.id.clone()), ..held }
             }
             Err(cause) => {
                 let reason = match cause {

@@ -188,6 +188,34 @@ async fn what_is_said_behind_a_held_message_is_policy() {
     }
 }
 
+/// A release that was held on an earlier connection lets nothing go that waits behind another.
+#[tokio::test]
+async fn chat_waits_for_the_held_message_of_its_own_connection() {
+    let mut stage = Stage::set(|config| {
+        let policy = config.policy.entry("standard".to_owned()).or_default();
+        policy.while_held = Some(WhileHeld::Wait);
+    })
+    .await;
+    let mut earlier = connect(stage.chat(), "/ws?user=ana").await;
+    assert_eq!(told(&mut earlier, "1", "i will snarfle").await["verdict"], "hold");
+    drop(earlier);
+    let mut client = connect(stage.chat(), "/ws?user=ana").await;
+    assert_eq!(told(&mut client, "2", "i will snarfle").await["verdict"], "hold");
+    say(&mut client, "3", "hello").await;
+    let ana = stage.moderator("ana").await;
+    let rows = ana.queue().await;
+    for row in &rows {
+        let id = row["id"].as_str().expect("an id");
+        assert_eq!(ana.act(id, "release").await.0, StatusCode::OK);
+        // It is on its way before the next is decided.
+        while next_json(&mut client).await["verdict"] != "released" {}
+    }
+    for id in ["1", "2", "3"] {
+        assert_eq!(stage.hears().await["id"], id);
+    }
+    stage.running.stop().await;
+}
+
 #[tokio::test]
 async fn a_timed_out_sender_is_silent_until_it_is_undone() {
     let mut stage = Stage::set(|_| {}).await;

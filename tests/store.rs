@@ -289,6 +289,35 @@ async fn flipped_bytes_are_harmless_or_refused() {
     }
 }
 
+/// What was acknowledged and is then damaged must not pass for a commit that power cut short.
+#[tokio::test]
+async fn a_damaged_last_commit_is_not_taken_back_in_silence() {
+    for (name, open) in STORES {
+        let (dir, copy) = (Dir::new(), Dir::new());
+        let store = open(&dir.0).unwrap();
+        let put = |n: usize| write(&format!("{n}"), Expect::Absent, Some(&"blorp ".repeat(n)));
+        store.commit((0..40).map(put).collect()).await.unwrap();
+        let before = fs::read(dir.file()).unwrap();
+        store.commit((40..80).map(put).collect()).await.unwrap();
+        let written = all(&*store).await;
+        // What a kill leaves behind, and of that what the last commit wrote beyond the header.
+        let after = fs::read(dir.file()).unwrap();
+        let changed = (512..after.len()).filter(|at| before.get(*at) != after.get(*at));
+        let changed: Vec<usize> = changed.collect();
+        fs::create_dir_all(&copy.0).unwrap();
+        let file = copy.0.join(dir.file().file_name().unwrap());
+        let mut refusals = 0;
+        for place in changed.iter().step_by(changed.len() / 50 + 1) {
+            let mut damaged = after.clone();
+            damaged[*place] ^= 0x55;
+            fs::write(&file, &damaged).unwrap();
+            let what = format!("{name} byte {place}");
+            refusals += usize::from(refused(*open, &copy, &what, &written).await);
+        }
+        assert!(refusals > 0, "{name}: no damage was noticed");
+    }
+}
+
 #[tokio::test]
 async fn files_of_others_are_refused() {
     for (name, open) in STORES {

@@ -129,7 +129,7 @@ impl Ears {
         let suspected = pending.filter(|_| !self.actions.allow);
         let by = By { suspected, ..By::default() };
         let ruled = self.settler.settle(&self.inlet, &by, &message, frame).await;
-        if let Some(id) = ruled.id.as_ref().filter(|_| ruled.outcome.held) {
+        if let Some(id) = &ruled.outcome.held {
             self.pending.insert(id, target);
             // Whoever decided in between was told of a message that nothing was known of yet.
             if let Some(hold) = self.settler.holds.find(id) {

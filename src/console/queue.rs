@@ -73,6 +73,7 @@ impl Console {
             "holds": list.iter().take(LISTED_MAX).map(|h| shown(holds, h)).collect::<Vec<_>>(),
             "ended": ended.iter().map(|h| shown(holds, h)).collect::<Vec<_>>(),
             "crowds": self.crowds(),
+            "store_failing": holds.is_failing(),
         })
     }
 
@@ -84,7 +85,13 @@ impl Console {
             list.iter().take(LISTED_MAX).map(|hold| (hold.id.clone(), json!(holds.way(hold))));
         let ways: serde_json::Map<String, Value> = ways.collect();
         let crowds = self.crowds();
-        json!({ "now_ms": now_ms(), "total": list.len(), "ways": ways, "crowds": crowds })
+        json!({
+            "now_ms": now_ms(),
+            "total": list.len(),
+            "ways": ways,
+            "crowds": crowds,
+            "store_failing": holds.is_failing(),
+        })
     }
 
     pub fn answer(&self, hold: &Hold) -> Value {

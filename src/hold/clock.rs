@@ -103,22 +103,35 @@ async fn one(ledger: &Arc<Ledger>, id: &str, state: State, now_ms: u64) {
     let step = match state {
         State::Held => Step::Expire,
         State::Denied => Step::Finish { early: false },
-        State::Approved => {
-            let mut book = ledger.book();
-            let Some(orphan_ms) = book.entry(id).map(|entry| entry.orphan_ms) else { return };
-            if now_ms < orphan_ms {
-                // Its last carrier failed or was busy: anybody may have it now.
-                book.offer(id, None);
-                book.postpone(id, orphan_ms);
-                return;
-            }
-            Step::Orphan
-        }
+        State::Approved if !is_orphan(ledger, id, now_ms) => return,
+        State::Approved if ledger.may_be_claimed(id) => return give_up(ledger, id).await,
+        State::Approved => Step::Orphan,
         _ => return,
     };
     match ledger.step_here(id, &step, "clock").await {
         Ok(Outcome::Done(_) | Outcome::Refused(_) | Outcome::Unknown) => {}
         Err(error) => tracing::error!(%error, id, "a deadline passed and could not be noted"),
+    }
+}
+
+/// Whether nobody has come for it in time; until then anybody may have it.
+fn is_orphan(ledger: &Ledger, id: &str, now_ms: u64) -> bool {
+    let mut book = ledger.book();
+    let Some(orphan_ms) = book.entry(id).map(|entry| entry.orphan_ms) else { return false };
+    if now_ms < orphan_ms {
+        // Its last carrier failed or was busy.
+        book.offer(id, None);
+        book.postpone(id, orphan_ms);
+    }
+    now_ms >= orphan_ms
+}
+
+/// Ends a release that was claimed, as it turned out, and that nobody came to write.
+async fn give_up(ledger: &Arc<Ledger>, id: &str) {
+    if let Ok(Some(_)) = ledger.claim(id).await {
+        ledger.written(id, false).await;
+        let ended = ledger.book().entry(id).map(|entry| entry.row.hold.clone());
+        ended.iter().for_each(|hold| ledger.tell_end(hold));
     }
 }
 

@@ -153,7 +153,14 @@ async fn courier(ledger: Arc<Ledger>, route: String) {
                 let ok = carry(&ledger, &hold).await;
                 // The next need not wait for this note; the order is that of the writes.
                 let ledger = ledger.clone();
-                tokio::spawn(async move { ledger.written(&hold.id, ok).await });
+                tokio::spawn(async move {
+                    ledger.written(&hold.id, ok).await;
+                    // The connection that it came by may be there and have been too busy.
+                    if hold.mode != Position::Egress {
+                        let ended = ledger.book().entry(&hold.id).map(|e| e.row.hold.clone());
+                        ledger.tell_end(ended.as_ref().unwrap_or(&hold));
+                    }
+                });
             }
             Ok(None) => {}
             Err(error) => tracing::error!(%error, id = next.id, "a release was not claimed"),

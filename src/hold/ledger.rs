@@ -16,6 +16,7 @@ use super::{
     clock::{self, Clock},
     retention,
     states::{EXPIRY, Row, Step},
+    unsure::Unsure,
 };
 use crate::{
     audit::{Audit, Event, Record},
@@ -31,8 +32,10 @@ pub const PAGE: usize = 256;
 /// Tries of one step against others that change the same record: each loss means that somebody
 /// else won, and after a few no step is possible any more.
 const TRIES: usize = 8;
+/// How long a failed insertion says that the disk fails.
+const FAILING_MS: u64 = 60_000;
 /// Failed insertions that may wait to be taken out again.
-const DOUBTS_MAX: usize = 1_000;
+pub const DOUBTS_MAX: usize = 1_000;
 
 /// The mirror, the store and those who listen.
 pub struct Ledger {
@@ -50,22 +53,13 @@ pub struct Ledger {
     /// because their senders were told that they are not held.
     pub doubts: Mutex<VecDeque<(String, Vec<u8>)>>,
     /// Steps whose commit failed and may be on the disk all the same, by the record's id.
-    unsure: Mutex<HashMap<String, Unsure>>,
+    pub unsure: Mutex<HashMap<String, Unsure>>,
+    /// When a message could not be held for the disk's sake; 0 where the last one could.
+    failed_ms: AtomicU64,
     last_id: AtomicU64,
     /// Differs from start to start, so that ids stay unique where the clock was set back.
     start: u32,
     pub last_live: AtomicU64,
-}
-
-/// A step of which nobody knows whether it was taken.
-#[derive(Clone)]
-struct Unsure {
-    was: Row,
-    next: Row,
-    /// What is stored if it was.
-    bytes: Vec<u8>,
-    step: Step,
-    by: String,
 }
 
 /// What became of a step.
@@ -103,6 +97,7 @@ impl Ledger {
             book: Mutex::default(),
             doubts: Mutex::default(),
             unsure: Mutex::default(),
+            failed_ms: AtomicU64::new(0),
             last_id: AtomicU64::new(start),
             start: u32::from_ne_bytes(random),
             // Numbers of an earlier start never name a connection of this one.
@@ -168,11 +163,13 @@ impl Ledger {
         let bytes = write(&row)?;
         match self.commit(id.clone(), Expect::Absent, Some(bytes.clone())).await {
             Ok(()) => {
+                self.failed_ms.store(0, Ordering::Relaxed);
                 let orphan_ms = u64::MAX;
                 self.mirror(row, bytes, orphan_ms, |hold, _| Change::Added(hold));
                 Ok(())
             }
             Err(error @ StoreError::Unavailable { .. }) => {
+                self.failed_ms.store(self.clock.now_ms(), Ordering::Relaxed);
                 let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
                 if doubts.len() < DOUBTS_MAX {
                     doubts.push_back((id, bytes));
@@ -203,6 +200,13 @@ impl Ledger {
         let committed = self.store.commit(vec![write]).await;
         self.metrics.store_commit_seconds.observe(started.elapsed().as_secs_f64());
         committed
+    }
+
+    /// Whether the last message that was to be held could not be, lately: where none came since,
+    /// nobody knows how the disk is now.
+    pub fn is_failing(&self) -> bool {
+        let failed_ms = self.failed_ms.load(Ordering::Relaxed);
+        failed_ms != 0 && self.clock.now_ms() < failed_ms + FAILING_MS
     }
 
     /// Takes a step in a task of its own, and sends what it approved on its way.
@@ -263,44 +267,7 @@ impl Ledger {
         Err(StoreError::Unavailable { place: format!("hold {id}"), cause })
     }
 
-    fn unsure(&self) -> MutexGuard<'_, HashMap<String, Unsure>> {
-        self.unsure.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn note_unsure(&self, id: &str, step: Unsure) {
-        let mut unsure = self.unsure();
-        // Beyond, what was written is learnt when somebody next asks for it.
-        if unsure.len() < DOUBTS_MAX {
-            unsure.insert(id.to_owned(), step);
-        }
-        drop(unsure);
-        self.wake.notify_one();
-    }
-
-    /// Records of which a step is unsure; a claim is made sure of by whoever claims next.
-    pub fn unsure_ids(&self) -> Vec<String> {
-        let unsure = self.unsure();
-        let others = unsure.iter().filter(|(_, unsure)| !matches!(unsure.step, Step::Claim));
-        others.map(|(id, _)| id.clone()).collect()
-    }
-
-    /// Learns whether a step was taken though its commit failed, and does what follows from it.
-    pub async fn make_sure(&self, id: &str) -> Result<Option<(Step, Arc<Hold>)>, StoreError> {
-        if !self.unsure().contains_key(id) {
-            return Ok(None);
-        }
-        let found = self.load(id).await?;
-        // Somebody else may have been faster.
-        let Some(unsure) = self.unsure().remove(id) else { return Ok(None) };
-        let Unsure { was, next, bytes, step, by } = unsure;
-        if found.is_none_or(|(_, found)| found != bytes) {
-            return Ok(None);
-        }
-        let hold = self.settle(&was, next, bytes, &step, &by);
-        Ok(Some((step, hold)))
-    }
-
-    async fn load(&self, id: &str) -> Result<Option<(Row, Vec<u8>)>, StoreError> {
+    pub async fn load(&self, id: &str) -> Result<Option<(Row, Vec<u8>)>, StoreError> {
         let Some(bytes) = self.store.load(Table::Holds, id).await? else { return Ok(None) };
         Ok(Some((read(id, &bytes)?, bytes)))
     }
@@ -349,7 +316,7 @@ impl Ledger {
     }
 
     /// Everything that follows from a committed step.
-    fn settle(&self, was: &Row, row: Row, bytes: Vec<u8>, step: &Step, by: &str) -> Arc<Hold> {
+    pub fn settle(&self, was: &Row, row: Row, bytes: Vec<u8>, step: &Step, by: &str) -> Arc<Hold> {
         let hold = row.hold.clone();
         let ended = was.ended_ms.is_none() && row.ended_ms.is_some();
         let orphan_ms = self.orphan_ms(&row);

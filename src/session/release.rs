@@ -75,13 +75,19 @@ impl Session {
 
     /// Tells the sender how a held message ended, and lets go what waited behind it.
     fn ended(&mut self, hold: &Hold) -> Option<End> {
-        if let Some(at) = self.held.iter().position(|channel| *channel == hold.channel) {
+        if let Some(at) = self.held.iter().position(|held| held.id == hold.id) {
             self.held.swap_remove(at);
+        } else if hold.live == self.berth.live && self.settling.is_some() {
+            self.ended_early.push(hold.id.clone());
         }
         let timed_out = hold.decided.as_ref().is_some_and(|d| d.time_out_s.is_some());
         let kind = match hold.state {
             State::Denied if timed_out => NoticeKind::TimedOut,
             State::Denied => NoticeKind::Denied,
+            // Nobody knows whether anybody saw it.
+            State::Released if hold.decided.as_ref().is_some_and(|d| d.written == Some(false)) => {
+                return self.go_on();
+            }
             State::Expired => NoticeKind::Expired,
             State::Approved | State::Released => NoticeKind::Released,
             State::Held | State::Withdrawn | State::Orphaned => return self.go_on(),

@@ -106,6 +106,7 @@ async fn a_failing_disk_holds_nothing_and_costs_no_room() {
         let message = life.message(1, "ben");
         let id = message.id.clone();
         assert!(matches!(life.queue.hold(message).await, Err(HoldError::Store(_))));
+        assert!(life.queue.is_failing());
         assert!(life.queue.find(&id).is_none());
         assert_eq!(life.stored(&id).await.is_some(), mode == LIES);
         pass(10_000).await;
@@ -129,6 +130,7 @@ async fn a_failing_disk_holds_nothing_and_costs_no_room() {
     }
     assert_eq!(release(&mut berth).await.id, kept.id);
     life.held(1, "room for one more").await;
+    assert!(!life.queue.is_failing());
 }
 
 #[tokio::test(start_paused = true)]

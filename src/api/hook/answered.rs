@@ -30,7 +30,7 @@ impl Answered {
     pub fn of(message: &Message, ruled: Ruled) -> Answered {
         let Ruled { outcome, judgement, id, .. } = ruled;
         let (action, text) = match &outcome.fate {
-            _ if outcome.held => ("hold", None),
+            _ if outcome.held.is_some() => ("hold", None),
             Fate::Keep => ("pass", None),
             Fate::Mask(spans) => ("mask", Some(masked(&message.text, spans))),
             Fate::Remove => ("drop", None),

@@ -205,7 +205,11 @@ fn transact(
     sets: &[Vec<Write>],
     again: bool,
 ) -> Result<Vec<Option<String>>, redb::Error> {
-    let transaction = database.begin_write()?;
+    let mut transaction = database.begin_write()?;
+    // One sync more: the new tree is on the disk before the header names it. With one sync a
+    // damaged last commit looks like one that power cut short, and is taken back without a word;
+    // and whoever writes what is stored could try to make half a commit look like a whole one.
+    transaction.set_two_phase_commit(true);
     let mut answers = Vec::with_capacity(sets.len());
     {
         let mut tables = BTreeMap::new();
