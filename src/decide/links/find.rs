@@ -127,13 +127,16 @@ impl Finder<'_> {
         if before.scheme.is_none() && self.joint(at + 1).is_none() {
             return (None, at + 1);
         }
-        let chain = self.chain(at);
+        let mut chain = self.chain(at);
         // Nearly every sentence behind another: its first word is no ending of a name.
         if before.scheme.is_none() && !self.may_be_host(&chain) {
             return (None, chain.end);
         }
-        if before.scheme.is_none() && self.is_mail(&chain) {
-            return (None, chain.end);
+        if before.scheme.is_none() {
+            if let Some(next) = self.behind_mail(&chain) {
+                return (None, next);
+            }
+            self.leave_mail(&mut chain);
         }
         let link = self.address(&chain, &before).or_else(|| self.best(&chain, &before));
         match link {
@@ -207,8 +210,10 @@ impl Finder<'_> {
             || chain.labels[1..].iter().any(ending)
     }
 
-    /// A mail address or a name with an @ in front: other rules speak of those.
-    fn is_mail(&self, chain: &Chain) -> bool {
+    /// The token behind a name with an @ in front, or a mail's host that is spelt out, where the
+    /// chain begins with one: other rules speak of those. What only stands behind it, with a space
+    /// at the dot, is no part of it.
+    fn behind_mail(&self, chain: &Chain) -> Option<usize> {
         let first = chain.labels[0];
         let spoken = || {
             let start = self.tokens[first].span.start;
@@ -216,10 +221,29 @@ impl Finder<'_> {
             let word = before.rsplit([' ', '(', '[']).next().unwrap_or_default();
             matches!(word, "at" | "arobase" | "chez" | "@")
         };
-        let after = self.what(chain.end) == Some(What::Other('@'));
-        let before = first > 0 && self.what(first - 1) == Some(What::Other('@'));
+        let mention = first > 0 && self.what(first - 1) == Some(What::Other('@'));
         // Only what is spelt out has spaces, so that looking back ends soon.
-        after || before || (chain.joints.contains(&Joint::Word) && spoken())
+        let loosest = match mention {
+            true => Joint::Bracketed,
+            false if chain.joints.contains(&Joint::Word) && spoken() => Joint::Word,
+            false => return None,
+        };
+        let gap = chain.joints.iter().position(|joint| *joint > loosest);
+        Some(gap.map_or(chain.end, |gap| chain.labels[gap + 1]))
+    }
+
+    /// Takes off the chain's end what goes on with an @, which makes a mail's name of it.
+    fn leave_mail(&self, chain: &mut Chain) {
+        if self.what(chain.end) != Some(What::Other('@')) {
+            return;
+        }
+        let gap = chain.joints.iter().rposition(|joint| *joint > Joint::Bracketed);
+        let kept = gap.map_or(1, |gap| gap + 1);
+        chain.labels.truncate(kept);
+        chain.joints.truncate(kept - 1);
+        if gap.is_some() {
+            chain.end = chain.labels[kept - 1] + 1;
+        }
     }
 
     /// Four numbers with dots between, or one long one, where they are dialled.
@@ -280,10 +304,8 @@ impl Finder<'_> {
             let scheme = before.scheme.filter(|_| self.label(chain.labels[0]).len() > 1);
             scheme?;
             let (end, _, path) = self.tail(chain.end, false);
-            Some((
-                self.made(chain, 0..chain.labels.len(), before, Form::Local, None, (end, path)),
-                end,
-            ))
+            let labels = 0..chain.labels.len();
+            Some((self.made(chain, labels, before, Form::Local, None, (end, path)), end))
         })
     }
 
