@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::hosts::{self, HOST_BYTES_MAX};
 use crate::message::View;
 
+mod mail;
 mod quick;
 mod spelt;
 mod tokens;
@@ -141,8 +142,19 @@ impl Finder<'_> {
         let link = self.address(&chain, &before).or_else(|| self.best(&chain, &before));
         match link {
             Some((link, end)) => (Some(link), end),
-            None => (None, chain.end),
+            None => (None, self.apart(&chain)),
         }
+    }
+
+    /// Where a link may begin again in a chain that is none as a whole: behind a space in it.
+    fn apart(&self, chain: &Chain) -> usize {
+        let gap = chain.labels.windows(2).find(|pair| self.is_apart(pair[0]..pair[1]));
+        gap.map_or(chain.end, |pair| pair[1])
+    }
+
+    /// Whether there is a space among these tokens.
+    fn is_apart(&self, mut tokens: Range<usize>) -> bool {
+        tokens.any(|at| self.what(at) == Some(What::Space))
     }
 
     fn what(&self, at: usize) -> Option<What> {
@@ -208,42 +220,6 @@ impl Finder<'_> {
         let ending = |at: &usize| hosts::is_tld(self.label(*at));
         self.label(chain.labels[0]).starts_with(|c: char| c.is_ascii_digit())
             || chain.labels[1..].iter().any(ending)
-    }
-
-    /// The token behind a name with an @ in front, or a mail's host that is spelt out, where the
-    /// chain begins with one: other rules speak of those. What only stands behind it, with a space
-    /// at the dot, is no part of it.
-    fn behind_mail(&self, chain: &Chain) -> Option<usize> {
-        let first = chain.labels[0];
-        let spoken = || {
-            let start = self.tokens[first].span.start;
-            let before = self.plain.text[..start].trim_end_matches([' ', '(', ')', '[', ']']);
-            let word = before.rsplit([' ', '(', '[']).next().unwrap_or_default();
-            matches!(word, "at" | "arobase" | "chez" | "@")
-        };
-        let mention = first > 0 && self.what(first - 1) == Some(What::Other('@'));
-        // Only what is spelt out has spaces, so that looking back ends soon.
-        let loosest = match mention {
-            true => Joint::Bracketed,
-            false if chain.joints.contains(&Joint::Word) && spoken() => Joint::Word,
-            false => return None,
-        };
-        let gap = chain.joints.iter().position(|joint| *joint > loosest);
-        Some(gap.map_or(chain.end, |gap| chain.labels[gap + 1]))
-    }
-
-    /// Takes off the chain's end what goes on with an @, which makes a mail's name of it.
-    fn leave_mail(&self, chain: &mut Chain) {
-        if self.what(chain.end) != Some(What::Other('@')) {
-            return;
-        }
-        let gap = chain.joints.iter().rposition(|joint| *joint > Joint::Bracketed);
-        let kept = gap.map_or(1, |gap| gap + 1);
-        chain.labels.truncate(kept);
-        chain.joints.truncate(kept - 1);
-        if gap.is_some() {
-            chain.end = chain.labels[kept - 1] + 1;
-        }
     }
 
     /// Four numbers with dots between, or one long one, where they are dialled.
