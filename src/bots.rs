@@ -17,21 +17,21 @@ use crate::{
 
 mod clock;
 mod defences;
-mod discord;
+pub(crate) mod discord;
 mod ears;
-mod kick;
+pub(crate) mod kick;
 mod lenient;
 mod oauth;
-mod owncast;
+pub(crate) mod owncast;
 mod pace;
 mod pending;
 mod queue;
 mod seen;
 pub mod socket;
 mod token;
-mod twitch;
+pub(crate) mod twitch;
 mod work;
-mod youtube;
+pub(crate) mod youtube;
 
 pub use defences::Defence;
 pub use ears::Ears;

@@ -34,3 +34,7 @@ pub mod metrics;
 
 pub mod commands;
 pub mod demo;
+
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;

@@ -94,6 +94,18 @@ mod tests {
         }
     }
 
+    /// Tried to their ends, these would take longer than anybody waits.
+    #[test]
+    fn a_word_that_no_letters_make_is_given_up() {
+        for (signs, end) in [("vv", "_a"), ("1", "*a"), ("|3", "_a"), ("ph", "_a"), ("(", "|_a")] {
+            let word = format!("g{}{end}", signs.repeat(60 / signs.len()));
+            for text in [format!("|3 1t {word}"), format!("|3 1t{}", format!(" {word}").repeat(99))]
+            {
+                assert!(normalize(&text).views.len() <= 8, "{text}");
+            }
+        }
+    }
+
     #[test]
     fn squeezes_repeats_and_separators() {
         let check = |text: &str, expected: &str| {

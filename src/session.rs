@@ -25,19 +25,19 @@ use crate::{
     store::StoreError,
 };
 
-mod codec;
-mod deflate;
+pub(crate) mod codec;
+pub(crate) mod deflate;
 mod end;
 mod events;
 mod handshake;
-mod headers;
+pub(crate) mod headers;
 mod http;
 mod leg;
 mod mask;
 mod once;
 mod parting;
 mod release;
-mod route;
+pub(crate) mod route;
 mod service;
 mod settle;
 #[cfg(test)]

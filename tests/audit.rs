@@ -131,6 +131,19 @@ async fn removed_moved_and_added_records_are_named() {
 }
 
 #[tokio::test]
+async fn a_record_before_the_chain_is_no_part_of_it() {
+    let dir = Dir::new();
+    let (store, _audit) = ten(&dir).await;
+    let forged = value(&*store, Table::Records, &key(5)).await;
+    for place in ["", "0", &key(0)] {
+        set(&*store, Table::Records, place, Some(forged.clone())).await;
+        assert_eq!(broken_at(&*store).await, Some(1), "{place:?}");
+        set(&*store, Table::Records, place, None).await;
+    }
+    assert_eq!(broken_at(&*store).await, None);
+}
+
+#[tokio::test]
 async fn a_text_may_be_erased_but_not_changed() {
     let dir = Dir::new();
     let (store, audit) = ten(&dir).await;

@@ -242,6 +242,13 @@ fn a_link_is_found_where_it_stands() {
         ("a discord . gg / abc b", "discord . gg / abc"),
         ("é ｂｌｏｒｐ．com.", "ｂｌｏｒｐ．com"),
         ("(blorp.com)", "blorp.com"),
+        // Not hidden behind a name, or before or behind a mail address.
+        ("@ana. www.blorp.com/a", "www.blorp.com/a"),
+        ("hi @ana . blorp.com/free", "blorp.com/free"),
+        ("@ana[.] www.blorp.com/a", "www.blorp.com/a"),
+        ("see /a[.] www.blorp.com/a", "www.blorp.com/a"),
+        ("www.blorp.com . ana@gmail.com", "www.blorp.com"),
+        ("ana at gmail dot com . www.blorp.com/a", "www.blorp.com/a"),
     ] {
         let found = by("link", &policy, text);
         let span = found[0].span.clone().expect("a link has a place");

@@ -99,6 +99,7 @@ fn the_whole_of_it_is_covered() {
         ("so é 12 rue de la Paix 75002 Paris ok", "12 rue de la Paix 75002 Paris"),
         ("write jean.dupont@exemple.fr ok", "jean.dupont@exemple.fr"),
         ("jdoe (at) mail dot com ok", "jdoe (at) mail dot com"),
+        ("jean.dupont@exemple.fr .я", "jean.dupont@exemple.fr"),
         ("so ０６１２３４５６７８ ok", "０６１２３４５６７８"),
         ("at 82.64.12.201, ok", "82.64.12.201"),
         ("so 4111 1111 1111 1111 ok", "4111 1111 1111 1111"),

@@ -16,8 +16,8 @@ use crate::{
 };
 
 mod courier;
-mod letter;
-mod seal;
+pub(crate) mod letter;
+pub(crate) mod seal;
 
 use courier::Courier;
 use seal::Keys;

@@ -1,6 +1,6 @@
 //! Links records by their hashes and finds the first one that does not fit.
 
-use std::fmt::Write as _;
+use std::{cmp::Ordering, fmt::Write as _};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -115,10 +115,12 @@ pub async fn verify(store: &dyn Store) -> Result<Verified, Broken> {
 
 async fn walk(store: &dyn Store, anchor: &Mark, head: &Mark) -> Result<Verified, Broken> {
     let mut last = anchor.clone();
+    // From the very start: whatever stands before the chain is no part of it.
+    let mut after = String::new();
     loop {
         let next = last.seq + 1;
         let broken = |cause: &str| Broken { seq: next, cause: cause.to_owned() };
-        let page = store.scan(Table::Records, &key(last.seq), PAGE).await;
+        let page = store.scan(Table::Records, &after, PAGE).await;
         let page = page.map_err(|error| broken(&error.to_string()))?;
         if page.is_empty() {
             break;
@@ -129,6 +131,7 @@ async fn walk(store: &dyn Store, anchor: &Mark, head: &Mark) -> Result<Verified,
                 return Err(Broken { seq: last.seq, cause: "is not the newest known".to_owned() });
             }
         }
+        after = key(last.seq);
     }
     match last.seq < head.seq {
         true => Err(Broken { seq: last.seq + 1, cause: "is missing".to_owned() }),
@@ -140,8 +143,10 @@ async fn walk(store: &dyn Store, anchor: &Mark, head: &Mark) -> Result<Verified,
 async fn step(store: &dyn Store, last: Mark, found: &str, bytes: &[u8]) -> Result<Mark, Broken> {
     let seq = last.seq + 1;
     let broken = |cause: &str| Broken { seq, cause: cause.to_owned() };
-    if found != key(seq) {
-        return Err(broken("is missing"));
+    match found.cmp(key(seq).as_str()) {
+        Ordering::Less => return Err(broken("has one before it that is not in the chain")),
+        Ordering::Greater => return Err(broken("is missing")),
+        Ordering::Equal => {}
     }
     let entry: Entry = serde_json::from_slice(bytes).map_err(|_| broken("cannot be read"))?;
     let hash = chained(&last.hash, entry.record);

@@ -33,8 +33,8 @@ use rest::{Call, Rest};
 
 mod buckets;
 mod gateway;
-mod guild;
-mod id;
+pub(crate) mod guild;
+pub(crate) mod id;
 mod rest;
 mod said;
 

@@ -18,9 +18,9 @@ use super::{
 use crate::config::{BotConfig, read_bounded};
 
 mod api;
-mod event;
+pub(crate) mod event;
 mod receive;
-mod seal;
+pub(crate) mod seal;
 
 use api::Api;
 use receive::Door;

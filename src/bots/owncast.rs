@@ -26,7 +26,7 @@ use calls::Rights;
 use event::{Event, User};
 
 mod calls;
-mod event;
+pub(crate) mod event;
 
 /// The server pings every 54 seconds: after twice that it is gone.
 const QUIET_MAX: Duration = Duration::from_secs(120);

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::config::BotConfig;
 
-mod event;
+pub(crate) mod event;
 mod helix;
 
 use event::{Envelope, News};

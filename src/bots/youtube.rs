@@ -18,7 +18,7 @@ use super::{
 use crate::{config::BotConfig, message::now_ms};
 
 mod api;
-mod item;
+pub(crate) mod item;
 mod quota;
 
 use api::{Api, Fault, PAGE_MAX, Page};

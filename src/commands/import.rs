@@ -74,14 +74,8 @@ pub fn run(args: &ImportArgs) -> Result<(), Failure> {
     let file = args.file.display().to_string();
     let text = config::read_bounded(&args.file)
         .map_err(|cause| Failure::No(format!("{file}: {cause}")))?;
-    let text = text.trim_start_matches('\u{feff}');
-    let mut draft = Draft::new(args.category, args.severity);
-    let read = match args.from {
-        Origin::Twitch => twitch::read(text, &mut draft),
-        Origin::Discord => discord::read(text, &mut draft),
-        Origin::Csv => table::read(text, &mut draft),
-    };
-    read.map_err(|causes| {
+    let read = read(args.from, &text, args.category, args.severity);
+    let mut draft = read.map_err(|causes| {
         let causes: Vec<String> = causes.iter().map(|cause| format!("{file}:{cause}")).collect();
         Failure::No(causes.join("\n"))
     })?;
@@ -98,6 +92,26 @@ pub fn run(args: &ImportArgs) -> Result<(), Failure> {
         }
         _ => written,
     }
+}
+
+/// What the text of a file comes to.
+///
+/// # Errors
+/// Every bad place, with its line, as far as the file can be understood.
+pub(crate) fn read(
+    from: Origin,
+    text: &str,
+    category: Category,
+    severity: Severity,
+) -> Result<Draft, Vec<String>> {
+    let text = text.trim_start_matches('\u{feff}');
+    let mut draft = Draft::new(category, severity);
+    match from {
+        Origin::Twitch => twitch::read(text, &mut draft),
+        Origin::Discord => discord::read(text, &mut draft),
+        Origin::Csv => table::read(text, &mut draft),
+    }?;
+    Ok(draft)
 }
 
 /// Writes all lists or none: each is whole beside its place before the first one takes it. Where

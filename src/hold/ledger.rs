@@ -391,8 +391,17 @@ impl Drop for Ledger {
     }
 }
 
+/// The record that is stored under an id. One that is another's is refused: two that are decided
+/// apart would release their message twice.
 pub fn read(id: &str, bytes: &[u8]) -> Result<Row, StoreError> {
-    serde_json::from_slice(bytes).map_err(|error| unreadable(id, &error))
+    let row: Row = serde_json::from_slice(bytes).map_err(|error| unreadable(id, &error))?;
+    match row.hold.id == id {
+        true => Ok(row),
+        false => Err(StoreError::Corrupt {
+            place: format!("hold {id}"),
+            cause: "it is another's record".to_owned(),
+        }),
+    }
 }
 
 fn write(row: &Row) -> Result<Vec<u8>, StoreError> {

@@ -20,13 +20,43 @@ const LEFT_OVER: &str = "|/\\<>{}[]()_#@$+^!€£=*~";
 /// Punctuation behind a word.
 const ENDS: [char; 10] = ['\'', '"', '.', ',', '?', ':', ';', '!', ')', ']'];
 /// So many readings of all words of a text are compared; what is left over is read sign by sign.
-pub(super) const READINGS_MAX: usize = 2048;
+const READINGS_MAX: usize = 2048;
 /// Of one word.
 const WORD_READINGS_MAX: usize = 256;
+/// So many letters are tried for all words of a text. Where none may stand at a word's end, no way
+/// through its signs comes to a reading, and each sign doubles the ways.
+const STEPS_MAX: usize = 16 * 1024;
+/// For one word; enough for all of its readings where a dozen of its signs are open.
+const WORD_STEPS_MAX: usize = 4 * 1024;
 /// A longer word is no word of a language.
 const WORD_BYTES_MAX: usize = 64;
 /// So many readings of a text are worth a look.
 const VIEWS_MAX: usize = 4;
+
+/// What may still be done for the words of a text.
+#[derive(Clone, Copy)]
+pub(super) struct Budget {
+    readings: usize,
+    steps: usize,
+}
+
+impl Budget {
+    pub(super) fn new() -> Budget {
+        Budget { readings: READINGS_MAX, steps: STEPS_MAX }
+    }
+
+    pub(super) fn is_spent(&self) -> bool {
+        self.readings == 0 || self.steps == 0
+    }
+
+    /// What of it one word may have.
+    fn of_word(&self) -> Budget {
+        Budget {
+            readings: self.readings.min(WORD_READINGS_MAX),
+            steps: self.steps.min(WORD_STEPS_MAX),
+        }
+    }
+}
 
 /// Letters, each with how many bytes of the text it stands for.
 pub(super) type Reading = Vec<(char, usize)>;
@@ -62,16 +92,17 @@ const WORDS: Strange = Strange { signs: 0, letters: 0 };
 pub(super) fn readings(
     plainest: Reading,
     text: &str,
-    left: &mut usize,
+    left: &mut Budget,
     others: impl Fn(usize, char) -> Vec<(char, usize)>,
 ) -> Vec<Reading> {
     if text.len() > WORD_BYTES_MAX {
         return vec![plainest];
     }
-    let mut walk = Walk { text, others, all: Vec::new(), left: WORD_READINGS_MAX.min(*left) };
-    let budget = walk.left;
+    let given = left.of_word();
+    let mut walk = Walk { text, others, all: Vec::new(), left: given };
     walk.step(0, &mut Vec::new());
-    *left -= budget - walk.left;
+    left.readings -= given.readings - walk.left.readings;
+    left.steps -= given.steps - walk.left.steps;
     let mut all: Vec<Candidate> = Vec::new();
     for reading in std::iter::once(plainest).chain(walk.all) {
         let spelt: String = reading.iter().map(|(c, _)| *c).collect();
@@ -119,14 +150,15 @@ struct Walk<'a, F> {
     text: &'a str,
     others: F,
     all: Vec<Reading>,
-    left: usize,
+    left: Budget,
 }
 
 impl<F: Fn(usize, char) -> Vec<(char, usize)>> Walk<'_, F> {
     fn step(&mut self, from: usize, read: &mut Reading) {
-        if self.left == 0 {
+        if self.left.is_spent() {
             return;
         }
+        self.left.steps -= 1;
         let known = read.len();
         let fixed = self.text.as_bytes()[from..].iter().enumerate();
         let fixed = fixed.take_while(|(nth, _)| is_fixed(self.text.as_bytes(), from + nth));
@@ -134,7 +166,7 @@ impl<F: Fn(usize, char) -> Vec<(char, usize)>> Walk<'_, F> {
         let at = from + read.len() - known;
         match at == self.text.len() {
             true => {
-                self.left -= 1;
+                self.left.readings -= 1;
                 self.all.push(read.clone());
             }
             false => self.branch(at, read),

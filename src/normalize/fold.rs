@@ -6,7 +6,7 @@ use crate::{
 };
 
 use super::{
-    choose::{self, Open, READINGS_MAX, Reading},
+    choose::{self, Budget, Open, Reading},
     empty, leet,
 };
 
@@ -59,7 +59,7 @@ impl Line {
     fn read(self, plain: &View) -> Vec<View> {
         let mut first = empty(ViewKind::Folded, plain);
         let mut open: Vec<Open> = Vec::new();
-        let mut left = READINGS_MAX;
+        let mut left = Budget::new();
         let mut at = 0;
         for text in plain.text.split_inclusive(' ') {
             if self.is_plain(text) {
@@ -69,7 +69,7 @@ impl Line {
             }
             let token = Token::new(text, self);
             let mut readings = vec![token.read()];
-            if self.open && left > 0 && token.is_open() {
+            if self.open && !left.is_spent() && token.is_open() {
                 readings = choose::readings(readings.remove(0), text, &mut left, |at, before| {
                     token.others(at, before)
                 });

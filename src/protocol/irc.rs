@@ -91,7 +91,10 @@ impl Protocol for Irc {
     }
 
     fn rebuild(&self, frame: &Frame, _units: &[Unit], fates: &[Fate]) -> Option<Frame> {
-        self.render(frame, fates, false)
+        let left = self.render(frame, fates, false)?;
+        // Without the nick that stood first, the lines behind it may be joined to a message.
+        let joins = self.seat.mode == Mode::Inline && self.framing.may_join(left.bytes());
+        (!joins).then_some(left)
     }
 
     fn alone(&self, frame: &Frame, units: &[Unit], index: usize) -> Option<Frame> {

@@ -1,11 +1,15 @@
 //! Kills, fills disks and lets years pass: what is promised stays, what is due goes.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use tidegate::{
-    config::{HoldConfig, OnExpiry},
-    hold::{DecideError, Decision, Hold, HoldError, State},
-    store::{self, Expect, Table, Write},
+    audit::Audit,
+    config::{HoldConfig, OnExpiry, RetentionConfig},
+    hold::{DecideError, Decision, Hold, HoldError, HoldQueue, State},
+    store::{self, Expect, Store, StoreError, Table, Write},
 };
 
 use super::life::{Dir, HOUR_MS, LIES, REFUSES, WORKS, config, live, pass, release};
@@ -57,6 +61,31 @@ async fn a_kill_at_each_state_loses_nothing_and_repeats_nothing() {
     pass(60_100).await;
     assert_eq!(life.queue.find(&lost.id).unwrap().state, State::Orphaned);
     assert!(same_user.orders.try_recv().is_err() && stranger.orders.try_recv().is_err());
+}
+
+/// Decided under either id, it would be released twice.
+#[tokio::test(start_paused = true)]
+async fn a_record_under_the_id_of_another_is_refused() {
+    let dir = Dir::new();
+    let life = live(&dir, config()).await;
+    let held = life.held(1, "held").await;
+    let bytes = life.store.load(Table::Holds, &held.id).await.unwrap();
+    let put = |key: &str| {
+        let (key, value) = (key.to_owned(), bytes.clone());
+        vec![Write { table: Table::Holds, key, expect: Expect::Absent, value }]
+    };
+    life.store.commit(put("another")).await.unwrap();
+    let decided = life.queue.decide("another", Decision::Release, "ana").await;
+    assert!(matches!(decided, Err(DecideError::Store(StoreError::Corrupt { .. }))), "{decided:?}");
+    let after = dir.killed();
+    drop((life, dir));
+    let store = store::open(&after.0).unwrap();
+    let (metrics, keep) = (Arc::default(), RetentionConfig { text_days: 7, record_days: 90 });
+    let audit = Audit::open(store.clone(), Arc::clone(&metrics), 7, 90).await.unwrap();
+    match HoldQueue::open(store, audit, metrics, config(), keep).await.err() {
+        Some(StoreError::Corrupt { place, .. }) => assert_eq!(place, "hold another"),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,6 +18,7 @@ const PLATFORMS: [(&str, &[&str]); 9] = [
         "twitch",
         &[
             "src/bots.rs",
+            "src/fuzzing.rs",
             "src/bots/twitch.rs",
             "src/bots/twitch/",
             "src/commands/import.rs",
@@ -26,11 +27,12 @@ const PLATFORMS: [(&str, &[&str]); 9] = [
             "src/protocol/irc/twitch.rs",
         ],
     ),
-    ("youtube", &["src/bots.rs", "src/bots/youtube.rs", "src/bots/youtube/"]),
+    ("youtube", &["src/bots.rs", "src/fuzzing.rs", "src/bots/youtube.rs", "src/bots/youtube/"]),
     (
         "kick",
         &[
             "src/bots.rs",
+            "src/fuzzing.rs",
             "src/bots/kick.rs",
             "src/bots/kick/",
             // It is a command of IRC and an English word too.
@@ -42,6 +44,7 @@ const PLATFORMS: [(&str, &[&str]); 9] = [
         "owncast",
         &[
             "src/bots.rs",
+            "src/fuzzing.rs",
             "src/bots/owncast.rs",
             "src/bots/owncast/",
             "src/protocol.rs",
@@ -52,6 +55,7 @@ const PLATFORMS: [(&str, &[&str]); 9] = [
         "discord",
         &[
             "src/bots.rs",
+            "src/fuzzing.rs",
             "src/bots/discord.rs",
             "src/bots/discord/",
             "src/commands/import.rs",

@@ -49,7 +49,9 @@ impl Keys {
         keys.map_err(|cause| (key, cause))
     }
 
-    fn parse(text: &str) -> Result<Keys, String> {
+    /// # Errors
+    /// What is wrong with the secrets; never a secret.
+    pub fn parse(text: &str) -> Result<Keys, String> {
         let keys: Vec<&str> = text.split_whitespace().collect();
         if keys.is_empty() || keys.len() > KEYS_MAX {
             return Err(format!("holds {} secrets; 1 to {KEYS_MAX} may be", keys.len()));

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The lists on their way, and what there is to say of them.
-pub(super) struct Draft {
+pub(crate) struct Draft {
     pub category: Category,
     pub severity: Severity,
     lines: BTreeMap<Category, Vec<String>>,

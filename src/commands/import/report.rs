@@ -9,7 +9,7 @@ const TERM_SHOWN_MAX: usize = 60;
 
 /// What is not as it was, in the order in which it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Difference {
+pub(crate) enum Difference {
     Refused,
     Off,
     Elsewhere,
@@ -74,7 +74,7 @@ impl Difference {
 }
 
 #[derive(Default)]
-pub(super) struct Report {
+pub(crate) struct Report {
     notes: BTreeMap<Difference, Vec<String>>,
     /// Lists and how many lines each has.
     pub listed: Vec<(String, usize)>,

@@ -159,6 +159,8 @@ const BRACKETS: [char; 10] = ['(', ')', '[', ']', '{', '}', '<', '>', '*', ' '];
 fn domain(scene: &Scene, at: usize, kind: At) -> Option<usize> {
     let line = scene.line;
     let (mut end, mut spelt, mut dots) = (at + 1, false, 0);
+    let provider = PROVIDERS.contains(&line.word(at));
+    let mut found = None;
     for _ in 0..PARTS_MAX {
         let gap = line.gap(end);
         let dot = gap.trim_matches(BRACKETS) == "." && gap != ". ";
@@ -175,16 +177,19 @@ fn domain(scene: &Scene, at: usize, kind: At) -> Option<usize> {
         } else {
             break;
         }
+        let top = line.word(end - 1);
+        let is_top = (2..=12).contains(&top.len()) && top.bytes().all(|b| b.is_ascii_alphabetic());
+        let enough = match kind {
+            At::Typed => true,
+            At::Spelt => spelt || provider || line.gap(end - 1) == ".",
+            At::Loose => provider,
+        };
+        if dots > 0 && is_top && enough {
+            // What follows may look like one more label, and undoes nothing.
+            found = Some(end);
+        }
     }
-    let top = line.word(end - 1);
-    let is_top = (2..=12).contains(&top.len()) && top.bytes().all(|b| b.is_ascii_alphabetic());
-    let provider = PROVIDERS.contains(&line.word(at));
-    let enough = match kind {
-        At::Typed => true,
-        At::Spelt => spelt || provider || line.gap(end - 1) == ".",
-        At::Loose => provider,
-    };
-    (dots > 0 && is_top && enough).then_some(end)
+    found
 }
 
 /// The first word of a name that ends with the word `last`.

@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::hosts::{self, HOST_BYTES_MAX};
 use crate::message::View;
 
+mod mail;
 mod quick;
 mod spelt;
 mod tokens;
@@ -127,19 +128,33 @@ impl Finder<'_> {
         if before.scheme.is_none() && self.joint(at + 1).is_none() {
             return (None, at + 1);
         }
-        let chain = self.chain(at);
+        let mut chain = self.chain(at);
         // Nearly every sentence behind another: its first word is no ending of a name.
         if before.scheme.is_none() && !self.may_be_host(&chain) {
             return (None, chain.end);
         }
-        if before.scheme.is_none() && self.is_mail(&chain) {
-            return (None, chain.end);
+        if before.scheme.is_none() {
+            if let Some(next) = self.behind_mail(&chain) {
+                return (None, next);
+            }
+            self.leave_mail(&mut chain);
         }
         let link = self.address(&chain, &before).or_else(|| self.best(&chain, &before));
         match link {
             Some((link, end)) => (Some(link), end),
-            None => (None, chain.end),
+            None => (None, self.apart(&chain)),
         }
+    }
+
+    /// Where a link may begin again in a chain that is none as a whole: behind a space in it.
+    fn apart(&self, chain: &Chain) -> usize {
+        let gap = chain.labels.windows(2).find(|pair| self.is_apart(pair[0]..pair[1]));
+        gap.map_or(chain.end, |pair| pair[1])
+    }
+
+    /// Whether there is a space among these tokens.
+    fn is_apart(&self, mut tokens: Range<usize>) -> bool {
+        tokens.any(|at| self.what(at) == Some(What::Space))
     }
 
     fn what(&self, at: usize) -> Option<What> {
@@ -207,21 +222,6 @@ impl Finder<'_> {
             || chain.labels[1..].iter().any(ending)
     }
 
-    /// A mail address or a name with an @ in front: other rules speak of those.
-    fn is_mail(&self, chain: &Chain) -> bool {
-        let first = chain.labels[0];
-        let spoken = || {
-            let start = self.tokens[first].span.start;
-            let before = self.plain.text[..start].trim_end_matches([' ', '(', ')', '[', ']']);
-            let word = before.rsplit([' ', '(', '[']).next().unwrap_or_default();
-            matches!(word, "at" | "arobase" | "chez" | "@")
-        };
-        let after = self.what(chain.end) == Some(What::Other('@'));
-        let before = first > 0 && self.what(first - 1) == Some(What::Other('@'));
-        // Only what is spelt out has spaces, so that looking back ends soon.
-        after || before || (chain.joints.contains(&Joint::Word) && spoken())
-    }
-
     /// Four numbers with dots between, or one long one, where they are dialled.
     fn address(&self, chain: &Chain, before: &Before) -> Option<(Link, usize)> {
         let numbers: Vec<&str> = chain.labels.iter().map(|at| self.label(*at)).collect();
@@ -280,10 +280,8 @@ impl Finder<'_> {
             let scheme = before.scheme.filter(|_| self.label(chain.labels[0]).len() > 1);
             scheme?;
             let (end, _, path) = self.tail(chain.end, false);
-            Some((
-                self.made(chain, 0..chain.labels.len(), before, Form::Local, None, (end, path)),
-                end,
-            ))
+            let labels = 0..chain.labels.len();
+            Some((self.made(chain, labels, before, Form::Local, None, (end, path)), end))
         })
     }
 

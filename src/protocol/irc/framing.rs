@@ -51,16 +51,21 @@ impl Framing {
         self.ended.unwrap_or(self.client_ended)
     }
 
+    /// Whether a server that takes a frame as one line may make chat of what is none by lines.
+    pub fn may_join(&self, bytes: &[u8]) -> bool {
+        let mut found = lines(bytes);
+        let first = found.next();
+        let joins = self.ended != Some(true) && found.next().is_some();
+        joins && !first.is_some_and(|line| is_harmless(&line, bytes))
+    }
+
     /// Checks a client's frame against what the server may make of it, and takes note of it.
     pub fn check_client(&mut self, bytes: &[u8]) -> Result<(), Reason> {
         let broken = bytes.contains(&b'\n');
         if self.open && broken && self.ended != Some(false) {
             return Err("an IRC line that goes on from the frame before");
         }
-        let mut found = lines(bytes).peekable();
-        let first = found.next();
-        let joins = self.ended != Some(true) && found.peek().is_some();
-        if joins && !first.is_some_and(|line| is_harmless(&line, bytes)) {
+        if self.may_join(bytes) {
             return Err("IRC lines in one frame, which the server may join");
         }
         if let Some(last) = lines(bytes).last() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{line::Line, reader::REDACTION, vendor};
 use crate::message::{Role, Sender};
 
-/// Longer nicks are not taken note of; no server allows them.
+/// Longer nicks and names of servers are not taken note of; nobody allows them.
 const NICK_MAX: usize = 128;
 
 /// Channels whose roles are remembered; a connection in more has none in the others.
@@ -71,7 +71,7 @@ impl Known {
     pub fn learn_from_client(&mut self, line: &Line) {
         if line.is("NICK") && !self.confirmed {
             let wish = line.param(0);
-            if wish.len() <= NICK_MAX {
+            if is_nick(&wish) {
                 self.nick = wish;
             }
         } else if line.is("CAP") && line.param(0).eq_ignore_ascii_case("REQ") {
@@ -84,13 +84,13 @@ impl Known {
     pub fn learn_from_server(&mut self, line: &Line) {
         if line.is("001") {
             let nick = line.param(0);
-            if nick.len() <= NICK_MAX {
+            if is_nick(&nick) && is_nick(line.prefix()) {
                 (self.nick, self.confirmed) = (nick, true);
-                self.server = line.prefix().chars().take(NICK_MAX).collect();
+                self.server = line.prefix().to_owned();
             }
         } else if line.is("NICK") && self.is_me(line.nick()) {
             let nick = line.param(0);
-            if nick.len() <= NICK_MAX {
+            if is_nick(&nick) {
                 self.nick = nick;
             }
         } else if line.is("005") {
@@ -135,6 +135,11 @@ impl Known {
     fn is_me(&self, nick: &str) -> bool {
         !nick.is_empty() && nick.eq_ignore_ascii_case(&self.nick)
     }
+}
+
+/// Whether a name may stand in a line to the client: what has a bare CR in it would be two lines.
+fn is_nick(name: &str) -> bool {
+    name.len() <= NICK_MAX && !name.contains(|c: char| c.is_control() || c == ' ')
 }
 
 /// Who wrote a line that came from the server.
@@ -225,6 +230,11 @@ mod tests {
         check(&[('<', ":x 001 ana :hi"), ('<', ":bob!u@h NICK eve")], "ana");
         let long = format!("NICK {}", "n".repeat(129));
         check(&[('>', "NICK ana"), ('>', long.as_str())], "ana");
+        check(&[('>', "NICK ana"), ('>', "NICK e\rQUIT"), ('>', "NICK :a b")], "ana");
+        check(
+            &[('>', "NICK ana"), ('<', ":x 001 e\0ve :hi"), ('<', ":x\rERROR 001 eve :hi")],
+            "ana",
+        );
     }
 
     #[test]

@@ -138,6 +138,10 @@ impl<'a> Line<'a> {
             return Err("an IRC message to too many");
         }
         list.retain(|target| !target.is_empty());
+        if list.iter().any(|target| self.frame[target.start] == b':') {
+            // With the targets before it taken away it would begin the text.
+            return Err("an IRC target that begins with a colon");
+        }
         Ok(Some(Speech { targets: list, text: self.shown(text.clone()) }))
     }
 
@@ -266,6 +270,7 @@ mod tests {
         check("PRIVMSG #a :blo\rrp\r\n", Err("an IRC line with a bare CR"));
         let many = format!("PRIVMSG {} :x", vec!["#a"; 33].join(","));
         check(&many, Err("an IRC message to too many"));
+        check("PRIVMSG #a,:b :x", Err("an IRC target that begins with a colon"));
         let tags = format!("@a={} PRIVMSG #a :x", "b".repeat(8192));
         check(&tags, Err("IRC tags that are too long"));
         let latin = lines(b"PRIVMSG #a :caf\xe9").next().map(|line| line.speech().err());
