@@ -15,7 +15,8 @@ use tokio::{
 
 use crate::{
     accounts::{Scope, Token, secret},
-    doors::{Doors, Failure, marks},
+    config::ApiConfig,
+    doors::{Doors, Failure, Pace, marks},
 };
 
 pub mod answer;
@@ -29,7 +30,6 @@ mod judge;
 mod keys;
 mod openai;
 mod openapi;
-mod pace;
 mod perspective;
 mod problem;
 mod reading;
@@ -43,7 +43,6 @@ pub mod webhooks;
 
 use caller::bearer;
 use keys::Keys;
-use pace::Pace;
 use routes::Routes;
 
 pub use {openapi::document, routes::Served};
@@ -71,10 +70,19 @@ pub fn router(doors: Doors) -> Router {
     let hooks = hook::Hooks::open(&doors);
     let route = doors.config.route.first().map_or("", |route| route.name()).into();
     let scoring = Arc::new(Semaphore::new((doors.config.score.queue_max / 4).max(1)));
-    let pace = Arc::new(Pace::new(&doors.config.api));
+    let pace = Arc::new(pace(&doors.config.api));
     let keys = Keys::new(&doors.config.api);
     let api = Api { doors, requests, streams, scoring, hooks, pace, keys, route };
     routes().router(&api).with_state(api).layer(middleware::from_fn(marks::mark))
+}
+
+/// The pace of tokens, known by their digests.
+fn pace(config: &ApiConfig) -> Pace {
+    let cost = match config.requests_per_second {
+        0 => Duration::ZERO,
+        rate => Duration::from_secs(1) / rate,
+    };
+    Pace::new(cost, config.requests_burst, config.paces_max)
 }
 
 /// Everything that is served, to be held against the description.

@@ -23,9 +23,11 @@ mod refunds;
 mod shown;
 mod stage;
 mod stream;
+mod trial;
 
 use ended::Ended;
 use guard::Guard;
+use trial::Trials;
 
 /// The bodies of this door are a password, a number of seconds, or a line of chat to be nuked.
 const BODY_BYTES_MAX: usize = 8 * 1024;
@@ -40,6 +42,7 @@ struct Console {
     comparing: Arc<Semaphore>,
     ended: Ended,
     changes: crowds::Changes,
+    trials: Arc<Trials>,
 }
 
 /// The console's routes; call it within a runtime.
@@ -52,6 +55,7 @@ pub fn router(doors: Doors) -> Router {
         comparing: Arc::new(Semaphore::new(1)),
         ended: Ended::follow(&doors.settler.holds),
         changes: crowds::follow(&doors),
+        trials: Arc::new(Trials::new()),
         doors,
     };
     page::routes()
@@ -70,6 +74,8 @@ pub fn router(doors: Doors) -> Router {
         .route("/api/nukes/{id}/lift", post(crowds::lift))
         .route("/api/refunds", get(refunds::refunds))
         .route("/api/refunds.csv", get(refunds::refunds_csv))
+        .route("/api/policies", get(trial::policies))
+        .route("/api/try", post(trial::try_out))
         .route("/api/senders/pardon", post(refunds::pardon))
         .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "not_found", "nothing is here") })
         .layer(middleware::from_fn_with_state(console.clone(), guard::check))

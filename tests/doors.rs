@@ -33,3 +33,5 @@ mod schema;
 
 #[path = "doors/senders.rs"]
 mod senders;
+#[path = "doors/trial.rs"]
+mod trial;
