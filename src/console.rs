@@ -15,11 +15,13 @@ use crate::doors::{Doors, Failure};
 mod crowds;
 mod ended;
 mod guard;
+mod insights;
 mod login;
 mod page;
 mod permit;
 mod queue;
 mod refunds;
+mod sheet;
 mod shown;
 mod stage;
 mod stream;
@@ -27,6 +29,7 @@ mod trial;
 
 use ended::Ended;
 use guard::Guard;
+use insights::Insights;
 use trial::Trials;
 
 /// The bodies of this door are a password, a number of seconds, or a line of chat to be nuked.
@@ -43,6 +46,7 @@ struct Console {
     ended: Ended,
     changes: crowds::Changes,
     trials: Arc<Trials>,
+    insights: Arc<Insights>,
 }
 
 /// The console's routes; call it within a runtime.
@@ -56,6 +60,7 @@ pub fn router(doors: Doors) -> Router {
         ended: Ended::follow(&doors.settler.holds),
         changes: crowds::follow(&doors),
         trials: Arc::new(Trials::new()),
+        insights: Insights::follow(&doors),
         doors,
     };
     page::routes()
@@ -76,6 +81,8 @@ pub fn router(doors: Doors) -> Router {
         .route("/api/refunds.csv", get(refunds::refunds_csv))
         .route("/api/policies", get(trial::policies))
         .route("/api/try", post(trial::try_out))
+        .route("/api/insights", get(insights::insights))
+        .route("/api/insights.csv", get(insights::insights_csv))
         .route("/api/senders/pardon", post(refunds::pardon))
         .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "not_found", "nothing is here") })
         .layer(middleware::from_fn_with_state(console.clone(), guard::check))

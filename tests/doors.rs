@@ -17,6 +17,8 @@ mod guard;
 
 #[path = "doors/hook.rs"]
 mod hook;
+#[path = "doors/insights.rs"]
+mod insights;
 #[path = "doors/once.rs"]
 mod once;
 
