@@ -21,6 +21,7 @@ mod page;
 mod permit;
 mod queue;
 mod refunds;
+mod replay;
 mod sheet;
 mod shown;
 mod stage;
@@ -81,6 +82,7 @@ pub fn router(doors: Doors) -> Router {
         .route("/api/refunds.csv", get(refunds::refunds_csv))
         .route("/api/policies", get(trial::policies))
         .route("/api/try", post(trial::try_out))
+        .route("/api/replay", post(replay::replay))
         .route("/api/insights", get(insights::insights))
         .route("/api/insights.csv", get(insights::insights_csv))
         .route("/api/senders/pardon", post(refunds::pardon))

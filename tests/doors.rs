@@ -28,6 +28,8 @@ mod programs;
 #[path = "doors/queue.rs"]
 mod queue;
 
+#[path = "doors/replay.rs"]
+mod replay;
 #[path = "doors/sockets.rs"]
 mod sockets;
 #[path = "doors/schema.rs"]

@@ -101,6 +101,7 @@ async fn tick(insights: Weak<Insights>, settler: Weak<Settler>) {
         let (Some(insights), Some(settler)) = (insights.upgrade(), settler.upgrade()) else {
             return;
         };
+        settler.pipeline.history.chat.sweep(now_ms());
         if let Err(error) = insights.catch_up(&settler).await {
             tracing::warn!(%error, "records were not counted yet");
         }

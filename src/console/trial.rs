@@ -71,10 +71,12 @@ pub async fn policies(
     let rules = console.doors.settler.pipeline.rules.load();
     let mut names: Vec<&String> = rules.policies.keys().collect();
     names.sort();
+    let history = &console.doors.settler.pipeline.history;
     Ok(Json(json!({
         "now_ms": now_ms(),
         "policies": names,
         "places": console.places(),
+        "keeps_chat": history.chat.is_kept(),
     })))
 }
 

@@ -36,6 +36,7 @@ async fn each_role_reaches_what_it_may() {
         ("POST", "/api/senders/pardon", "{}", [401, 403, 400, 400]),
         ("GET", "/api/policies", "", [401, 403, 200, 200]),
         ("POST", "/api/try", "{}", [401, 403, 400, 400]),
+        ("POST", "/api/replay", "{}", [401, 403, 400, 400]),
         ("GET", "/api/insights", "", [401, 403, 200, 200]),
         ("GET", "/api/insights.csv", "", [401, 403, 200, 200]),
         ("GET", "/insights", "", [200, 200, 200, 200]),

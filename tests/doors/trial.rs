@@ -187,7 +187,7 @@ async fn nobody_has_files_read_by_trying_a_policy() {
 
 #[tokio::test]
 async fn what_is_tried_leaves_no_trace() {
-    let house = worded(|_| {}).await;
+    let house = worded(|config| config.history.chat_max = 100).await;
     let ana = house.cookie("ana").await;
     let text = "you snarfle, unheard-of-marker-4711";
     for _ in 0..3 {
@@ -198,6 +198,7 @@ async fn what_is_tried_leaves_no_trace() {
     assert_eq!(settler.audit.recent(10).await.expect("the log is there"), []);
     let history = &settler.pipeline.history;
     assert_eq!((history.senders(), history.crowds(), history.channels(9)), (0, (0, 0), vec![]));
+    assert!(history.chat.list(0).is_empty());
     let metrics = settler.metrics.render();
     assert!(!metrics.contains("tidegate_messages_total{"), "it was no message");
     let mut read = 0;
