@@ -20,18 +20,21 @@ const figures = new Map();
 const number = (value) => new Intl.NumberFormat(language()).format(value);
 const share = (value) => new Intl.NumberFormat(language(),
   { style: 'percent', maximumFractionDigits: 0 }).format(value);
-const time = (ms) => (ms === null ? '—' : ms < 1000 ? say('seconds', { n: number(ms / 1000) }) : span(ms / 1000));
+const time = (ms) => (ms === null ? '—' : ms < 9500 ? say('seconds', { n: number(Math.round(ms / 100) / 10) }) : span(ms / 1000));
 const total = (row, series) => series.reduce((all, key) => all + (row[key] ?? 0), 0);
 const categoryOf = ({ category }) => (known(category) ? say(category) : category);
 const nameOf = (name) => (name === OTHERS ? say('others') : name);
 
 function moment(ms, long = false) {
   const options = {
-    hour: { hour: '2-digit', minute: '2-digit' },
-    day: { hour: '2-digit', minute: '2-digit' },
+    hour: { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
+    day: { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
     week: long
-      ? { weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' }
-      : { weekday: 'short', hour: '2-digit' },
+      ? {
+        weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit',
+        hourCycle: 'h23',
+      }
+      : { weekday: 'short', hour: '2-digit', hourCycle: 'h23' },
   }[period];
   return new Intl.DateTimeFormat(language(), options).format(new Date(ms));
 }
@@ -98,7 +101,10 @@ function sentence(figure, bars) {
   }
   const sizes = bars.map((bar) => total(bar, figure.series));
   const most = Math.max(0, ...sizes);
-  if (most === 0) return say('figure_none');
+  if (most === 0) {
+    const few = figure.id === 'overturned' && bars.length === 0 && sum.rules.length > 0;
+    return few ? say('figure_few', { n: DECIDED_MIN }) : say('figure_none');
+  }
   const first = bars[sizes.indexOf(most)];
   if (figure.id === 'overturned') {
     return say('sum_overturned', {
@@ -148,7 +154,7 @@ function draw(figure) {
   parts.key.replaceChildren(...(several ? [legend(figure.series, say)] : []));
   parts.summary.textContent = say('as_table');
   parts.summary.setAttribute('aria-label', say('as_table_of', { name: title }));
-  parts.table.setAttribute('aria-label', title);
+  parts.table.setAttribute('aria-label', say('as_table_of', { name: title }));
   parts.table.replaceChildren(tableOf(figure, bars, title));
   parts.sheet.textContent = say('as_csv');
   parts.sheet.setAttribute('aria-label', say('as_csv_of', { name: title }));
@@ -181,7 +187,9 @@ function tableOf(figure, bars, title) {
   const column = ofTime(figure) ? 'col_time' : figure.column;
   const head = el('tr', {}, el('th', { scope: 'col', textContent: say(column) }),
     ...cells.map((key) => el('th', { scope: 'col', className: 'number', textContent: say(`series_${key}`) })));
-  const lines = bars.map((row) => el('tr', {},
+  // The newest is what somebody looks for first.
+  const ordered = ofTime(figure) ? [...bars].reverse() : bars;
+  const lines = ordered.map((row) => el('tr', {},
     el('th', { scope: 'row' }, foreign(labelOf(figure, row, true))),
     ...cells.map((key) => el('td', { className: 'number', textContent: cell(key, row) }))));
   return el('table', {}, el('caption', { className: 'away', textContent: title }),
@@ -194,7 +202,7 @@ function tiles() {
   const began = sum.passes_since_ms > sum.bars[0].at_ms;
   const pass = began
     ? say('tile_pass_since', { at: new Intl.DateTimeFormat(language(),
-      { weekday: 'short', hour: '2-digit', minute: '2-digit' }).format(new Date(sum.passes_since_ms)) })
+      { weekday: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(new Date(sum.passes_since_ms)) })
     : say('tile_pass');
   const shown = [
     [pass, number(sum.pass)],

@@ -8,7 +8,7 @@ const NAMESPACE = document.getElementById('drawing').namespaceURI;
 const HEIGHT = 190;
 const PAD = { top: 12, right: 8, bottom: 26, left: 52 };
 const ROW = 30;
-const LABELS_APART = 56;
+const LABELS_APART = 72;
 
 function svg(tag, attributes = {}, ...children) {
   const element = document.createElementNS(NAMESPACE, tag);
@@ -56,8 +56,9 @@ function frame(canvas, { width, marks, top, format, bars, label }) {
   bars.forEach((bar, index) => {
     // The last one is now: the labels count back from it.
     if ((bars.length - 1 - index) % every !== 0) return;
-    canvas.append(write(PAD.left + slot * (index + 0.5), HEIGHT - 8, label(bar),
-      { 'text-anchor': 'middle' }));
+    const last = index === bars.length - 1;
+    const x = last ? width - 2 : PAD.left + slot * (index + 0.5);
+    canvas.append(write(x, HEIGHT - 8, label(bar), { 'text-anchor': last ? 'end' : 'middle' }));
   });
   return { y, slot };
 }

@@ -12,6 +12,7 @@ const CATEGORIES = [
 ];
 const TEMPLATE = '[policy.mine]\npreset = "standard"\n\n[policy.mine.profanity]\n'
   + 'action = ["pass", "mask", "hold", "drop"]\n';
+const NUMBERS = ['col_severity', 'col_score', 'col_threshold'];
 const PARTS = { toml: 'candidate-toml', policy: 'candidate-policy', add: 'candidate-add',
   allow: 'candidate-allow', leave_out: 'candidate-leave-out' };
 
@@ -211,7 +212,7 @@ function side(name, judged, text) {
     card.append(el('p', { className: 'muted small', textContent: say('side_shown') }),
       el('p', { className: 'said' }, foreign(starred(text, judged.mask))));
   }
-  card.append(...found(judged), ...scores(judged));
+  card.append(...found(name, judged), ...scores(name, judged));
   const facts = el('dl', { className: 'facts' });
   const fact = (key, value) => facts.append(
     el('dt', { textContent: say(key) }), el('dd', {}, foreign(value)));
@@ -233,14 +234,15 @@ function starred(text, spans) {
 }
 
 function table(title, columns, rows) {
-  const head = el('tr', {}, ...columns.map((name) =>
-    el('th', { scope: 'col', textContent: say(name) })));
+  const head = el('tr', {}, ...columns.map((name) => el('th', {
+    scope: 'col', className: NUMBERS.includes(name) ? 'number' : '', textContent: say(name),
+  })));
   return el('div', { className: 'scroll', tabIndex: 0, role: 'region', aria: { label: title } },
     el('table', {}, el('caption', { className: 'away', textContent: title }),
       el('thead', {}, head), el('tbody', {}, ...rows)));
 }
 
-function found({ findings }) {
+function found(side, { findings }) {
   const title = say('side_found');
   const head = el('h4', { textContent: title });
   if (findings.length === 0)
@@ -251,10 +253,10 @@ function found({ findings }) {
     el('td', { className: 'number', textContent: String(finding.severity) }),
     el('td', {}, foreign(finding.why), finding.shadow ? ` (${say('shadow')})` : '')));
   return [head,
-    table(title, ['col_rule', 'col_category', 'col_severity', 'col_why'], rows)];
+    table(`${say(`side_${side}`)}: ${title}`, ['col_rule', 'col_category', 'col_severity', 'col_why'], rows)];
 }
 
-function scores({ scores: all, late }) {
+function scores(side, { scores: all, late }) {
   const title = say('side_scores');
   const head = el('h4', { textContent: title });
   if (all.length === 0) {
@@ -268,7 +270,7 @@ function scores({ scores: all, late }) {
       el('td', { className: 'number', textContent: score.toFixed(2) }),
       el('td', { className: 'number' }, threshold === null ? '—' : threshold.toFixed(2)));
   });
-  return [head, table(title, ['col_head', 'col_score', 'col_threshold'], rows)];
+  return [head, table(`${say(`side_${side}`)}: ${title}`, ['col_head', 'col_score', 'col_threshold'], rows)];
 }
 
 $('try-route').addEventListener('change', channels);
