@@ -221,6 +221,7 @@ const TABLE = {
   pages: { en: 'Pages', fr: 'Pages' },
   page_queue: { en: 'Queue', fr: 'File' },
   page_try: { en: 'Try', fr: 'Essayer' },
+  page_appeals: { en: 'Appeals', fr: 'Recours' },
   page_insights: { en: 'Insights', fr: 'Bilan' },
   viewer: { en: 'viewer', fr: 'observation' },
   moderator: { en: 'moderator', fr: 'modération' },

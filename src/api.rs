@@ -20,6 +20,7 @@ use crate::{
 };
 
 pub mod answer;
+mod appeals;
 mod caller;
 mod decisions;
 mod events;
@@ -101,6 +102,8 @@ fn routes() -> Routes {
         .act("post", "/v1/holds/{id}/time-out", post(holds::time_out))
         .act("post", "/v1/holds/{id}/undo", post(holds::undo))
         .own("get", "/v1/decisions/{id}", get(decisions::decision))
+        .own("get", "/v1/decisions/{id}/appeal", get(appeals::state))
+        .act("post", "/v1/decisions/{id}/appeal", post(appeals::appeal))
         .own("get", "/v1/events", get(events::events))
         .own("post", "/v1/hook/{name}", post(hook::ask))
         .own("get", "/v1/senders/{channel}/{sender}", get(senders::one))

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use crate::doors::{Doors, Failure};
 
+mod appeals;
 mod crowds;
 mod ended;
 mod guard;
@@ -85,6 +86,8 @@ pub fn router(doors: Doors) -> Router {
         .route("/api/replay", post(replay::replay))
         .route("/api/insights", get(insights::insights))
         .route("/api/insights.csv", get(insights::insights_csv))
+        .route("/api/appeals", get(appeals::list))
+        .route("/api/appeals/{decision}/{act}", post(appeals::end))
         .route("/api/senders/pardon", post(refunds::pardon))
         .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "not_found", "nothing is here") })
         .layer(middleware::from_fn_with_state(console.clone(), guard::check))

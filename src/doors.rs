@@ -24,6 +24,7 @@ use crate::{
 };
 
 pub mod acts;
+pub mod appeals;
 pub mod control;
 pub mod hosts;
 pub mod marks;

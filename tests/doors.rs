@@ -3,6 +3,9 @@
 #[path = "doors/house.rs"]
 mod house;
 
+#[path = "doors/appeals.rs"]
+mod appeals;
+
 #[path = "doors/console.rs"]
 mod console;
 

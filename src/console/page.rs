@@ -32,6 +32,8 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/replay.js", JS, include_str!("../../console/replay.js")),
     ("/insights", HTML, include_str!("../../console/insights.html")),
     ("/insights.js", JS, include_str!("../../console/insights.js")),
+    ("/appeals", HTML, include_str!("../../console/appeals.html")),
+    ("/appeals.js", JS, include_str!("../../console/appeals.js")),
     ("/plots.js", JS, include_str!("../../console/plots.js")),
     ("/visit.js", JS, include_str!("../../console/visit.js")),
     ("/sentences.js", JS, include_str!("../../console/sentences.js")),

@@ -1,15 +1,17 @@
-// The pages beside the queue: a text that is tried, a candidate that is replayed, the insights.
+// The pages beside the queue: a text that is tried, a candidate that is replayed, the insights and
+// appeals.
 
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { check, finish, part, same, until } from "../peers/check.mjs";
+import { Moderator as Caller } from "../peers/moderator.mjs";
 import { Chatter, Moderator, legibility } from "./people.mjs";
 import { launch, open as openIn } from "./screens.mjs";
 
 const lines = JSON.parse(readFileSync(new URL("../peers/lines.json", import.meta.url), "utf8"));
 const quiet = JSON.parse(process.env.QUIET);
-const { ARTIFACTS, CHROMIUM } = process.env;
+const { APPEALS, ARTIFACTS, CHROMIUM, PASSWORD } = process.env;
 mkdirSync(ARTIFACTS, { recursive: true });
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
@@ -22,8 +24,11 @@ const SCREENS = [
 ];
 
 const browser = await launch(CHROMIUM);
-const shot = (page, name) =>
-  page.screenshot({ path: join(ARTIFACTS, `${name}.png`), fullPage: true });
+/** The whole page, with its bar where it is when somebody comes. */
+async function shot(page, name) {
+  await page.evaluate(() => window.scrollTo(0, 0));
+  await page.screenshot({ path: join(ARTIFACTS, `${name}.png`), fullPage: true });
+}
 
 /** Nothing that keeps people from using a page as it is now. */
 async function accessible(page, where) {
@@ -91,7 +96,7 @@ async function tries(screen) {
   await page.locator('[data-side="candidate"]').waitFor();
   same("side by side", [await verdict("running"), await verdict("candidate")], ["held", "passes"]);
   check("the difference in a sentence",
-    (await page.locator("#outcome").textContent()).includes("Now held, with the candidate passes"));
+    (await page.locator("#outcome").textContent()).includes("Now: held. With the candidate: passes"));
   await shot(page, `try-${screen.name}`);
   await accessible(page, `${screen.name}: try, side by side`);
 
@@ -160,10 +165,58 @@ async function counts(screen) {
   await page.context().close();
 }
 
+/** A sender's appeal, from the platform's call to the end that the platform reads. */
+async function appeals(screen) {
+  const ada = new Chatter(await openIn(browser, screen));
+  const mo = new Moderator(await openIn(browser, screen, { bypassCSP: true }), quiet.login.name);
+  const max = new Moderator(await openIn(browser, screen, { bypassCSP: true }), "max");
+  const sender = `ada-appeals-${screen.name}`;
+  const text = `${lines.held}, said ${screen.name}`;
+  await ada.enter(quiet.room, sender);
+  await mo.logIn(quiet.console, quiet.login.password);
+  await max.logIn(quiet.console, PASSWORD);
+  await ada.say(text);
+  await mo.decide(text, "remove", true);
+  const caller = new Caller(quiet.console, "max");
+  await caller.logIn(PASSWORD);
+  const removed = await until("it is removed", async () =>
+    (await caller.ask("GET", "/api/queue")).value.ended.find((hold) => hold.text === text));
+  const path = `${quiet.console}/v1/decisions/${removed.id}/appeal`;
+  const headers = { authorization: `Bearer ${APPEALS.trim()}`, "content-type": "application/json" };
+  const plea = 'a line of a <b>song</b>, "nothing" more';
+  const taken = await fetch(path, {
+    method: "POST", headers, body: JSON.stringify({ sender, text: plea }),
+  });
+  same("the appeal is taken", taken.status, 201);
+
+  await mo.page.locator('#pages a[href="/appeals"]').click();
+  const own = mo.page.locator(`.appeal[data-decision="${removed.id}"]`);
+  await own.waitFor();
+  same("whoever decided has no say", await own.locator("button").count(), 0);
+  await max.page.locator('#pages a[href="/appeals"]').click();
+  const row = max.page.locator(`.appeal[data-decision="${removed.id}"]`);
+  await row.waitFor();
+  check("both texts are shown, as text", (await row.textContent()).includes(plea)
+    && (await row.textContent()).includes(text), await row.textContent());
+  await shot(max.page, `appeals-${screen.name}`);
+  await accessible(max.page, `${screen.name}: appeals`);
+  await max.page.locator("#language-fr").click();
+  same("in French too", await max.page.locator("h1").textContent(), "Recours");
+  await shot(mo.page, `appeals-own-${screen.name}`);
+  await accessible(mo.page, `${screen.name}: appeals, decided by oneself`);
+  await max.page.locator("#language-en").click();
+  await row.locator('[data-act="overturn"]').click();
+  await until("it is over", async () => (await row.count()) === 0);
+  const state = await (await fetch(path, { headers })).json();
+  same("and the platform reads how it ended", state.state, "overturned");
+  same("no page complained", [...ada.troubles, ...mo.troubles, ...max.troubles], []);
+  for (const person of [ada, mo, max]) await person.page.context().close();
+}
+
 /** Whoever is not logged in, or only looks, sees none of it. */
 async function strangers() {
   const page = await openIn(browser, SCREENS[2]);
-  for (const path of ["/try", "/insights"]) {
+  for (const path of ["/try", "/insights", "/appeals"]) {
     await page.goto(quiet.console + path);
     await page.locator("#login-name").waitFor();
     same(`${path} leads to the login`, new URL(page.url()).pathname, "/");
@@ -176,6 +229,7 @@ await part("strangers", strangers);
 for (const screen of SCREENS) {
   await part(`${screen.name}: a text and a candidate are tried`, () => tries(screen));
   await part(`${screen.name}: what was counted`, () => counts(screen));
+  await part(`${screen.name}: an appeal`, () => appeals(screen));
 }
 await browser.close();
 finish();
