@@ -37,7 +37,8 @@ export function nice(value) {
 // Whole steps up to the top, and two or more of them.
 export function ticks(most, whole = true) {
   const step = nice(most / 3);
-  const apart = whole ? Math.max(1, step) : step;
+  // A tenth is the least that a label tells.
+  const apart = Math.max(whole ? 1 : 0.1, step);
   const count = Math.max(1, Math.ceil(most / apart));
   return Array.from({ length: count + 1 }, (_, n) => n * apart);
 }
