@@ -1,13 +1,16 @@
 //! Tries what the insights count, and what a spreadsheet gets of them.
 
+use std::net::SocketAddr;
+
 use serde_json::{Value, json};
 use tidegate::{
     audit::{Event, Record},
     hold::{Decision, Hold},
     message::{Verdict, now_ms},
 };
+use tokio::net::TcpListener;
 
-use crate::house::{House, house};
+use crate::house::{House, house, raw, request};
 
 async fn told(house: &House, cookie: &str, query: &str) -> Value {
     let answer = house.page("GET", &format!("/api/insights{query}"), cookie, "").await;
@@ -81,10 +84,18 @@ async fn what_was_recorded_before_the_start_is_counted_too() {
     let holds = &house.doors.settler.holds;
     holds.decide(&id, Decision::Remove, "a program").await.expect("it waits");
     house.doors.settler.audit.flush().await;
-    // A console of its own, as after a restart.
-    let again = tidegate::console::router(house.doors.clone());
-    drop(again);
-    assert_eq!(told(&house, &ana, "").await["people"][0]["name"], json!("a program"));
+    // A console that starts now, as after a restart: it has heard of nothing.
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let again = listener.local_addr().expect("its address");
+    let router = tidegate::console::router(house.doors.clone());
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async { axum::serve(listener, router).await });
+    let host = again.to_string();
+    let headers = [("host", host.as_str()), ("cookie", ana.as_str())];
+    let answer = raw(again, &request("GET", "/api/insights", &headers, "")).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.json()["people"][0]["name"], json!("a program"));
+    assert_eq!(answer.json()["stopped"]["hold"], json!(1));
 }
 
 #[tokio::test]
