@@ -100,6 +100,8 @@ function face() {
   for (const id of ['desk', 'link', 'help-open', 'who', 'log-out', 'held-count'])
     $(id).hidden = me === null;
   $('viewer-note').hidden = me === null || me.may_decide;
+  // The other pages are for those who decide.
+  $('pages').hidden = me === null || !me.may_decide;
   if (me === null) document.title = 'Tidegate';
   else $('who').textContent = `${me.name} · ${say(me.role)}`;
   link();

@@ -222,6 +222,11 @@ const TABLE = {
   },
   strikes: { en: 'strikes: {n}', fr: 'avertissements : {n}' },
   refunds: { en: 'Paid and not shown (CSV)', fr: 'Payés et non publiés (CSV)' },
+  pages: { en: 'Pages', fr: 'Pages' },
+  page_queue: { en: 'Queue', fr: 'File' },
+  page_try: { en: 'Try', fr: 'Essayer' },
+  page_appeals: { en: 'Appeals', fr: 'Recours' },
+  page_insights: { en: 'Insights', fr: 'Bilan' },
   viewer: { en: 'viewer', fr: 'observation' },
   moderator: { en: 'moderator', fr: 'modération' },
   admin: { en: 'admin', fr: 'administration' },
@@ -262,6 +267,11 @@ export function speak(next) {
 export function say(key, blanks = {}) {
   const sentence = TABLE[key]?.[spoken] ?? key;
   return sentence.replace(/\{(\w+)\}/g, (whole, name) => blanks[name] ?? whole);
+}
+
+// Takes in the sentences of one page more.
+export function learn(more) {
+  Object.assign(TABLE, more);
 }
 
 export function known(key) {

@@ -78,10 +78,13 @@ pub enum Scope {
     Decide,
     /// Sends live messages that may be held until somebody decides.
     Hook,
+    /// Hands in senders' appeals, and reads how they ended.
+    Appeal,
 }
 
 impl Scope {
-    pub const ALL: [Scope; 4] = [Scope::Judge, Scope::Read, Scope::Decide, Scope::Hook];
+    pub const ALL: [Scope; 5] =
+        [Scope::Judge, Scope::Read, Scope::Decide, Scope::Hook, Scope::Appeal];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -89,6 +92,7 @@ impl Scope {
             Scope::Read => "read",
             Scope::Decide => "decide",
             Scope::Hook => "hook",
+            Scope::Appeal => "appeal",
         }
     }
 }

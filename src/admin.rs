@@ -204,6 +204,8 @@ async fn erase(State(doors): State<Doors>, request: Request<Body>) -> Result<Jso
     permit(&doors, request.headers())?;
     let whose: Erasure = read_json(request, BODY_BYTES_MAX).await?;
     let erased = doors.settler.holds.erase_sender(&whose.route, &whose.sender).await?;
+    let chat = doors.settler.pipeline.history.chat.forget(&whose.route, &whose.sender);
+    let erased = erased + chat;
     doors.settler.audit.flush().await;
     // Who it was is what they want forgotten.
     tracing::info!(route = whose.route, erased, "a sender's texts were erased");

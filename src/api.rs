@@ -15,10 +15,12 @@ use tokio::{
 
 use crate::{
     accounts::{Scope, Token, secret},
-    doors::{Doors, Failure, marks},
+    config::ApiConfig,
+    doors::{Doors, Failure, Pace, marks},
 };
 
 pub mod answer;
+mod appeals;
 mod caller;
 mod decisions;
 mod events;
@@ -29,7 +31,6 @@ mod judge;
 mod keys;
 mod openai;
 mod openapi;
-mod pace;
 mod perspective;
 mod problem;
 mod reading;
@@ -43,7 +44,6 @@ pub mod webhooks;
 
 use caller::bearer;
 use keys::Keys;
-use pace::Pace;
 use routes::Routes;
 
 pub use {openapi::document, routes::Served};
@@ -71,10 +71,19 @@ pub fn router(doors: Doors) -> Router {
     let hooks = hook::Hooks::open(&doors);
     let route = doors.config.route.first().map_or("", |route| route.name()).into();
     let scoring = Arc::new(Semaphore::new((doors.config.score.queue_max / 4).max(1)));
-    let pace = Arc::new(Pace::new(&doors.config.api));
+    let pace = Arc::new(pace(&doors.config.api));
     let keys = Keys::new(&doors.config.api);
     let api = Api { doors, requests, streams, scoring, hooks, pace, keys, route };
     routes().router(&api).with_state(api).layer(middleware::from_fn(marks::mark))
+}
+
+/// The pace of tokens, known by their digests.
+fn pace(config: &ApiConfig) -> Pace {
+    let cost = match config.requests_per_second {
+        0 => Duration::ZERO,
+        rate => Duration::from_secs(1) / rate,
+    };
+    Pace::new(cost, config.requests_burst, config.paces_max)
 }
 
 /// Everything that is served, to be held against the description.
@@ -93,6 +102,8 @@ fn routes() -> Routes {
         .act("post", "/v1/holds/{id}/time-out", post(holds::time_out))
         .act("post", "/v1/holds/{id}/undo", post(holds::undo))
         .own("get", "/v1/decisions/{id}", get(decisions::decision))
+        .own("get", "/v1/decisions/{id}/appeal", get(appeals::state))
+        .act("post", "/v1/decisions/{id}/appeal", post(appeals::appeal))
         .own("get", "/v1/events", get(events::events))
         .own("post", "/v1/hook/{name}", post(hook::ask))
         .own("get", "/v1/senders/{channel}/{sender}", get(senders::one))

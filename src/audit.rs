@@ -97,6 +97,17 @@ pub enum Event {
         senders: u32,
         newcomers: u32,
     },
+    /// A sender appealed against a decision; what the sender wrote is this record's text.
+    Appealed {
+        of: String,
+        by: String,
+    },
+    /// Somebody else looked: `upheld` or `overturned`.
+    AppealEnded {
+        of: String,
+        outcome: String,
+        by: String,
+    },
     /// A moderator forgave a sender's strikes and time-outs.
     Pardoned {
         by: String,

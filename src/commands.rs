@@ -218,6 +218,7 @@ pub enum TokenScope {
     Read,
     Decide,
     Hook,
+    Appeal,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

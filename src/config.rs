@@ -270,6 +270,10 @@ pub struct HistoryConfig {
     pub channels_max: usize,
     /// Messages on screens (`egress`) that a nuke or a time-out can take off again, as hashes.
     pub shown_max: usize,
+    /// Messages that passed kept in memory, texts and all, for replays at the console; 0: none.
+    pub chat_max: usize,
+    /// How long they are kept.
+    pub chat_ms: u64,
 }
 
 impl Default for HistoryConfig {
@@ -279,6 +283,8 @@ impl Default for HistoryConfig {
             lines_max: 20_000,
             channels_max: 2_000,
             shown_max: 2_000,
+            chat_max: 0,
+            chat_ms: 300_000,
         }
     }
 }

@@ -12,20 +12,27 @@ use tokio::sync::Semaphore;
 
 use crate::doors::{Doors, Failure};
 
+mod appeals;
 mod crowds;
 mod ended;
 mod guard;
+mod insights;
 mod login;
 mod page;
 mod permit;
 mod queue;
 mod refunds;
+mod replay;
+mod sheet;
 mod shown;
 mod stage;
 mod stream;
+mod trial;
 
 use ended::Ended;
 use guard::Guard;
+use insights::Insights;
+use trial::Trials;
 
 /// The bodies of this door are a password, a number of seconds, or a line of chat to be nuked.
 const BODY_BYTES_MAX: usize = 8 * 1024;
@@ -40,6 +47,8 @@ struct Console {
     comparing: Arc<Semaphore>,
     ended: Ended,
     changes: crowds::Changes,
+    trials: Arc<Trials>,
+    insights: Arc<Insights>,
 }
 
 /// The console's routes; call it within a runtime.
@@ -52,6 +61,8 @@ pub fn router(doors: Doors) -> Router {
         comparing: Arc::new(Semaphore::new(1)),
         ended: Ended::follow(&doors.settler.holds),
         changes: crowds::follow(&doors),
+        trials: Arc::new(Trials::new()),
+        insights: Insights::follow(&doors),
         doors,
     };
     page::routes()
@@ -70,6 +81,13 @@ pub fn router(doors: Doors) -> Router {
         .route("/api/nukes/{id}/lift", post(crowds::lift))
         .route("/api/refunds", get(refunds::refunds))
         .route("/api/refunds.csv", get(refunds::refunds_csv))
+        .route("/api/policies", get(trial::policies))
+        .route("/api/try", post(trial::try_out))
+        .route("/api/replay", post(replay::replay))
+        .route("/api/insights", get(insights::insights))
+        .route("/api/insights.csv", get(insights::insights_csv))
+        .route("/api/appeals", get(appeals::list))
+        .route("/api/appeals/{decision}/{act}", post(appeals::end))
         .route("/api/senders/pardon", post(refunds::pardon))
         .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "not_found", "nothing is here") })
         .layer(middleware::from_fn_with_state(console.clone(), guard::check))

@@ -24,14 +24,17 @@ use crate::{
 };
 
 pub mod acts;
+pub mod appeals;
 pub mod control;
 pub mod hosts;
 pub mod marks;
+mod pace;
 pub mod place;
 mod senders;
 
 pub use control::Control;
 pub use hosts::Hosts;
+pub use pace::Pace;
 
 /// A body that trickles in longer than this is given up.
 const BODY_WAIT: Duration = Duration::from_secs(10);

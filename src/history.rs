@@ -13,6 +13,7 @@ use crate::{
     message::{Canonical, Gone, Message, Recent},
 };
 
+mod chat;
 mod crowds;
 mod faces;
 mod generations;
@@ -24,6 +25,7 @@ mod shown;
 mod sign;
 mod time_outs;
 
+pub use chat::{Chat, Said};
 pub use lines::{FACES_MAX, KEEP_MS};
 pub use nukes::{Nuke, Pattern};
 pub use rooms::NEWCOMERS_MAX;
@@ -84,6 +86,8 @@ pub struct History {
     shields: Shields,
     nukes: Nukes,
     shown: Shown,
+    /// What passed lately, where the settings keep any of it.
+    pub chat: Chat,
     time_outs: TimeOuts,
     permits: Permits,
     names: names::Names,
@@ -138,6 +142,7 @@ impl History {
             shields: Shields::default(),
             nukes: Nukes::default(),
             shown: Shown::new(config.shown_max),
+            chat: Chat::new(config),
             time_outs: TimeOuts::new(senders_max),
             permits: Permits::new(senders_max),
             names: names::Names::default(),

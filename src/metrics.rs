@@ -173,6 +173,15 @@ impl Metrics {
         self.messages.get_or_create(&labels).inc();
     }
 
+    /// How many messages of these routes got a verdict so far.
+    pub fn judged(&self, routes: &[String], verdict: &'static str) -> u64 {
+        let of = |route: &String| {
+            let labels = vec![("route", route.clone()), ("verdict", verdict.to_owned())];
+            self.messages.get(&labels).map_or(0, |count| count.get())
+        };
+        routes.iter().map(of).sum()
+    }
+
     pub fn finding(&self, rule: &str, category: &'static str) {
         let labels = vec![("rule", rule.to_owned()), ("category", category.to_owned())];
         self.findings.get_or_create(&labels).inc();

@@ -6,16 +6,23 @@ use arc_swap::ArcSwap;
 
 use crate::{
     decide,
-    decide::{Claim, Known, Ruling, Seen},
+    decide::{Claim, Known, Policy, Ruling, Seen},
     history::{History, Staff, Watch},
     message::{
         Canonical, Finding, Judgement, Message, Named, Recent, Score, Standing, Verdict, ViewKind,
     },
     normalize::normalize,
-    rules::Ruleset,
-    scan::Before,
+    rules::{Ruleset, Yardstick},
+    scan::{Before, Scanner},
     score::Scorer,
 };
+
+/// By what one message is judged.
+struct By<'a> {
+    scanner: &'a Scanner,
+    version: &'a Arc<str>,
+    policy: &'a Policy,
+}
 
 /// Judges messages; cheap to clone.
 #[derive(Clone)]
@@ -51,25 +58,51 @@ impl Pipeline {
             && decide::would_spend_permit(policy, message, &text);
         let permit = may_link.then(|| self.history.spend_permit(message)).flatten();
         recent.link_permitted = permit.is_some();
+        let by = By { scanner: &rules.scanner, version: &rules.version, policy };
+        let judgement = self.weigh(by, message, (&text, &recent), wait).await;
+        let severe = judgement.verdict >= Verdict::Hold;
+        if let Some(until_ms) = permit.filter(|_| severe) {
+            self.history.return_permit(message, until_ms);
+        }
+        if severe && !message.is_name && decide::alarms(everyday, &judgement.findings) {
+            self.history.found_hostile(message, &recent, &watch);
+        }
+        judgement
+    }
+
+    /// What would become of a message by other rules, of a sender of whom this is known: as
+    /// [`Pipeline::judge`], but that history is neither asked nor told.
+    pub async fn rehearse(
+        &self,
+        by: &Yardstick,
+        message: &Message,
+        recent: &Recent,
+        wait: Duration,
+    ) -> Judgement {
+        let text = normalize(&message.text);
+        let Yardstick { scanner, version, policy } = by;
+        let by = By { scanner, version, policy: policy.acting(recent.shield) };
+        self.weigh(by, message, (&text, recent), Some(wait)).await
+    }
+
+    async fn weigh(
+        &self,
+        By { scanner, version, policy }: By<'_>,
+        message: &Message,
+        (text, recent): (&Canonical, &Recent),
+        wait: Option<Duration>,
+    ) -> Judgement {
         let before = Before { tail: &recent.tail, room: &recent.room };
-        let hits = rules.scanner.scan_after(&text, &before, policy.language);
-        let seen = Seen { message, text: &text, hits: &hits, recent: &recent };
+        let hits = scanner.scan_after(text, &before, policy.language);
+        let seen = Seen { message, text, hits: &hits, recent };
         let prepared = decide::prepare(policy, &seen);
         let needed = prepared.needs_score();
         let score = match needed {
-            true => self.scorer.score_within(&message.text, undisguised(&text), wait).await,
+            true => self.scorer.score_within(&message.text, undisguised(text), wait).await,
             false => self.scorer.skip(),
         };
         let Ruling { verdict, asked, releases, findings, mask, grounds } = prepared.judge(&score);
-        if let Some(until_ms) = permit.filter(|_| verdict >= Verdict::Hold) {
-            self.history.return_permit(message, until_ms);
-        }
-        if !message.is_name && verdict >= Verdict::Hold && decide::alarms(everyday, &findings) {
-            self.history.found_hostile(message, &recent, &watch);
-        }
-        let Recent { first, strikes, warning, shield, crowd, .. } = recent;
-        let standing = Standing { first, strikes, warning, shield };
-        let rules = rules.version.clone();
+        let Recent { first, strikes, warning, shield, crowd, .. } = *recent;
         Judgement {
             verdict,
             asked,
@@ -78,9 +111,9 @@ impl Pipeline {
             score,
             needed,
             mask,
-            rules,
+            rules: version.clone(),
             grounds,
-            standing,
+            standing: Standing { first, strikes, warning, shield },
             crowd,
         }
     }

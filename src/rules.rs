@@ -17,10 +17,12 @@ use crate::{
     },
 };
 
+mod candidate;
 mod examples;
 mod reload;
 pub mod secret_key;
 
+pub use candidate::{Candidate, Trial, Wrong};
 pub use examples::{unmet, unmet_by_own};
 pub use reload::{Outcome, Reloader, reload_on_change};
 
@@ -31,7 +33,11 @@ const FALLBACK: &str = "standard";
 pub struct Ruleset {
     /// Twelve hex digits over everything that it was built from.
     pub version: Arc<str>,
-    pub scanner: Scanner,
+    pub scanner: Arc<Scanner>,
+    /// The names of its word lists.
+    lists: Vec<Arc<str>>,
+    /// What it was built from, so that something else can be built from most of it.
+    source: Config,
     pub policies: HashMap<String, Arc<Policy>>,
     /// The policies of each route, by the route's name.
     routes: HashMap<Arc<str>, RoutePolicies>,
@@ -56,7 +62,12 @@ impl Ruleset {
                 HashMap::new()
             }
         };
-        known_lists(&policies, &lists, &mut errors);
+        let names: Vec<Arc<str>> = lists.iter().map(|list| list.name.clone()).collect();
+        for (name, policy) in &policies {
+            unknown_lists(policy, &names).for_each(|(rule, cause)| {
+                errors.push(format!("policy.{name}.rules.{rule}: {cause}"));
+            });
+        }
         let mut routes = HashMap::new();
         let mut of_positions = OfPositions::default();
         // Without any policy the cause has been named already.
@@ -70,16 +81,31 @@ impl Ruleset {
         match (scanner, policies.get(FALLBACK).cloned()) {
             (Some(scanner), Some(fallback)) if errors.is_empty() => {
                 let version = version(config, &lists).into();
-                Ok(Ruleset { version, scanner, policies, routes, fallback })
+                let (scanner, source) = (Arc::new(scanner), config.clone());
+                Ok(Ruleset { version, scanner, lists: names, source, policies, routes, fallback })
             }
             _ => Err(errors),
         }
+    }
+
+    /// What judges the messages of a channel of a route.
+    pub fn yardstick(&self, route: &str, channel: &str) -> Yardstick {
+        let policy = self.policy(route, channel).clone();
+        Yardstick { scanner: self.scanner.clone(), version: self.version.clone(), policy }
     }
 
     /// The policy of a channel of a route.
     pub fn policy(&self, route: &str, channel: &str) -> &Arc<Policy> {
         self.routes.get(route).map_or(&self.fallback, |route| route.policy(channel))
     }
+}
+
+/// One policy, and the lists beside it: what a message is judged by.
+#[derive(Clone)]
+pub struct Yardstick {
+    pub scanner: Arc<Scanner>,
+    pub version: Arc<str>,
+    pub policy: Arc<Policy>,
 }
 
 /// The policies of one route.
@@ -144,20 +170,17 @@ impl RoutePolicies {
     }
 }
 
-/// Names the word lists that policies speak of and that do not exist.
-fn known_lists(
-    policies: &HashMap<String, Arc<Policy>>,
-    lists: &[Wordlist],
-    errors: &mut Vec<String>,
-) {
-    for (name, policy) in policies {
-        for list in policy.shares.lists().filter(|own| lists.iter().all(|l| *l.name != **own)) {
-            let names: BTreeSet<&str> = lists.iter().map(|list| &*list.name).take(40).collect();
-            let known = names.into_iter().collect::<Vec<_>>().join(", ");
-            let cause = format!("there is no word list {list:?} (there are {known})");
-            errors.push(format!("policy.{name}.rules.term:{list}: {cause}"));
-        }
-    }
+/// The word lists that a policy speaks of and that do not exist: the rule's key, and the cause.
+fn unknown_lists<'a>(
+    policy: &'a Policy,
+    lists: &'a [Arc<str>],
+) -> impl Iterator<Item = (String, String)> + 'a {
+    let unknown = policy.shares.lists().filter(|own| lists.iter().all(|name| **name != **own));
+    unknown.map(|list| {
+        let names: BTreeSet<&str> = lists.iter().map(|name| &**name).take(40).collect();
+        let known = names.into_iter().collect::<Vec<_>>().join(", ");
+        (format!("term:{list}"), format!("there is no word list {list:?} (there are {known})"))
+    })
 }
 
 fn read_lists(config: &Config, errors: &mut Vec<String>) -> Vec<Wordlist> {

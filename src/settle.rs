@@ -117,7 +117,10 @@ impl Settler {
         let mut may_be_warned = judgement.standing.warning;
         let (mut id, mut led_to) = (None, None);
         let mut outcome = match (judgement.verdict, frame) {
-            (Verdict::Pass, _) => Outcome::new(Fate::Keep),
+            (Verdict::Pass, _) => {
+                self.pipeline.history.chat.note(message, judgement.standing);
+                Outcome::new(Fate::Keep)
+            }
             (Verdict::Hold, Some(frame)) => {
                 let hold = self.held(inlet, policy, by, message, &judgement, frame);
                 let fresh = hold.id.clone();

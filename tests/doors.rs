@@ -3,6 +3,9 @@
 #[path = "doors/house.rs"]
 mod house;
 
+#[path = "doors/appeals.rs"]
+mod appeals;
+
 #[path = "doors/console.rs"]
 mod console;
 
@@ -17,6 +20,8 @@ mod guard;
 
 #[path = "doors/hook.rs"]
 mod hook;
+#[path = "doors/insights.rs"]
+mod insights;
 #[path = "doors/once.rs"]
 mod once;
 
@@ -26,6 +31,8 @@ mod programs;
 #[path = "doors/queue.rs"]
 mod queue;
 
+#[path = "doors/replay.rs"]
+mod replay;
 #[path = "doors/sockets.rs"]
 mod sockets;
 #[path = "doors/schema.rs"]
@@ -33,3 +40,5 @@ mod schema;
 
 #[path = "doors/senders.rs"]
 mod senders;
+#[path = "doors/trial.rs"]
+mod trial;

@@ -6,7 +6,7 @@ use super::answer::AnswerFinding;
 use crate::audit::{Event, Record};
 
 /// Every kind there is, for whoever chooses.
-pub const KINDS: [&str; 20] = [
+pub const KINDS: [&str; 23] = [
     "held",
     "masked",
     "dropped",
@@ -23,6 +23,9 @@ pub const KINDS: [&str; 20] = [
     "shield_off",
     "ladder",
     "pardoned",
+    "appealed",
+    "appeal_upheld",
+    "appeal_overturned",
     "acted",
     "refund",
     "settings",
@@ -49,6 +52,9 @@ pub fn kind(record: &Record) -> &str {
         Event::Ladder { .. } => "ladder",
         Event::Raid { .. } => "raid",
         Event::Pardoned { .. } => "pardoned",
+        Event::Appealed { .. } => "appealed",
+        Event::AppealEnded { outcome, .. } if outcome == "upheld" => "appeal_upheld",
+        Event::AppealEnded { .. } => "appeal_overturned",
         Event::Acted { .. } => "acted",
     }
 }
@@ -92,6 +98,9 @@ pub fn told(record: &Record) -> Value {
         }
         Event::TimedOut { until_ms, by } | Event::Permitted { until_ms, by } => {
             json!({ "by": by, "until_ms": until_ms })
+        }
+        Event::Appealed { of, by } | Event::AppealEnded { of, by, .. } => {
+            json!({ "of": of, "by": by })
         }
         Event::Settings { what, by, why } => json!({ "what": what, "by": by, "why": why }),
         Event::Refund { amount, message_id, cause } => {

@@ -25,7 +25,7 @@ use seal::Keys;
 /// Where `Meta` keeps each endpoint's place in the chain.
 const PLACES: &str = "webhook/";
 /// Names for several kinds at once.
-const GROUPS: [(&str, &[&str]); 2] = [
+const GROUPS: [(&str, &[&str]); 3] = [
     (
         "decided",
         &[
@@ -41,6 +41,7 @@ const GROUPS: [(&str, &[&str]); 2] = [
         ],
     ),
     ("shield", &["shield_on", "shield_off"]),
+    ("appeal", &["appealed", "appeal_upheld", "appeal_overturned"]),
 ];
 
 /// An endpoint whose settings were read.

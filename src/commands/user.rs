@@ -101,6 +101,7 @@ impl From<TokenScope> for Scope {
             TokenScope::Read => Scope::Read,
             TokenScope::Decide => Scope::Decide,
             TokenScope::Hook => Scope::Hook,
+            TokenScope::Appeal => Scope::Appeal,
         }
     }
 }

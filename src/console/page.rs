@@ -27,6 +27,17 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/strings.js", JS, include_str!("../../console/strings.js")),
     ("/text.js", JS, include_str!("../../console/text.js")),
     ("/toasts.js", JS, include_str!("../../console/toasts.js")),
+    ("/try", HTML, include_str!("../../console/try.html")),
+    ("/try.js", JS, include_str!("../../console/try.js")),
+    ("/replay.js", JS, include_str!("../../console/replay.js")),
+    ("/insights", HTML, include_str!("../../console/insights.html")),
+    ("/insights.js", JS, include_str!("../../console/insights.js")),
+    ("/appeals", HTML, include_str!("../../console/appeals.html")),
+    ("/appeals.js", JS, include_str!("../../console/appeals.js")),
+    ("/plots.js", JS, include_str!("../../console/plots.js")),
+    ("/visit.js", JS, include_str!("../../console/visit.js")),
+    ("/sentences.js", JS, include_str!("../../console/sentences.js")),
+    ("/beside.css", CSS, include_str!("../../console/beside.css")),
     ("/logo.svg", SVG, include_str!("../../console/logo.svg")),
 ];
 

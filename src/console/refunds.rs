@@ -4,15 +4,14 @@ use axum::{
     Json,
     body::Body,
     extract::{Query, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Request, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Request},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{BODY_BYTES_MAX, Console};
+use super::{BODY_BYTES_MAX, Console, sheet};
 use crate::{
     accounts::Role,
-    audit::jsonl::escaped,
     doors::{Failure, read_json},
     history::Whose,
     hold::Refunds,
@@ -77,11 +76,7 @@ pub async fn refunds_csv(
 ) -> Result<(HeaderMap, String), Failure> {
     console.need(&headers, Role::Moderator).await?;
     let refunds = console.owed(&asked).await?;
-    let mut told = HeaderMap::new();
-    let sheet = HeaderValue::from_static("text/csv; charset=utf-8");
-    told.insert(header::CONTENT_TYPE, sheet);
-    let file = HeaderValue::from_static("attachment; filename=\"refunds.csv\"");
-    told.insert(header::CONTENT_DISPOSITION, file);
+    let mut told = sheet::headers("refunds");
     told.insert(UNREADABLE, HeaderValue::from(refunds.unreadable));
     let last = refunds.list.last().filter(|_| refunds.more);
     if let Some(after) = last.and_then(|last| HeaderValue::from_str(&last.id).ok()) {
@@ -113,24 +108,17 @@ fn csv(Refunds { list: refunds, more, unreadable }: &Refunds) -> String {
             refund.cause,
             refund.by.as_deref().unwrap_or_default(),
         ];
-        text += &(cells.map(cell).join(",") + "\r\n");
+        text += &sheet::line(&cells);
     }
     if *unreadable > 0 {
         let line = format!("# {unreadable} records could not be read");
-        text += &(cell(&line) + "\r\n");
+        text += &sheet::line(&[&line]);
     }
     if let (true, Some(last)) = (*more, refunds.last()) {
         let line = format!("# there are more: ask again with after={}", last.id);
-        text += &(cell(&line) + "\r\n");
+        text += &sheet::line(&[&line]);
     }
     text
-}
-
-/// A cell that no spreadsheet takes for a formula, and nothing in it moves what stands around it.
-fn cell(value: &str) -> String {
-    let plain = escaped(value).replace('"', "\"\"");
-    let formula = value.trim_start().starts_with(['=', '+', '-', '@', '\t', '\r', '|', '%']);
-    format!("\"{}{plain}\"", if formula { "'" } else { "" })
 }
 
 #[derive(Deserialize)]
@@ -156,23 +144,8 @@ pub async fn pardon(
 
 #[cfg(test)]
 mod tests {
-    use super::{Refunds, cell, csv};
+    use super::{Refunds, csv};
     use crate::{hold::Refund, message::Sender};
-
-    #[test]
-    fn cells_are_text_to_every_spreadsheet() {
-        let check = |value, expected| assert_eq!(cell(value), expected, "{value:?}");
-        check("ana", "\"ana\"");
-        check("", "\"\"");
-        check("say \"hi\", you", "\"say \"\"hi\"\", you\"");
-        check("=HYPERLINK(\"x\")", "\"'=HYPERLINK(\"\"x\"\")\"");
-        check(" =1+1", "\"' =1+1\"");
-        check("+1", "\"'+1\"");
-        check("-1", "\"'-1\"");
-        check("@a", "\"'@a\"");
-        check("\t=1", "\"'\\u0009=1\"");
-        check("a\r\nb\u{202e}", "\"a\\u000d\\u000ab\\u202e\"");
-    }
 
     #[test]
     fn a_file_that_is_not_the_whole_list_says_so() {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     config::{OnExpiry, Position},
     hold::{Decided, Hold, HoldQueue, State, Way},
-    message::{Category, Finding, Language, Sender, Severity},
+    message::{Category, Finding, Language, Scored, Sender, Severity},
 };
 
 /// A held message as the page sees it: nothing that it does not show, no frame and no identity.
@@ -42,7 +42,7 @@ pub struct Shown<'a> {
 }
 
 #[derive(Serialize)]
-struct ShownFinding<'a> {
+pub struct ShownFinding<'a> {
     rule: &'a str,
     category: Category,
     severity: Severity,
@@ -50,6 +50,9 @@ struct ShownFinding<'a> {
     span: Option<Range<usize>>,
     why: &'a str,
     shadow: bool,
+    /// The model's part in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scored: Option<&'a Scored>,
 }
 
 pub fn shown<'a>(holds: &HoldQueue, hold: &'a Hold) -> Shown<'a> {
@@ -83,7 +86,8 @@ pub fn shown<'a>(holds: &HoldQueue, hold: &'a Hold) -> Shown<'a> {
     }
 }
 
-fn findings<'a>(text: &str, findings: &'a [Finding]) -> Vec<ShownFinding<'a>> {
+/// Findings with spans in the units of the page.
+pub fn findings<'a>(text: &str, findings: &'a [Finding]) -> Vec<ShownFinding<'a>> {
     let shape = |finding: &'a Finding| ShownFinding {
         rule: &finding.rule,
         category: finding.category,
@@ -91,13 +95,14 @@ fn findings<'a>(text: &str, findings: &'a [Finding]) -> Vec<ShownFinding<'a>> {
         span: finding.span.as_ref().and_then(|span| utf16(text, span)),
         why: &finding.why,
         shadow: finding.shadow,
+        scored: finding.scored.as_ref(),
     };
     findings.iter().map(shape).collect()
 }
 
 /// A byte span as UTF-16 code units. `None` for one that is not of this text: a text that was
 /// erased keeps its findings.
-fn utf16(text: &str, span: &Range<usize>) -> Option<Range<usize>> {
+pub fn utf16(text: &str, span: &Range<usize>) -> Option<Range<usize>> {
     let before = text.get(..span.start)?.encode_utf16().count();
     let inside = text.get(span.clone())?.encode_utf16().count();
     Some(before..before + inside)

@@ -199,8 +199,11 @@ async fn answers_are_as_described() {
 /// A held message that this can be done to.
 async fn held(house: &House, own: &Operation<'_>) -> String {
     let id = house.hold("so blorp").await.id.clone();
-    if own.path.ends_with("/undo") {
+    if own.path.ends_with("/undo") || own.path.ends_with("/appeal") {
         house.doors.decide(&id, Decision::Remove, "ana").await.expect("it waits");
+    }
+    if own.path.ends_with("/appeal") && own.method == "get" {
+        house.doors.appeal(&id, "u1", "it was a quote", "token:all").await.expect("it was removed");
     }
     id
 }

@@ -17,7 +17,7 @@ use tidegate::{
     accounts::{Accounts, Role, Scope},
     admin, api,
     audit::Audit,
-    config::{Config, OnExpiry, Position},
+    config::{Config, HistoryConfig, OnExpiry, Position},
     console,
     doors::{Control, Doors, Ready},
     history::History,
@@ -115,7 +115,10 @@ async fn doors(config: Config, scorer: Scorer) -> (Doors, String) {
             audit,
             pipeline: Pipeline {
                 rules: Arc::new(ArcSwap::new(RULES.clone())),
-                history: Arc::new(History::new(1000)),
+                history: Arc::new(History::open(&HistoryConfig {
+                    senders_max: 1_000,
+                    ..config.history.clone()
+                })),
                 scorer,
             },
             metrics,

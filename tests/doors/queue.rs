@@ -49,6 +49,8 @@ async fn each_route_opens_with_its_scope_alone() {
         ("POST", format!("{one}/time-out"), Scope::Decide),
         ("POST", format!("{one}/undo"), Scope::Decide),
         ("POST", "/v1/hook/none".to_owned(), Scope::Hook),
+        ("POST", format!("/v1/decisions/{}/appeal", hold.id), Scope::Appeal),
+        ("GET", format!("/v1/decisions/{}/appeal", hold.id), Scope::Appeal),
     ];
     for scope in Scope::ALL {
         let token = token(&house, &[scope]).await;

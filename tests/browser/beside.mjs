@@ -1,0 +1,235 @@
+// The pages beside the queue: a text that is tried, a candidate that is replayed, the insights and
+// appeals.
+
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { check, finish, part, same, until } from "../peers/check.mjs";
+import { Moderator as Caller } from "../peers/moderator.mjs";
+import { Chatter, Moderator, legibility } from "./people.mjs";
+import { launch, open as openIn } from "./screens.mjs";
+
+const lines = JSON.parse(readFileSync(new URL("../peers/lines.json", import.meta.url), "utf8"));
+const quiet = JSON.parse(process.env.QUIET);
+const { APPEALS, ARTIFACTS, CHROMIUM, PASSWORD } = process.env;
+mkdirSync(ARTIFACTS, { recursive: true });
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+
+const SCREENS = [
+  { name: "phone-light", width: 390, height: 844, colorScheme: "light" },
+  { name: "phone-dark", width: 390, height: 844, colorScheme: "dark" },
+  { name: "desk-light", width: 1440, height: 900, colorScheme: "light" },
+  { name: "desk-dark", width: 1440, height: 900, colorScheme: "dark" },
+];
+
+const browser = await launch(CHROMIUM);
+/** The whole page, with its bar where it is when somebody comes. */
+async function shot(page, name) {
+  await page.evaluate(() => window.scrollTo(0, 0));
+  await page.screenshot({ path: join(ARTIFACTS, `${name}.png`), fullPage: true });
+}
+
+/** Nothing that keeps people from using a page as it is now. */
+async function accessible(page, where) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(
+    (tags) => window.axe.run(document, { runOnly: { type: "tag", values: tags } }), RULES);
+  same(`${where}: axe finds nothing`, violations.map(({ id, nodes }) =>
+    `${id}: ${nodes.slice(0, 2).map((node) => node.failureSummary).join(" | ")}`), []);
+  const { wide } = await legibility(page, "h1");
+  same(`${where}: nothing runs off the screen`, wide <= 0, true);
+}
+
+/** Something that was said, held and decided, so that there is something to count. */
+async function evening() {
+  const ada = new Chatter(await openIn(browser, SCREENS[2]));
+  const mo = new Moderator(await openIn(browser, SCREENS[2]), quiet.login.name);
+  await ada.enter(quiet.room, "ada-beside");
+  await mo.logIn(quiet.console, quiet.login.password);
+  for (let n = 0; n < 3; n += 1) await ada.say(`${lines.clean[0]} ${n} beside`);
+  await ada.say(`${lines.masked.text} beside`);
+  await ada.say(`${lines.dropped} beside`);
+  for (const [n, what] of [[0, "release"], [1, "remove"], [2, null]]) {
+    const text = `${lines.held} beside ${"abc"[n]}`;
+    await ada.say(text);
+    await mo.sees(text);
+    if (what) await mo.decide(text, what, true);
+  }
+  for (const person of [ada, mo]) await person.page.context().close();
+}
+
+async function tries(screen) {
+  const mo = new Moderator(await openIn(browser, screen, { bypassCSP: true }), quiet.login.name);
+  const { page } = mo;
+  await mo.logIn(quiet.console, quiet.login.password);
+  await page.locator('#pages a[href="/try"]').click();
+  await page.locator("#page").waitFor();
+  await accessible(page, `${screen.name}: try`);
+  const verdict = (side) => page.locator(`[data-side="${side}"] .verdict`).first().textContent();
+
+  await page.locator("#try-text").fill(`${lines.held} <img src=x onerror="window.ran=1">`);
+  await page.locator("#try-text").press("Enter");
+  await page.locator('[data-side="running"]').waitFor();
+  same("a text is judged", await verdict("running"), "held");
+  check("the span is marked", (await page.locator('[data-side="running"] mark').count()) > 0);
+  same("text stays text", await page.evaluate(() => [window.ran ?? 0,
+    document.querySelectorAll("#sides img").length]), [0, 0]);
+
+  await page.locator("#candidate-kind").selectOption("toml");
+  await page.locator("#candidate-toml").fill('[policy.mine]\npreset = "off"\nblorp = 1\n');
+  await page.locator("#try-go").click();
+  const wrong = page.locator("#try-problems li");
+  await wrong.first().waitFor();
+  check("what is wrong is named by line", (await wrong.first().textContent()).includes("line 3"),
+    await wrong.first().textContent());
+  same("and marked", await page.locator("#candidate-toml").getAttribute("aria-invalid"), "true");
+  await accessible(page, `${screen.name}: try, refused`);
+  await wrong.first().locator("button").click();
+  same("a press leads there", await page.evaluate(() => {
+    const field = document.activeElement;
+    return field.value.slice(field.selectionStart, field.selectionEnd);
+  }), "blorp = 1");
+
+  await page.locator("#candidate-toml").fill('[policy.mine]\npreset = "off"\n');
+  await page.locator("#try-go").click();
+  await page.locator('[data-side="candidate"]').waitFor();
+  same("side by side", [await verdict("running"), await verdict("candidate")], ["held", "passes"]);
+  check("the difference in a sentence",
+    (await page.locator("#outcome").textContent()).includes("Now: held. With the candidate: passes"));
+  await shot(page, `try-${screen.name}`);
+  await accessible(page, `${screen.name}: try, side by side`);
+
+  await page.locator("#replay-go").click();
+  const rows = page.locator(".replayed-row");
+  await rows.first().waitFor();
+  check("a replay says how many would change", /Of \d+ messages \d+ would change: let pass \d+/.test(
+    await page.locator("#outcome").textContent()), await page.locator("#outcome").textContent());
+  check("and which", (await rows.allTextContents()).some((row) => row.includes("beside c")));
+  await shot(page, `replay-${screen.name}`);
+  await accessible(page, `${screen.name}: replay`);
+
+  await page.locator("#language-fr").click();
+  same("in French too", await page.locator("h1").textContent(), "Essayer avant d’activer");
+  check("what was answered as well", (await page.locator("#outcome").textContent()).startsWith("Sur "));
+  await shot(page, `replay-fr-${screen.name}`);
+  await accessible(page, `${screen.name}: replay in French`);
+  await page.locator("#language-en").click();
+  same("no page complained", mo.troubles, []);
+  await page.context().close();
+}
+
+async function counts(screen) {
+  const mo = new Moderator(await openIn(browser, screen, { bypassCSP: true }), quiet.login.name);
+  const { page } = mo;
+  await mo.logIn(quiet.console, quiet.login.password);
+  await page.locator('#pages a[href="/insights"]').click();
+  await page.locator("#figure-stopped svg").waitFor();
+  for (const name of ["hour", "week", "day"]) {
+    await page.locator(`[data-window="${name}"]`).click();
+    await until(`${name} is shown`, async () =>
+      (await page.locator("#figure-stopped a.csv").getAttribute("href")).includes(`=${name}`));
+    await page.waitForFunction((own) => document.querySelector(
+      "#figure-stopped tbody").children.length === { hour: 12, day: 24, week: 28 }[own], name);
+  }
+  const plots = await page.locator("svg.plot").count();
+  check(`${plots} plots are drawn`, plots >= 6, plots);
+  const named = await page.locator("svg.plot").evaluateAll((all) =>
+    all.every((one) => one.getAttribute("role") === "img" && one.getAttribute("aria-label")));
+  check("each says what it shows", named);
+  // The table has the numbers of the plot, and the keyboard reaches it.
+  const details = page.locator("#figure-stopped details");
+  await details.locator("summary").focus();
+  await page.keyboard.press("Enter");
+  await details.locator("table").waitFor();
+  const sums = await page.locator("#figure-stopped tbody tr").evaluateAll((rows) => rows
+    .map((row) => [...row.querySelectorAll("td")].map((cell) => Number(cell.textContent)))
+    .reduce((all, row) => all.map((own, at) => own + row[at]), [0, 0, 0]));
+  check("masked, held and dropped are counted", sums.every((sum) => sum >= 1), sums);
+  const people = await page.locator("#figure-people tbody").textContent();
+  check("so is who decided", people.includes(quiet.login.name), people);
+  const sheet = await page.evaluate(async (href) => (await fetch(href)).text(),
+    await page.locator("#figure-people a.csv").getAttribute("href"));
+  check("the sheet has them too", sheet.includes(`"${quiet.login.name}"`), sheet);
+  await shot(page, `insights-${screen.name}`);
+  await accessible(page, `${screen.name}: insights`);
+  await page.locator("#language-fr").click();
+  same("in French too", await page.locator("h1").textContent(), "Bilan");
+  check("the open table stays open", (await details.getAttribute("open")) !== null);
+  await shot(page, `insights-fr-${screen.name}`);
+  await accessible(page, `${screen.name}: insights in French`);
+  await page.locator("#language-en").click();
+  const { dark } = await legibility(page, "#figure-stopped h2");
+  same(`it is ${screen.colorScheme}`, dark, screen.colorScheme === "dark");
+  same("no page complained", mo.troubles, []);
+  await page.context().close();
+}
+
+/** A sender's appeal, from the platform's call to the end that the platform reads. */
+async function appeals(screen) {
+  const ada = new Chatter(await openIn(browser, screen));
+  const mo = new Moderator(await openIn(browser, screen, { bypassCSP: true }), quiet.login.name);
+  const max = new Moderator(await openIn(browser, screen, { bypassCSP: true }), "max");
+  const sender = `ada-appeals-${screen.name}`;
+  const text = `${lines.held}, said ${screen.name}`;
+  await ada.enter(quiet.room, sender);
+  await mo.logIn(quiet.console, quiet.login.password);
+  await max.logIn(quiet.console, PASSWORD);
+  await ada.say(text);
+  await mo.decide(text, "remove", true);
+  const caller = new Caller(quiet.console, "max");
+  await caller.logIn(PASSWORD);
+  const removed = await until("it is removed", async () =>
+    (await caller.ask("GET", "/api/queue")).value.ended.find((hold) => hold.text === text));
+  const path = `${quiet.console}/v1/decisions/${removed.id}/appeal`;
+  const headers = { authorization: `Bearer ${APPEALS.trim()}`, "content-type": "application/json" };
+  const plea = 'a line of a <b>song</b>, "nothing" more';
+  const taken = await fetch(path, {
+    method: "POST", headers, body: JSON.stringify({ sender, text: plea }),
+  });
+  same("the appeal is taken", taken.status, 201);
+
+  await mo.page.locator('#pages a[href="/appeals"]').click();
+  const own = mo.page.locator(`.appeal[data-decision="${removed.id}"]`);
+  await own.waitFor();
+  same("whoever decided has no say", await own.locator("button").count(), 0);
+  await max.page.locator('#pages a[href="/appeals"]').click();
+  const row = max.page.locator(`.appeal[data-decision="${removed.id}"]`);
+  await row.waitFor();
+  check("both texts are shown, as text", (await row.textContent()).includes(plea)
+    && (await row.textContent()).includes(text), await row.textContent());
+  await shot(max.page, `appeals-${screen.name}`);
+  await accessible(max.page, `${screen.name}: appeals`);
+  await max.page.locator("#language-fr").click();
+  same("in French too", await max.page.locator("h1").textContent(), "Recours");
+  await shot(mo.page, `appeals-own-${screen.name}`);
+  await accessible(mo.page, `${screen.name}: appeals, decided by oneself`);
+  await max.page.locator("#language-en").click();
+  await row.locator('[data-act="overturn"]').click();
+  await until("it is over", async () => (await row.count()) === 0);
+  const state = await (await fetch(path, { headers })).json();
+  same("and the platform reads how it ended", state.state, "overturned");
+  same("no page complained", [...ada.troubles, ...mo.troubles, ...max.troubles], []);
+  for (const person of [ada, mo, max]) await person.page.context().close();
+}
+
+/** Whoever is not logged in, or only looks, sees none of it. */
+async function strangers() {
+  const page = await openIn(browser, SCREENS[2]);
+  for (const path of ["/try", "/insights", "/appeals"]) {
+    await page.goto(quiet.console + path);
+    await page.locator("#login-name").waitFor();
+    same(`${path} leads to the login`, new URL(page.url()).pathname, "/");
+  }
+  await page.context().close();
+}
+
+await part("an evening", evening);
+await part("strangers", strangers);
+for (const screen of SCREENS) {
+  await part(`${screen.name}: a text and a candidate are tried`, () => tries(screen));
+  await part(`${screen.name}: what was counted`, () => counts(screen));
+  await part(`${screen.name}: an appeal`, () => appeals(screen));
+}
+await browser.close();
+finish();
