@@ -145,7 +145,8 @@ fn an_armed_secret_is_found_however_it_is_written() {
     let arm = |secret: &str| armed_line(&key, &letters::plain(secret).0).expect(secret);
     let mut policy = policy("");
     let secrets = [arm("Zéphyrine Blorpois"), arm("Gremloville")];
-    policy.personal.secrets = Secrets::arm(key.clone(), &secrets).expect("they were made so");
+    policy.arm(Secrets::arm(key.clone(), &secrets).expect("they were made so"));
+    assert_eq!(judge(policy.acting(true), "in gremloville").len(), 1, "under the shield too");
     for (text, expected) in [
         ("her name is Zephyrine Blorpois!", "Zephyrine Blorpois"),
         ("zephyrine-blorpois", "zephyrine-blorpois"),

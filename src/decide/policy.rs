@@ -9,7 +9,7 @@ use super::{
     art::ART,
     conditions::Condition,
     crowd,
-    doxxing::Personal,
+    doxxing::{Personal, Secrets},
     floor::{Floor, Table, asks},
     impersonation::Protected,
     links::Links,
@@ -144,6 +144,14 @@ impl Policy {
             }
         }
         found
+    }
+
+    /// Gives every form of the policy the channel's own secrets.
+    pub fn arm(&mut self, secrets: Secrets) {
+        if let Some(shielded) = &mut self.shielded {
+            Arc::make_mut(shielded).arm(secrets.clone());
+        }
+        self.personal.secrets = secrets;
     }
 
     /// How long a message waits for a moderator.
