@@ -270,6 +270,8 @@ pub struct HistoryConfig {
     pub channels_max: usize,
     /// Messages on screens (`egress`) that a nuke or a time-out can take off again, as hashes.
     pub shown_max: usize,
+    /// Bans, trusted senders and allowed terms at once.
+    pub decrees_max: usize,
 }
 
 impl Default for HistoryConfig {
@@ -279,6 +281,7 @@ impl Default for HistoryConfig {
             lines_max: 20_000,
             channels_max: 2_000,
             shown_max: 2_000,
+            decrees_max: 10_000,
         }
     }
 }

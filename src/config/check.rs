@@ -97,7 +97,7 @@ fn bounds(config: &Config, found: &mut Found) {
     let (listen, limits, hold) = (&config.listen, &config.limits, &config.hold);
     let (score, console, keep) = (&config.score, &config.console, &config.retention);
     let threads_max = 64;
-    let table: [(&str, u64, RangeInclusive<u64>); 49] = [
+    let table: [(&str, u64, RangeInclusive<u64>); 50] = [
         ("listen.connections_max", listen.connections_max as u64, 1..=1_000_000),
         ("listen.connections_per_ip_max", listen.connections_per_ip_max as u64, 1..=1_000_000),
         ("listen.accept_per_second", listen.accept_per_second.into(), 1..=1_000_000),
@@ -147,6 +147,7 @@ fn bounds(config: &Config, found: &mut Found) {
         ("history.lines_max", config.history.lines_max as u64, 64..=10_000_000),
         ("history.channels_max", config.history.channels_max as u64, 16..=1_000_000),
         ("history.shown_max", config.history.shown_max as u64, 0..=1_000_000),
+        ("history.decrees_max", config.history.decrees_max as u64, 0..=1_000_000),
         ("wordlists.paths", config.wordlists.paths.len() as u64, 0..=1000),
     ];
     for (key, value, range) in table {
