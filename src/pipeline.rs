@@ -9,7 +9,8 @@ use crate::{
     decide::{Claim, Known, Ruling, Seen},
     history::{History, Staff, Watch},
     message::{
-        Canonical, Finding, Judgement, Message, Named, Recent, Score, Standing, Verdict, ViewKind,
+        Canonical, Finding, Hit, Judgement, Message, Named, Recent, Score, Standing, Verdict,
+        ViewKind,
     },
     normalize::normalize,
     rules::Ruleset,
@@ -43,7 +44,7 @@ impl Pipeline {
             false => self.history.note(message, &text, &watch),
         };
         let everyday = policy;
-        let policy = policy.acting(recent.shield);
+        let policy = policy.acting(recent.shield, recent.trusted);
         recent.name =
             self.history.name(message, &rules.version, |staff| named(&rules, message, staff));
         let may_link = !message.is_name
@@ -52,7 +53,11 @@ impl Pipeline {
         let permit = may_link.then(|| self.history.spend_permit(message)).flatten();
         recent.link_permitted = permit.is_some();
         let before = Before { tail: &recent.tail, room: &recent.room };
-        let hits = rules.scanner.scan_after(&text, &before, policy.language);
+        let mut hits = rules.scanner.scan_after(&text, &before, policy.language);
+        hits.retain(|hit| {
+            let allowed = self.history.allows(message, hit);
+            !(allowed && policy.waives(hit.category, hit.severity))
+        });
         let seen = Seen { message, text: &text, hits: &hits, recent: &recent };
         let prepared = decide::prepare(policy, &seen);
         let needed = prepared.needs_score();
@@ -67,8 +72,8 @@ impl Pipeline {
         if !message.is_name && verdict >= Verdict::Hold && decide::alarms(everyday, &findings) {
             self.history.found_hostile(message, &recent, &watch);
         }
-        let Recent { first, strikes, warning, shield, crowd, .. } = recent;
-        let standing = Standing { first, strikes, warning, shield };
+        let Recent { first, strikes, warning, shield, trusted, crowd, .. } = recent;
+        let standing = Standing { first, strikes, warning, shield, trusted };
         let rules = rules.version.clone();
         Judgement {
             verdict,
@@ -92,6 +97,13 @@ impl Pipeline {
         let (hits, recent) = (rules.scanner.scan(&text, &[]), Recent::default());
         let seen = Seen { message, text: &text, hits: &hits, recent: &recent };
         decide::findings(policy, &seen, &Score::Skipped)
+    }
+
+    /// The listed terms in a text that nobody has said, as a moderator may allow them.
+    pub fn terms(&self, message: &Message) -> Vec<Hit> {
+        let rules = self.rules.load_full();
+        let language = rules.policy(&message.route, &message.channel).language;
+        rules.scanner.scan_in(&normalize(&message.text), &[], language)
     }
 
     /// The score of a text that the policy had no use for, for whoever asks for it all the same.
