@@ -25,12 +25,15 @@ use crate::{
 
 pub mod acts;
 pub mod control;
+pub mod decrees;
+mod foresight;
 pub mod hosts;
 pub mod marks;
 pub mod place;
 mod senders;
 
 pub use control::Control;
+pub use decrees::Decrees;
 pub use hosts::Hosts;
 
 /// A body that trickles in longer than this is given up.
@@ -43,6 +46,7 @@ pub struct Doors {
     pub store: Arc<dyn Store>,
     pub settler: Arc<Settler>,
     pub accounts: Accounts,
+    pub decrees: Decrees,
     pub ready: Ready,
     pub control: Control,
 }

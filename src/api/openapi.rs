@@ -9,13 +9,14 @@ use axum::{
 use serde_json::{Value, json};
 
 /// Its parts, each a document of its own. One more is one line.
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 9] = [
     include_str!("openapi/common.json"),
     include_str!("openapi/judge.json"),
     include_str!("openapi/holds.json"),
     include_str!("openapi/stream.json"),
     include_str!("openapi/hook.json"),
     include_str!("openapi/senders.json"),
+    include_str!("openapi/decrees.json"),
     include_str!("openapi/perspective.json"),
     include_str!("openapi/openai.json"),
 ];

@@ -6,7 +6,7 @@ use super::answer::AnswerFinding;
 use crate::audit::{Event, Record};
 
 /// Every kind there is, for whoever chooses.
-pub const KINDS: [&str; 20] = [
+pub const KINDS: [&str; 24] = [
     "held",
     "masked",
     "dropped",
@@ -23,6 +23,10 @@ pub const KINDS: [&str; 20] = [
     "shield_off",
     "ladder",
     "pardoned",
+    "banned",
+    "trusted",
+    "allowed",
+    "lifted",
     "acted",
     "refund",
     "settings",
@@ -50,6 +54,10 @@ pub fn kind(record: &Record) -> &str {
         Event::Raid { .. } => "raid",
         Event::Pardoned { .. } => "pardoned",
         Event::Acted { .. } => "acted",
+        Event::Banned { .. } => "banned",
+        Event::Trusted { .. } => "trusted",
+        Event::Allowed { .. } => "allowed",
+        Event::Lifted { .. } => "lifted",
     }
 }
 
@@ -87,9 +95,15 @@ pub fn told(record: &Record) -> Value {
     });
     let more = match &record.event {
         Event::Judged(_) => json!({}),
-        Event::Decided { by, .. } | Event::Undone { by } | Event::Pardoned { by } => {
-            json!({ "by": by })
+        Event::Decided { by, .. }
+        | Event::Undone { by }
+        | Event::Pardoned { by }
+        | Event::Banned { by } => json!({ "by": by }),
+        Event::Trusted { until_ms, by } => json!({ "by": by, "until_ms": until_ms }),
+        Event::Allowed { what, until_ms, by } => {
+            json!({ "what": what, "by": by, "until_ms": until_ms })
         }
+        Event::Lifted { what, by } => json!({ "what": what, "by": by }),
         Event::TimedOut { until_ms, by } | Event::Permitted { until_ms, by } => {
             json!({ "by": by, "until_ms": until_ms })
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{End, Session};
 use crate::{
-    hold::{Hold, Order, State},
+    hold::{Decided, Hold, Order, State},
     message::now_ms,
     protocol::{self, Frame, NoticeKind},
     store::StoreError,
@@ -78,7 +78,8 @@ impl Session {
         if let Some(at) = self.held.iter().position(|channel| *channel == hold.channel) {
             self.held.swap_remove(at);
         }
-        let timed_out = hold.decided.as_ref().is_some_and(|d| d.time_out_s.is_some());
+        let silent = |own: &Decided| own.time_out_s.is_some() || own.banned;
+        let timed_out = hold.decided.as_ref().is_some_and(silent);
         let kind = match hold.state {
             State::Denied if timed_out => NoticeKind::TimedOut,
             State::Denied => NoticeKind::Denied,

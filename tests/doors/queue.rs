@@ -48,6 +48,15 @@ async fn each_route_opens_with_its_scope_alone() {
         ("POST", format!("{one}/remove"), Scope::Decide),
         ("POST", format!("{one}/time-out"), Scope::Decide),
         ("POST", format!("{one}/undo"), Scope::Decide),
+        ("POST", format!("{one}/ban"), Scope::Decide),
+        ("POST", format!("{one}/trust"), Scope::Decide),
+        ("POST", format!("{one}/allow"), Scope::Decide),
+        ("GET", "/v1/decrees".to_owned(), Scope::Read),
+        ("DELETE", "/v1/decrees/none".to_owned(), Scope::Decide),
+        ("POST", "/v1/senders/x/u1/ban".to_owned(), Scope::Decide),
+        ("POST", "/v1/senders/x/u1/unban".to_owned(), Scope::Decide),
+        ("POST", "/v1/senders/x/u1/trust".to_owned(), Scope::Decide),
+        ("POST", "/v1/senders/x/u1/untrust".to_owned(), Scope::Decide),
         ("POST", "/v1/hook/none".to_owned(), Scope::Hook),
     ];
     for scope in Scope::ALL {
