@@ -6,6 +6,7 @@ import { closeAll, toast, undoLast } from './toasts.js';
 import { named } from './text.js';
 import { outcome } from './row.js';
 import * as crowds from './crowds.js';
+import * as decrees from './decrees.js';
 import * as ended from './ended.js';
 import * as queue from './queue.js';
 
@@ -13,11 +14,13 @@ const $ = (id) => document.getElementById(id);
 const desk = {
   mayDecide: false,
   timeOuts: [],
+  lasting: [],
   act,
   more,
   counted,
   alike,
   countAlike,
+  openLasting: decrees.openLasting,
   nuke: (hold) => crowds.open(hold, hold),
   removed,
   problem,
@@ -33,17 +36,23 @@ function enter(who) {
   me = who;
   desk.mayDecide = who.may_decide;
   desk.timeOuts = who.time_outs_s;
+  desk.lasting = who.lasting_s;
   queue.start(desk);
   crowds.start(desk);
+  decrees.start(desk);
   face();
   stop = listen({
     queue(data) {
       queue.replace(data.holds, data.total);
       ended.replace(data.ended);
       crowds.replace(data.crowds);
+      decrees.replace(data.decrees);
     },
     crowds(data) {
       crowds.replace(data);
+    },
+    decrees(data) {
+      decrees.replace(data);
     },
     added(data) {
       queue.added(data.hold);
@@ -55,6 +64,7 @@ function enter(who) {
     beat(data) {
       queue.ways(data.ways, data.total);
       crowds.replace(data.crowds);
+      decrees.redraw();
     },
     linked(now) {
       if (now === linked) return;
@@ -77,6 +87,7 @@ function leave(why = '') {
   // Whoever sits here next has not logged in: nothing that was said stays in the page.
   queue.start(desk);
   crowds.start(desk);
+  decrees.start(desk);
   ended.replace([]);
   $('who').textContent = '';
   face();
@@ -132,10 +143,10 @@ async function act(made, what, body = {}, byKey = false) {
   if (what === 'release')
     return toast(say(way === 'orphan' ? 'done_release_orphan' : 'done_release'));
   const who = named(hold.sender.name || hold.sender.id);
-  const sentence =
-    what === 'remove'
-      ? say('done_remove')
-      : say('done_time_out', { who, time: length(body.seconds) });
+  // A release is final, and so is one with more to it; the board ends what it brought.
+  if (what === 'allow' || what === 'trust') return toast(say(`done_${what}`, { who }));
+  const time = what === 'time-out' ? length(body.seconds) : '';
+  const sentence = say(`done_${what.replace('-', '_')}`, { who, time });
   return toast(sentence, {
     undo: { until_ms: hold.decided.undo_until_ms, run: () => undo(hold.id) },
   });
@@ -232,6 +243,7 @@ for (const tag of ['en', 'fr']) {
     queue.redraw();
     ended.redraw();
     crowds.redraw();
+    decrees.redraw();
   });
 }
 

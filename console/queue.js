@@ -203,7 +203,8 @@ function step(direction, from = selected) {
 // What a key does to the selection; true if it did something.
 export function key(name) {
   byKeys = true;
-  const acts = { r: 'release', x: 'remove' };
+  const acts = { r: 'release', x: 'remove', b: 'ban' };
+  const menus = { a: 'allow', v: 'trust' };
   if (name === 'j' || name === 'ArrowDown') return go(step(1));
   if (name === 'k' || name === 'ArrowUp') return go(step(-1));
   if (name === 'Escape' && selected) {
@@ -212,10 +213,19 @@ export function key(name) {
     return true;
   }
   if (!open(selected) || !desk.mayDecide) return false;
+  if (name === 'b' && !selected.hold.can_time_out) return false;
   if (acts[name]) desk.act(selected, acts[name], {}, true);
   else if (name === 't') toggleMenu(selected, desk);
   else if (selected.menu?.dataset.kind === 'time_out' && desk.timeOuts[Number(name) - 1]) {
     desk.act(selected, 'time-out', { seconds: desk.timeOuts[Number(name) - 1] }, true);
+  } else if (menus[name]) {
+    const offered = selected.element.querySelector(`[data-act="${menus[name]}"]`);
+    if (!offered) return false;
+    desk.openLasting(selected, menus[name]);
+  } else if (Object.values(menus).includes(selected.menu?.dataset.kind)) {
+    const seconds = desk.lasting[Number(name) - 1];
+    if (seconds === undefined) return false;
+    desk.act(selected, selected.menu.dataset.kind, { seconds }, true);
   } else return false;
   return true;
 }

@@ -143,7 +143,15 @@ function actions(made, desk) {
     const open = button('time_out', 'T', 'time-out', () => toggleMenu(made, desk));
     open.setAttribute('aria-expanded', 'false');
     line.append(open);
+    line.append(button('ban', 'B', 'ban', () => desk.act(made, 'ban')));
   }
+  const lasting = (name, key) => {
+    const open = button(name, key, 'lasting', () => desk.openLasting(made, name));
+    open.setAttribute('aria-expanded', 'false');
+    line.append(open);
+  };
+  if (made.hold.can_allow) lasting('allow', 'A');
+  if (made.hold.can_time_out) lasting('trust', 'V');
   if (made.hold.findings.some((finding) => CROWD.includes(finding.rule))) {
     const all = el('button', { type: 'button', className: 'alike', data: { act: 'alike' } });
     all.append(say('alike'));
@@ -209,7 +217,8 @@ export function closeMenu(made) {
   const held = made.menu?.contains(document.activeElement);
   made.menu?.remove();
   made.menu = null;
-  made.element.querySelector('[data-act="time_out"]')?.setAttribute('aria-expanded', 'false');
+  for (const open of made.element.querySelectorAll('[aria-expanded="true"]'))
+    open.setAttribute('aria-expanded', 'false');
   if (held) made.element.focus({ preventScroll: true });
 }
 
@@ -246,6 +255,7 @@ export function tick({ hold, element, over }) {
 export function outcome(hold) {
   const { state, decided } = hold;
   if (state === 'released' && decided?.written !== true) return say('state_unknown');
+  if (state === 'denied' && decided?.banned) return say('state_banned');
   if (state === 'denied' && decided?.time_out_s) return say('state_timed_out');
   return say(`state_${state}`);
 }

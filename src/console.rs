@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use crate::doors::{Doors, Failure};
 
 mod crowds;
+mod decrees;
 mod ended;
 mod guard;
 mod login;
@@ -68,6 +69,8 @@ pub fn router(doors: Doors) -> Router {
         .route("/api/nukes", post(crowds::nuke))
         .route("/api/nukes/preview", post(crowds::preview))
         .route("/api/nukes/{id}/lift", post(crowds::lift))
+        .route("/api/decrees", get(decrees::list))
+        .route("/api/decrees/{id}/lift", post(decrees::lift))
         .route("/api/refunds", get(refunds::refunds))
         .route("/api/refunds.csv", get(refunds::refunds_csv))
         .route("/api/senders/pardon", post(refunds::pardon))

@@ -9,6 +9,9 @@ mod console;
 #[path = "doors/crowds.rs"]
 mod crowds;
 
+#[path = "doors/decrees.rs"]
+mod decrees;
+
 #[path = "doors/described.rs"]
 mod described;
 

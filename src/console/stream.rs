@@ -24,8 +24,8 @@ use crate::{accounts::Role, doors::Failure, hold::Change};
 const BEAT: Duration = Duration::from_secs(10);
 
 /// `queue` (the whole list, at the start and after a lag), then `added` and `moved` (one record
-/// as it is now), `crowds` (shields and nukes), and `beat` with the time, each row's way and the
-/// crowds once more. `ended` when the session is over.
+/// as it is now), `crowds` (shields and nukes), `decrees` (bans, trust, allowed terms), and `beat`
+/// with the time, each row's way and the crowds once more. `ended` when the session is over.
 ///
 /// The subscription is taken before the list is read, so nothing falls between them; a change
 /// that the list has already is told once more, and records are whole, so that does no harm.
@@ -45,7 +45,9 @@ pub async fn stream(
     let changes = console.doors.settler.holds.subscribe();
     let secret = console.guard.secret(&headers).unwrap_or_default().to_owned();
     let crowds = console.changes.subscribe();
-    let feed = Feed { console, changes, crowds, beat, secret, _place: place, next: Next::Queue };
+    let decrees = console.doors.settler.pipeline.history.decrees_changed();
+    let next = Next::Queue;
+    let feed = Feed { console, changes, crowds, decrees, beat, secret, _place: place, next };
     Ok(Sse::new(unfold(feed, Feed::next)))
 }
 
@@ -53,6 +55,7 @@ struct Feed {
     console: Console,
     changes: Receiver<Change>,
     crowds: Receiver<()>,
+    decrees: Receiver<()>,
     beat: Interval,
     secret: String,
     next: Next,
@@ -92,6 +95,7 @@ impl Feed {
             },
             // How many changes there were does not matter, and the console itself has the sender.
             _ = self.crowds.recv() => Some(event("crowds", &self.console.crowds())),
+            _ = self.decrees.recv() => Some(event("decrees", &self.console.decrees())),
             _ = self.beat.tick() => Some(self.beat().await),
         }
     }
