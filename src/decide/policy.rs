@@ -293,7 +293,7 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig, floor: &Floor) -> Polic
     let harmless = own.harmless.unwrap_or(preset.harmless);
     let on_late = own.on_late.unwrap_or(preset.on_late);
     let when_full = own.when_full.unwrap_or(preset.when_full);
-    let mut policy = Policy {
+    with_forms(Policy {
         name: name.into(),
         mode: "hook",
         is_shield: false,
@@ -331,7 +331,11 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig, floor: &Floor) -> Polic
         ladder: own.ladder.clone().unwrap_or_else(|| preset.ladder()),
         paid_hold_ms: own.paid.clone().unwrap_or_default().hold_ms,
         answers: Answers::default(),
-    };
+    })
+}
+
+/// The policy with what it says of all scores, and with its other forms.
+fn with_forms(mut policy: Policy) -> Policy {
     policy.answers = Answers::of(&policy);
     policy.shielded = Some(Arc::new(stricter(&policy)));
     policy.trusting = Some(Arc::new(trusting(&policy)));

@@ -300,8 +300,8 @@ fn own(dir: &Path) -> Result<fs::File, String> {
     }
 }
 
-/// A table to be read; `None` where an earlier version made the file and did not know it. It is made
-/// with the first write.
+/// A table to be read; `None` where an earlier version made the file and did not know it. It is
+/// made with the first write.
 fn opened(
     database: &Database,
     table: Table,
