@@ -8,6 +8,8 @@ import { outcome } from './row.js';
 import * as crowds from './crowds.js';
 import * as decrees from './decrees.js';
 import * as ended from './ended.js';
+import * as looks from './looks.js';
+import * as marks from './marks.js';
 import * as queue from './queue.js';
 
 const $ = (id) => document.getElementById(id);
@@ -23,6 +25,7 @@ const desk = {
   openLasting: decrees.openLasting,
   nuke: (hold) => crowds.open(hold, hold),
   removed,
+  marked,
   problem,
   sentence,
   done: (text) => toast(text),
@@ -37,6 +40,7 @@ function enter(who) {
   desk.mayDecide = who.may_decide;
   desk.timeOuts = who.time_outs_s;
   desk.lasting = who.lasting_s;
+  looks.start(who.name);
   queue.start(desk);
   crowds.start(desk);
   decrees.start(desk);
@@ -47,6 +51,10 @@ function enter(who) {
       ended.replace(data.ended);
       crowds.replace(data.crowds);
       decrees.replace(data.decrees);
+      queue.looked(data.looks.looks);
+    },
+    looks(data) {
+      queue.looked(data.looks);
     },
     crowds(data) {
       crowds.replace(data);
@@ -84,6 +92,7 @@ function leave(why = '') {
   linked = false;
   closeAll();
   $('nuke').close();
+  looks.start(null);
   // Whoever sits here next has not logged in: nothing that was said stays in the page.
   queue.start(desk);
   crowds.start(desk);
@@ -180,6 +189,19 @@ async function alike(made, what) {
   return toast(say('done_alike_release', { n: ids.length }));
 }
 
+// Decides all that were marked, whatever became of some of them meanwhile.
+async function marked(ids, act, seconds) {
+  const body = { ids, act };
+  if (seconds !== undefined) body.seconds = seconds;
+  const answer = await call('/api/marked', body);
+  if (!answer.ok) return problem(answer);
+  const { ids: decided, missed } = answer.body;
+  const done = say(`done_marked_${act.replace('-', '_')}`, { n: decided.length });
+  const text = missed ? `${done} ${say('marked_missed', { n: missed })}` : done;
+  if (act === 'release') return toast(text);
+  return removed(answer.body, text);
+}
+
 // Many were removed at once, and can be taken back at once.
 function removed({ ids, undo_until_ms: until }, text) {
   if (ids.length === 0) return toast(text);
@@ -244,13 +266,14 @@ for (const tag of ['en', 'fr']) {
     ended.redraw();
     crowds.redraw();
     decrees.redraw();
+    marks.show();
   });
 }
 
 $('help-open').addEventListener('click', () => $('help').showModal());
 
 document.addEventListener('keydown', (event) => {
-  const typing = event.target.closest?.('input, textarea, select');
+  const typing = event.target.closest?.('input:not([type="checkbox"]), textarea, select');
   const chord = event.ctrlKey || event.metaKey || event.altKey;
   if (!me || typing || chord || event.isComposing || $('help').open || $('nuke').open) return;
   const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
@@ -259,7 +282,7 @@ document.addEventListener('keydown', (event) => {
   if (event.repeat && !moves) return;
   if (name === '?') $('help').showModal();
   else if (name === 'u') undoLast();
-  else if (!queue.key(name)) return;
+  else if (!queue.key(name, event.shiftKey)) return;
   event.preventDefault();
 });
 

@@ -33,6 +33,11 @@ const TABLE = {
     en: 'release, and trust the sender here for a while (then 1–3)',
     fr: 'publier et faire confiance à l’auteur un moment (puis 1 à 3)',
   },
+  key_mark: {
+    en: 'mark: R, X, T and B then decide all marked',
+    fr: 'cocher : R, X, T et B décident alors de tous',
+  },
+  key_range: { en: 'mark from here on', fr: 'cocher de proche en proche' },
   key_undo: { en: 'undo the last removal, time-out or ban', fr: 'annuler le dernier retrait' },
   key_escape: {
     en: 'leave a menu, or no message selected',
@@ -86,6 +91,25 @@ const TABLE = {
     en: '– of {of} stopped in the last {minutes} min, it would have let through {n} ({held} held now).',
     fr: '– sur {of} arrêtés en {minutes} min, {n} seraient passés ({held} retenus à présent).',
   },
+  mark: { en: 'Mark', fr: 'Cocher' },
+  unmark: { en: 'Unmark', fr: 'Décocher' },
+  marked: { en: '{n} marked', fr: '{n} cochés' },
+  marked_bar: { en: 'All marked messages', fr: 'Tous les messages cochés' },
+  marked_missed: {
+    en: '{n} were not: already decided, or no known sender.',
+    fr: '{n} non : déjà décidés, ou sans auteur connu.',
+  },
+  done_marked_release: { en: '{n} released.', fr: '{n} publiés.' },
+  done_marked_remove: { en: '{n} removed.', fr: '{n} retirés.' },
+  done_marked_time_out: {
+    en: '{n} removed, their senders silenced.',
+    fr: '{n} retirés, leurs auteurs se taisent.',
+  },
+  done_marked_ban: {
+    en: '{n} removed, their senders banned.',
+    fr: '{n} retirés, leurs auteurs bannis.',
+  },
+  looking: { en: '{who} is looking', fr: '{who} regarde' },
   decrees: { en: 'In force', fr: 'En vigueur' },
   decrees_none: {
     en: 'Nobody is banned or trusted, no term is allowed.',
@@ -101,7 +125,10 @@ const TABLE = {
   until: { en: 'until {at}', fr: 'jusqu’à {at}' },
   until_lifted: { en: 'until lifted', fr: 'jusqu’à nouvel ordre' },
   done_ban: { en: 'Removed; {who} is banned.', fr: 'Retiré ; {who} est banni.' },
-  done_allow: { en: 'Released; the term is allowed here.', fr: 'Publié ; le mot est autorisé ici.' },
+  done_allow: {
+    en: 'Released; the term is allowed here.',
+    fr: 'Publié ; le mot est autorisé ici.',
+  },
   done_trust: { en: 'Released; {who} is trusted here.', fr: 'Publié ; {who} a la confiance ici.' },
   done_lifted: { en: 'It is no longer in force.', fr: 'Ce n’est plus en vigueur.' },
   undo: { en: 'Undo', fr: 'Annuler' },
@@ -221,7 +248,10 @@ const TABLE = {
   done_alike_undo: { en: '{n} held again.', fr: '{n} de nouveau retenus.' },
   nukes: { en: 'Nukes', fr: 'Interdictions' },
   nuke_open: { en: 'Nuke…', fr: 'Interdire…' },
-  nuke_title: { en: 'Nuke a text and everything like it', fr: 'Interdire un texte et ses semblables' },
+  nuke_title: {
+    en: 'Nuke a text and everything like it',
+    fr: 'Interdire un texte et ses semblables',
+  },
   nuke_text: { en: 'Text', fr: 'Texte' },
   nuke_back: { en: 'Minutes back', fr: 'Minutes en arrière' },
   nuke_forward: { en: 'Minutes from now', fr: 'Minutes à venir' },
@@ -250,7 +280,10 @@ const TABLE = {
   nuke_lift: { en: 'Lift', fr: 'Lever' },
   done_nuke: { en: 'Nuked; {n} removed.', fr: 'Interdit ; {n} retirés.' },
   done_nuke_lifted: { en: 'Lifted.', fr: 'Levé.' },
-  error_nukes: { en: 'Too many nukes at once. Lift one.', fr: 'Trop d’interdictions. Levez-en une.' },
+  error_nukes: {
+    en: 'Too many nukes at once. Lift one.',
+    fr: 'Trop d’interdictions. Levez-en une.',
+  },
   error_text: { en: 'There is no text.', fr: 'Il n’y a pas de texte.' },
   error_back_minutes: { en: 'Back at most 60 minutes.', fr: 'En arrière, 60 minutes au plus.' },
   error_forward_minutes: { en: 'From 1 to 1440 minutes.', fr: 'De 1 à 1440 minutes.' },

@@ -17,6 +17,8 @@ mod decrees;
 mod ended;
 mod guard;
 mod login;
+mod looks;
+mod marked;
 mod page;
 mod permit;
 mod queue;
@@ -27,8 +29,10 @@ mod stream;
 
 use ended::Ended;
 use guard::Guard;
+use looks::Looks;
 
-/// The bodies of this door are a password, a number of seconds, or a line of chat to be nuked.
+/// The bodies of this door are a password, a number of seconds, a line of chat to be nuked, or the ids
+/// of what is marked.
 const BODY_BYTES_MAX: usize = 8 * 1024;
 
 /// What every route of the console needs; cheap to clone.
@@ -41,6 +45,7 @@ struct Console {
     comparing: Arc<Semaphore>,
     ended: Ended,
     changes: crowds::Changes,
+    looks: Looks,
 }
 
 /// The console's routes; call it within a runtime.
@@ -53,6 +58,7 @@ pub fn router(doors: Doors) -> Router {
         comparing: Arc::new(Semaphore::new(1)),
         ended: Ended::follow(&doors.settler.holds),
         changes: crowds::follow(&doors),
+        looks: Looks::new(doors.config.console.streams_max),
         doors,
     };
     page::routes()
@@ -63,6 +69,8 @@ pub fn router(doors: Doors) -> Router {
         .route("/api/queue", get(queue::queue))
         .route("/api/stream", get(stream::stream))
         .route("/api/holds/{id}/{act}", post(queue::act))
+        .route("/api/marked", post(marked::decide))
+        .route("/api/look", post(looks::look))
         .route("/api/permits", post(permit::permit))
         .route("/api/crowds", get(crowds::crowds))
         .route("/api/shield", post(crowds::shield))

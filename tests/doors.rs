@@ -20,6 +20,9 @@ mod guard;
 
 #[path = "doors/hook.rs"]
 mod hook;
+#[path = "doors/marked.rs"]
+mod marked;
+
 #[path = "doors/once.rs"]
 mod once;
 

@@ -23,6 +23,8 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/decrees.js", JS, include_str!("../../console/decrees.js")),
     ("/ended.js", JS, include_str!("../../console/ended.js")),
     ("/door.js", JS, include_str!("../../console/door.js")),
+    ("/looks.js", JS, include_str!("../../console/looks.js")),
+    ("/marks.js", JS, include_str!("../../console/marks.js")),
     ("/queue.js", JS, include_str!("../../console/queue.js")),
     ("/row.js", JS, include_str!("../../console/row.js")),
     ("/strings.js", JS, include_str!("../../console/strings.js")),

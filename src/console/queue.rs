@@ -38,8 +38,8 @@ struct TimeOut {
     seconds: u64,
 }
 
-/// `release`, `remove`, `time-out`, `ban`, `trust`, `allow` and `undo`; answers with the record as it
-/// is now. `foresee` says what `allow` would have let through. `alike` counts what is held like it,
+/// `release`, `remove`, `time-out`, `ban`, `trust`, `allow` and `undo`; answers with the record as
+/// it is now. `foresee` says what `allow` would have let through. `alike` counts what is held like it,
 /// `release-alike` and `remove-alike` decide all of that.
 pub async fn act(
     State(console): State<Console>,
@@ -88,6 +88,7 @@ impl Console {
             "ended": ended.iter().map(|h| self.shown(h)).collect::<Vec<_>>(),
             "crowds": self.crowds(),
             "decrees": self.decrees(),
+            "looks": self.looks(),
         })
     }
 

@@ -147,6 +147,57 @@ async function decisions(screen) {
     await lift();
   });
 
+  await part(`${screen.name}: several at once`, async () => {
+    const texts = ["one", "two", "three", "four"].map((n) => `${lines.held}, ${n} ${screen.name}`);
+    for (const text of texts) {
+      await ada.say(text);
+      await mo.sees(text);
+    }
+    const bar = mo.page.locator("#marked");
+    if (screen.byKey) {
+      await mo.row(texts[0]).locator("p.said").click();
+      await mo.page.keyboard.press("m");
+      await mo.page.keyboard.press("Shift+J");
+      await mo.page.keyboard.press("Shift+J");
+    } else {
+      await mo.row(texts[0]).locator(".mark-box").click();
+      await mo.row(texts[2]).locator(".mark-box").click({ modifiers: ["Shift"] });
+    }
+    await until("three are marked", async () => (await mo.page.locator("li.marked").count()) === 3);
+    check("the bar says so", (await bar.textContent()).includes("3"), await bar.textContent());
+    await shot("marked");
+    await clean("marked messages");
+    if (screen.byKey) await mo.page.keyboard.press("x");
+    else await bar.locator('[data-act="remove"]').click();
+    await until("the three are gone", async () =>
+      (await mo.page.locator("#queue > li:not(.over)").count()) === 1);
+    same("nothing is marked any more", await bar.isVisible(), false);
+    await mo.page.locator("#toasts button").last().click();
+    await until("all are back", async () =>
+      (await mo.page.locator("#queue > li:not(.over)").count()) === 4);
+    for (const text of texts) {
+      await mo.decide(text, "remove", screen.byKey);
+      await until("it is removed", async () => (await mo.row(text).count()) === 0);
+    }
+  });
+
+  await part(`${screen.name}: who else is looking`, async () => {
+    const max = new Moderator(await open(screen), "max");
+    await max.logIn(quiet.console, PASSWORD);
+    const text = `${lines.held}, looked at on ${screen.name}`;
+    await ada.say(text);
+    await (await max.sees(text)).locator("p.said").click();
+    const tag = mo.row(text).locator(".looking");
+    await tag.waitFor();
+    check("the other's screen says who", (await tag.textContent()).includes("max"));
+    same("one's own does not", await max.row(text).locator(".looking").count(), 0);
+    await shot("looking");
+    await mo.decide(text, "remove", screen.byKey);
+    await until("nobody needs to claim it", async () => (await mo.row(text).count()) === 0);
+    same("no page complained", max.troubles, []);
+    await max.page.context().close();
+  });
+
   same(`${screen.name}: no page complained`, [ada, bob, mo].flatMap((own) => own.troubles), []);
   for (const person of [ada, bob, mo]) await person.page.context().close();
 }
