@@ -4,7 +4,7 @@ import { el, foreign } from './text.js';
 import { clock, countdown, known, length, say, span } from './strings.js';
 import { now } from './door.js';
 import * as looks from './looks.js';
-import * as marks from './marks.js';
+import * as chosen from './marks.js';
 
 const HURRY_S = 20;
 // What many are held for at once.
@@ -23,8 +23,8 @@ export function draw(made, desk) {
   made.menu = null;
   element.dataset.severity = hold.severity;
   element.replaceChildren(head(made), body(hold), reasons(hold));
-  if (desk.mayDecide) element.firstChild.prepend(marks.box(made, desk.rows));
-  marks.paint(made);
+  if (desk.mayDecide) element.firstChild.prepend(chosen.box(made, desk.rows));
+  chosen.paint(made);
   looks.paint(made);
   const foot = el('div', { className: 'foot' });
   if (desk.mayDecide) foot.append(actions(made, desk));
@@ -230,7 +230,7 @@ export function closeMenu(made) {
 // Shows in the row's own place how it ended, so that nothing moves under a pointer.
 export function cover(made, sentence) {
   made.over = sentence;
-  marks.drop(made);
+  chosen.drop(made);
   closeMenu(made);
   made.element.classList.add('over');
   for (const button of made.element.querySelectorAll('button, .mark-box')) button.disabled = true;

@@ -31,8 +31,8 @@ use ended::Ended;
 use guard::Guard;
 use looks::Looks;
 
-/// The bodies of this door are a password, a number of seconds, a line of chat to be nuked, or the ids
-/// of what is marked.
+/// The bodies of this door are a password, a number of seconds, a line of chat to be nuked, or the
+/// ids of what is marked.
 const BODY_BYTES_MAX: usize = 8 * 1024;
 
 /// What every route of the console needs; cheap to clone.

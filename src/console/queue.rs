@@ -39,8 +39,8 @@ struct TimeOut {
 }
 
 /// `release`, `remove`, `time-out`, `ban`, `trust`, `allow` and `undo`; answers with the record as
-/// it is now. `foresee` says what `allow` would have let through. `alike` counts what is held like it,
-/// `release-alike` and `remove-alike` decide all of that.
+/// it is now. `foresee` says what `allow` would have let through. `alike` counts what is held like
+/// it, `release-alike` and `remove-alike` decide all of that.
 pub async fn act(
     State(console): State<Console>,
     Path((id, act)): Path<(String, String)>,
