@@ -86,7 +86,7 @@ async function decisions(screen) {
     await until("the undo lifts it", async () => (await board().count()) === 0);
     await passes(`a clean line after the undo on ${screen.name}`);
     same("nobody saw the other", await bob.heard(`a clean line while banned on ${screen.name}`), 0);
-    await mo.decide(text, "remove", screen.byKey);
+    await mo.decide(text, "remove", true);
     await until("the queue is empty", async () => (await mo.row(text).count()) === 0);
   });
 
@@ -119,7 +119,7 @@ async function decisions(screen) {
     await ada.say(`${lines.allowable}, four ${screen.name}`);
     await mo.sees(`${lines.allowable}, four ${screen.name}`);
     for (const text of [second, `${lines.allowable}, four ${screen.name}`]) {
-      await mo.decide(text, "remove", screen.byKey);
+      await mo.decide(text, "remove", true);
       await until("it is removed", async () => (await mo.row(text).count()) === 0);
     }
   });
@@ -142,7 +142,7 @@ async function decisions(screen) {
     await ada.say(grave);
     await mo.sees(grave);
     check("what is grave is held all the same", true);
-    await mo.decide(grave, "remove", screen.byKey);
+    await mo.decide(grave, "remove", true);
     await until("it is removed", async () => (await mo.row(grave).count()) === 0);
     await lift();
   });
@@ -176,7 +176,7 @@ async function decisions(screen) {
     await until("all are back", async () =>
       (await mo.page.locator("#queue > li:not(.over)").count()) === 4);
     for (const text of texts) {
-      await mo.decide(text, "remove", screen.byKey);
+      await mo.decide(text, "remove", true);
       await until("it is removed", async () => (await mo.row(text).count()) === 0);
     }
   });
@@ -192,7 +192,7 @@ async function decisions(screen) {
     check("the other's screen says who", (await tag.textContent()).includes("max"));
     same("one's own does not", await max.row(text).locator(".looking").count(), 0);
     await shot("looking");
-    await mo.decide(text, "remove", screen.byKey);
+    await mo.decide(text, "remove", true);
     await until("nobody needs to claim it", async () => (await mo.row(text).count()) === 0);
     same("no page complained", max.troubles, []);
     await max.page.context().close();
