@@ -15,11 +15,10 @@ mkdirSync(ARTIFACTS, { recursive: true });
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
+// Two, because what three people say alike is a crowd.
 const SCREENS = [
   { name: "phone-en", width: 390, height: 844, colorScheme: "light", byKey: false, language: "en" },
-  { name: "phone-fr", width: 390, height: 844, colorScheme: "dark", byKey: false, language: "fr" },
-  { name: "desk-en", width: 1440, height: 900, colorScheme: "dark", byKey: true, language: "en" },
-  { name: "desk-fr", width: 1440, height: 900, colorScheme: "light", byKey: true, language: "fr" },
+  { name: "desk-fr", width: 1440, height: 900, colorScheme: "dark", byKey: true, language: "fr" },
 ];
 const SAID = {
   en: { banned: "banned", allowed: "allowed", trusted: "trusted", preview: "would have let through" },
@@ -49,10 +48,11 @@ async function decisions(screen) {
     const { violations } = await mo.page.evaluate(
       (tags) => window.axe.run(document, { runOnly: { type: "tag", values: tags } }), RULES);
     const serious = violations.filter((own) => ["serious", "critical"].includes(own.impact));
-    same(`${where}: axe finds nothing serious`, serious.map((own) => own.id), []);
+    same(`${where}: axe finds nothing serious`, serious.map((own) => [own.id, own.nodes[0]?.html]), []);
     const { wide } = await legibility(mo.page, "#queue-title");
     same(`${where}: nothing runs off the screen`, wide <= 0, true);
   };
+  const listed = (n) => `${lines.allowable}, ${n} ${screen.name}`;
   /** By its key or by its button. */
   const press = async (row, act) => {
     if (!screen.byKey) return row.locator(`[data-act="${act}"]`).click();
@@ -91,7 +91,7 @@ async function decisions(screen) {
   });
 
   await part(`${screen.name}: release and allow the term`, async () => {
-    const [first, second] = ["one", "two"].map((n) => `${lines.allowable}, ${n} ${screen.name}`);
+    const [first, second] = ["one", "two"].map(listed);
     await ada.say(first);
     await mo.sees(first);
     await ada.say(second);
@@ -108,7 +108,7 @@ async function decisions(screen) {
     else await menu.locator("button").first().click();
     await bob.hears(first);
     check("the message is released", true);
-    await passes(`${lines.allowable}, three ${screen.name}`);
+    await passes(listed("three"));
     const said = await board().first().textContent();
     check("the board names it", said.includes(words.allowed), said);
     await shot("allowed");
@@ -116,16 +116,16 @@ async function decisions(screen) {
       await board().first().locator("button").click();
       await until("one is over", async () => (await board().count()) === left - 1);
     }
-    await ada.say(`${lines.allowable}, four ${screen.name}`);
-    await mo.sees(`${lines.allowable}, four ${screen.name}`);
-    for (const text of [second, `${lines.allowable}, four ${screen.name}`]) {
+    await ada.say(listed("four"));
+    await mo.sees(listed("four"));
+    for (const text of [second, listed("four")]) {
       await mo.decide(text, "remove", true);
       await until("it is removed", async () => (await mo.row(text).count()) === 0);
     }
   });
 
   await part(`${screen.name}: release and trust the sender`, async () => {
-    const text = `${lines.allowable}, trusted ${screen.name}`;
+    const text = listed("five");
     await ada.say(text);
     await press(await mo.sees(text), "trust");
     const menu = mo.page.locator('.menu[data-kind="trust"]');
@@ -135,7 +135,7 @@ async function decisions(screen) {
     if (screen.byKey) await mo.page.keyboard.press("3");
     else await menu.locator("button").last().click();
     await bob.hears(text);
-    await passes(`${lines.allowable}, by whom is trusted on ${screen.name}`);
+    await passes(listed("six"));
     const said = await board().first().textContent();
     check("the board names who is trusted", said.includes(words.trusted), said);
     const grave = `${lines.held}, though trusted on ${screen.name}`;
@@ -149,8 +149,9 @@ async function decisions(screen) {
 
   await part(`${screen.name}: several at once`, async () => {
     const texts = ["one", "two", "three", "four"].map((n) => `${lines.held}, ${n} ${screen.name}`);
+    // Somebody else, or it would be too much for one sender.
     for (const text of texts) {
-      await ada.say(text);
+      await bob.say(text);
       await mo.sees(text);
     }
     const bar = mo.page.locator("#marked");
@@ -185,7 +186,7 @@ async function decisions(screen) {
     const max = new Moderator(await open(screen), "max");
     await max.logIn(quiet.console, PASSWORD);
     const text = `${lines.held}, looked at on ${screen.name}`;
-    await ada.say(text);
+    await bob.say(text);
     await (await max.sees(text)).locator("p.said").click();
     const tag = mo.row(text).locator(".looking");
     await tag.waitFor();
