@@ -1,11 +1,7 @@
 //! Tries what is decided for several messages at once, and who is told who looks at which.
 
 use serde_json::{Value, json};
-use tidegate::{
-    history::Whose,
-    hold::State,
-    message::now_ms,
-};
+use tidegate::{history::Whose, hold::State, message::now_ms};
 
 use crate::{
     console::Events,
