@@ -109,6 +109,8 @@ async function decisions(screen) {
     else await menu.locator("button").first().click();
     await bob.hears(first);
     check("the message is released", true);
+    // The release goes out first; what is in force is said when it is.
+    await until("both terms are allowed", async () => (await board().count()) === 2);
     await passes(listed("three"));
     const said = await board().first().textContent();
     check("the board names it", said.includes(words.allowed), said);
@@ -136,6 +138,7 @@ async function decisions(screen) {
     if (screen.byKey) await mo.page.keyboard.press("3");
     else await menu.locator("button").last().click();
     await bob.hears(text);
+    await until("they are trusted", async () => (await board().count()) === 1);
     await passes(listed("six"));
     const said = await board().first().textContent();
     check("the board names who is trusted", said.includes(words.trusted), said);
