@@ -6,20 +6,26 @@ import { closeAll, toast, undoLast } from './toasts.js';
 import { named } from './text.js';
 import { outcome } from './row.js';
 import * as crowds from './crowds.js';
+import * as decrees from './decrees.js';
 import * as ended from './ended.js';
+import * as looks from './looks.js';
+import * as marks from './marks.js';
 import * as queue from './queue.js';
 
 const $ = (id) => document.getElementById(id);
 const desk = {
   mayDecide: false,
   timeOuts: [],
+  lasting: [],
   act,
   more,
   counted,
   alike,
   countAlike,
+  openLasting: decrees.openLasting,
   nuke: (hold) => crowds.open(hold, hold),
   removed,
+  marked,
   problem,
   sentence,
   done: (text) => toast(text),
@@ -35,8 +41,11 @@ function enter(who) {
   me = who;
   desk.mayDecide = who.may_decide;
   desk.timeOuts = who.time_outs_s;
+  desk.lasting = who.lasting_s;
+  looks.start(who.name);
   queue.start(desk);
   crowds.start(desk);
+  decrees.start(desk);
   face();
   stop = listen({
     queue(data) {
@@ -45,9 +54,17 @@ function enter(who) {
       crowds.replace(data.crowds);
       failing = data.store_failing;
       link();
+      decrees.replace(data.decrees);
+      queue.looked(data.looks.looks);
+    },
+    looks(data) {
+      queue.looked(data.looks);
     },
     crowds(data) {
       crowds.replace(data);
+    },
+    decrees(data) {
+      decrees.replace(data);
     },
     added(data) {
       queue.added(data.hold);
@@ -61,6 +78,7 @@ function enter(who) {
       crowds.replace(data.crowds);
       failing = data.store_failing;
       link();
+      decrees.redraw();
     },
     linked(now) {
       if (now === linked) return;
@@ -81,9 +99,11 @@ function leave(why = '') {
   failing = false;
   closeAll();
   $('nuke').close();
+  looks.start(null);
   // Whoever sits here next has not logged in: nothing that was said stays in the page.
   queue.start(desk);
   crowds.start(desk);
+  decrees.start(desk);
   ended.replace([]);
   $('who').textContent = '';
   face();
@@ -144,10 +164,10 @@ async function act(made, what, body = {}, byKey = false) {
   if (what === 'release')
     return toast(say(way === 'orphan' ? 'done_release_orphan' : 'done_release'));
   const who = named(hold.sender.name || hold.sender.id);
-  const sentence =
-    what === 'remove'
-      ? say('done_remove')
-      : say('done_time_out', { who, time: length(body.seconds) });
+  // A release is final, and so is one with more to it; the board ends what it brought.
+  if (what === 'allow' || what === 'trust') return toast(say(`done_${what}`, { who }));
+  const time = what === 'time-out' ? length(body.seconds) : '';
+  const sentence = say(`done_${what.replace('-', '_')}`, { who, time });
   return toast(sentence, {
     undo: { until_ms: hold.decided.undo_until_ms, run: () => undo(hold.id) },
   });
@@ -179,6 +199,19 @@ async function alike(made, what) {
   const { ids } = answer.body;
   if (what === 'remove') return removed(answer.body, say('done_alike_remove', { n: ids.length }));
   return toast(say('done_alike_release', { n: ids.length }));
+}
+
+// Decides all that were marked, whatever became of some of them meanwhile.
+async function marked(ids, act, seconds) {
+  const body = { ids, act };
+  if (seconds !== undefined) body.seconds = seconds;
+  const answer = await call('/api/marked', body);
+  if (!answer.ok) return problem(answer);
+  const { ids: decided, missed } = answer.body;
+  const done = say(`done_marked_${act.replace('-', '_')}`, { n: decided.length });
+  const text = missed ? `${done} ${say('marked_missed', { n: missed })}` : done;
+  if (act === 'release') return toast(text);
+  return removed(answer.body, text);
 }
 
 // Many were removed at once, and can be taken back at once.
@@ -244,13 +277,15 @@ for (const tag of ['en', 'fr']) {
     queue.redraw();
     ended.redraw();
     crowds.redraw();
+    decrees.redraw();
+    marks.show();
   });
 }
 
 $('help-open').addEventListener('click', () => $('help').showModal());
 
 document.addEventListener('keydown', (event) => {
-  const typing = event.target.closest?.('input, textarea, select');
+  const typing = event.target.closest?.('input:not([type="checkbox"]), textarea, select');
   const chord = event.ctrlKey || event.metaKey || event.altKey;
   if (!me || typing || chord || event.isComposing || $('help').open || $('nuke').open) return;
   const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
@@ -259,7 +294,7 @@ document.addEventListener('keydown', (event) => {
   if (event.repeat && !moves) return;
   if (name === '?') $('help').showModal();
   else if (name === 'u') undoLast();
-  else if (!queue.key(name)) return;
+  else if (!queue.key(name, event.shiftKey)) return;
   event.preventDefault();
 });
 

@@ -35,7 +35,7 @@ export async function call(path, body) {
   }
 }
 
-// Listens until stopped. `on` has queue, added, moved, crowds, beat, linked(bool) and ended.
+// Listens until stopped. `on` has queue, added, moved, crowds, decrees, looks, beat, linked(bool) and ended.
 export function listen(on) {
   let source = null;
   let tries = 0;
@@ -45,7 +45,7 @@ export function listen(on) {
   function open() {
     if (stopped) return;
     source = new EventSource('/api/stream');
-    for (const kind of ['queue', 'added', 'moved', 'crowds', 'beat']) {
+    for (const kind of ['queue', 'added', 'moved', 'crowds', 'decrees', 'looks', 'beat']) {
       source.addEventListener(kind, (event) => {
         alive();
         const data = JSON.parse(event.data);

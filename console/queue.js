@@ -2,6 +2,8 @@
 
 import { closeMenu, cover, draw, row, sentenceOf, tick, toggleMenu, uncover } from './row.js';
 import { say } from './strings.js';
+import * as looks from './looks.js';
+import * as marks from './marks.js';
 
 // A pointer that rests longer than this is not about to click.
 const POINTER_REST_MS = 3000;
@@ -23,6 +25,8 @@ let byKeys = false;
 
 export function start(shared) {
   desk = shared;
+  desk.rows = ordered;
+  marks.start(desk);
   rows.clear();
   list.replaceChildren();
   selected = null;
@@ -185,6 +189,7 @@ export function select(made, { focus = true } = {}) {
     selected.element.removeAttribute('aria-current');
   }
   selected = made ?? null;
+  looks.look(selected?.id ?? null);
   if (!made) return;
   made.element.classList.add('selected');
   made.element.setAttribute('aria-current', 'true');
@@ -200,10 +205,43 @@ function step(direction, from = selected) {
   return all[index];
 }
 
+// Who else looks at which row.
+export function looked(next) {
+  for (const id of looks.replace(next)) {
+    const made = rows.get(id);
+    if (made) looks.paint(made);
+  }
+}
+
+// What a key does to all that is marked; true if it did something.
+function keyMarked(name) {
+  const acts = { r: 'release', x: 'remove', t: 'time-out', b: 'ban' };
+  if (name === 'Escape') marks.clear();
+  else if (acts[name]) marks.decide(acts[name]);
+  else return marks.choose(Number(name));
+  return true;
+}
+
 // What a key does to the selection; true if it did something.
-export function key(name) {
+export function key(name, shift = false) {
   byKeys = true;
-  const acts = { r: 'release', x: 'remove' };
+  if (desk.mayDecide && open(selected) && name === 'm') {
+    marks.toggle(selected);
+    return true;
+  }
+  const steps = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 };
+  if (desk.mayDecide && shift && steps[name] && open(selected)) {
+    if (!marks.any()) marks.toggle(selected);
+    const next = step(steps[name]);
+    if (next) {
+      select(next);
+      marks.range(ordered(), next);
+    }
+    return true;
+  }
+  if (desk.mayDecide && marks.any() && keyMarked(name)) return true;
+  const acts = { r: 'release', x: 'remove', b: 'ban' };
+  const menus = { a: 'allow', v: 'trust' };
   if (name === 'j' || name === 'ArrowDown') return go(step(1));
   if (name === 'k' || name === 'ArrowUp') return go(step(-1));
   if (name === 'Escape' && selected) {
@@ -212,10 +250,19 @@ export function key(name) {
     return true;
   }
   if (!open(selected) || !desk.mayDecide) return false;
+  if (name === 'b' && !selected.hold.can_time_out) return false;
   if (acts[name]) desk.act(selected, acts[name], {}, true);
   else if (name === 't') toggleMenu(selected, desk);
   else if (selected.menu?.dataset.kind === 'time_out' && desk.timeOuts[Number(name) - 1]) {
     desk.act(selected, 'time-out', { seconds: desk.timeOuts[Number(name) - 1] }, true);
+  } else if (menus[name]) {
+    const offered = selected.element.querySelector(`[data-act="${menus[name]}"]`);
+    if (!offered) return false;
+    desk.openLasting(selected, menus[name]);
+  } else if (Object.values(menus).includes(selected.menu?.dataset.kind)) {
+    const seconds = desk.lasting[Number(name) - 1];
+    if (seconds === undefined) return false;
+    desk.act(selected, selected.menu.dataset.kind, { seconds }, true);
   } else return false;
   return true;
 }

@@ -3,6 +3,8 @@
 import { el, foreign } from './text.js';
 import { clock, countdown, known, length, say, span } from './strings.js';
 import { now } from './door.js';
+import * as looks from './looks.js';
+import * as chosen from './marks.js';
 
 const HURRY_S = 20;
 // What many are held for at once.
@@ -21,6 +23,9 @@ export function draw(made, desk) {
   made.menu = null;
   element.dataset.severity = hold.severity;
   element.replaceChildren(head(made), body(hold), reasons(hold));
+  if (desk.mayDecide) element.firstChild.prepend(chosen.box(made, desk.rows));
+  chosen.paint(made);
+  looks.paint(made);
   const foot = el('div', { className: 'foot' });
   if (desk.mayDecide) foot.append(actions(made, desk));
   if (hold.way) {
@@ -143,7 +148,15 @@ function actions(made, desk) {
     const open = button('time_out', 'T', 'time-out', () => toggleMenu(made, desk));
     open.setAttribute('aria-expanded', 'false');
     line.append(open);
+    line.append(button('ban', 'B', 'ban', () => desk.act(made, 'ban')));
   }
+  const lasting = (name, key) => {
+    const open = button(name, key, 'lasting', () => desk.openLasting(made, name));
+    open.setAttribute('aria-expanded', 'false');
+    line.append(open);
+  };
+  if (made.hold.can_allow) lasting('allow', 'A');
+  if (made.hold.can_time_out) lasting('trust', 'V');
   if (made.hold.findings.some((finding) => CROWD.includes(finding.rule))) {
     const all = el('button', { type: 'button', className: 'alike', data: { act: 'alike' } });
     all.append(say('alike'));
@@ -209,16 +222,18 @@ export function closeMenu(made) {
   const held = made.menu?.contains(document.activeElement);
   made.menu?.remove();
   made.menu = null;
-  made.element.querySelector('[data-act="time_out"]')?.setAttribute('aria-expanded', 'false');
+  for (const open of made.element.querySelectorAll('[aria-expanded="true"]'))
+    open.setAttribute('aria-expanded', 'false');
   if (held) made.element.focus({ preventScroll: true });
 }
 
 // Shows in the row's own place how it ended, so that nothing moves under a pointer.
 export function cover(made, sentence) {
   made.over = sentence;
+  chosen.drop(made);
   closeMenu(made);
   made.element.classList.add('over');
-  for (const button of made.element.querySelectorAll('button')) button.disabled = true;
+  for (const button of made.element.querySelectorAll('button, .mark-box')) button.disabled = true;
   made.element.querySelector('.cover')?.remove();
   made.element.append(el('p', { className: 'cover' }, el('span', { textContent: sentence })));
 }
@@ -246,6 +261,7 @@ export function tick({ hold, element, over }) {
 export function outcome(hold) {
   const { state, decided } = hold;
   if (state === 'released' && decided?.written !== true) return say('state_unknown');
+  if (state === 'denied' && decided?.banned) return say('state_banned');
   if (state === 'denied' && decided?.time_out_s) return say('state_timed_out');
   return say(`state_${state}`);
 }

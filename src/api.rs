@@ -23,6 +23,7 @@ pub mod answer;
 mod appeals;
 mod caller;
 mod decisions;
+mod decrees;
 mod events;
 mod feed;
 mod holds;
@@ -101,6 +102,11 @@ fn routes() -> Routes {
         .act("post", "/v1/holds/{id}/remove", post(holds::remove))
         .act("post", "/v1/holds/{id}/time-out", post(holds::time_out))
         .act("post", "/v1/holds/{id}/undo", post(holds::undo))
+        .act("post", "/v1/holds/{id}/ban", post(decrees::ban_with))
+        .act("post", "/v1/holds/{id}/trust", post(decrees::trust_with))
+        .act("post", "/v1/holds/{id}/allow", post(decrees::allow_with))
+        .own("get", "/v1/decrees", get(decrees::list))
+        .act("delete", "/v1/decrees/{id}", delete(decrees::lift))
         .own("get", "/v1/decisions/{id}", get(decisions::decision))
         .own("get", "/v1/decisions/{id}/appeal", get(appeals::state))
         .act("post", "/v1/decisions/{id}/appeal", post(appeals::appeal))
@@ -110,6 +116,10 @@ fn routes() -> Routes {
         .act("post", "/v1/senders/{channel}/{sender}/forgive", post(senders::forgive))
         .act("post", "/v1/senders/{channel}/{sender}/time-out", post(senders::time_out))
         .act("post", "/v1/senders/{channel}/{sender}/permit", post(senders::permit))
+        .act("post", "/v1/senders/{channel}/{sender}/ban", post(decrees::ban))
+        .act("post", "/v1/senders/{channel}/{sender}/unban", post(decrees::unban))
+        .act("post", "/v1/senders/{channel}/{sender}/trust", post(decrees::trust))
+        .act("post", "/v1/senders/{channel}/{sender}/untrust", post(decrees::untrust))
         .own("get", "/v1/shields", get(shields::list))
         .act("put", "/v1/shields/{channel}", put(shields::on))
         .act("delete", "/v1/shields/{channel}", delete(shields::off));

@@ -112,6 +112,26 @@ pub enum Event {
     Pardoned {
         by: String,
     },
+    /// A moderator banned this sender, until that is lifted.
+    Banned {
+        by: String,
+    },
+    /// A moderator trusts this sender, until then or until that is lifted.
+    Trusted {
+        until_ms: Option<u64>,
+        by: String,
+    },
+    /// A moderator allowed a listed term, until then or until that is lifted.
+    Allowed {
+        what: String,
+        until_ms: Option<u64>,
+        by: String,
+    },
+    /// One of those three was ended: `ban`, `trust`, or `allow` and the term.
+    Lifted {
+        what: String,
+        by: String,
+    },
 }
 
 /// The log's one writer.

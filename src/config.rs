@@ -274,6 +274,8 @@ pub struct HistoryConfig {
     pub chat_max: usize,
     /// How long they are kept.
     pub chat_ms: u64,
+    /// Bans, trusted senders and allowed terms at once.
+    pub decrees_max: usize,
 }
 
 impl Default for HistoryConfig {
@@ -285,6 +287,7 @@ impl Default for HistoryConfig {
             shown_max: 2_000,
             chat_max: 0,
             chat_ms: 300_000,
+            decrees_max: 10_000,
         }
     }
 }

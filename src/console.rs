@@ -14,10 +14,13 @@ use crate::doors::{Doors, Failure};
 
 mod appeals;
 mod crowds;
+mod decrees;
 mod ended;
 mod guard;
 mod insights;
 mod login;
+mod looks;
+mod marked;
 mod page;
 mod permit;
 mod queue;
@@ -33,8 +36,10 @@ use ended::Ended;
 use guard::Guard;
 use insights::Insights;
 use trial::Trials;
+use looks::Looks;
 
-/// The bodies of this door are a password, a number of seconds, or a line of chat to be nuked.
+/// The bodies of this door are a password, a number of seconds, a line of chat to be nuked, or the
+/// ids of what is marked.
 const BODY_BYTES_MAX: usize = 8 * 1024;
 
 /// What every route of the console needs; cheap to clone.
@@ -49,6 +54,7 @@ struct Console {
     changes: crowds::Changes,
     trials: Arc<Trials>,
     insights: Arc<Insights>,
+    looks: Looks,
 }
 
 /// The console's routes; call it within a runtime.
@@ -63,6 +69,7 @@ pub fn router(doors: Doors) -> Router {
         changes: crowds::follow(&doors),
         trials: Arc::new(Trials::new()),
         insights: Insights::follow(&doors),
+        looks: Looks::new(doors.config.console.streams_max),
         doors,
     };
     page::routes()
@@ -73,12 +80,16 @@ pub fn router(doors: Doors) -> Router {
         .route("/api/queue", get(queue::queue))
         .route("/api/stream", get(stream::stream))
         .route("/api/holds/{id}/{act}", post(queue::act))
+        .route("/api/marked", post(marked::decide))
+        .route("/api/look", post(looks::look))
         .route("/api/permits", post(permit::permit))
         .route("/api/crowds", get(crowds::crowds))
         .route("/api/shield", post(crowds::shield))
         .route("/api/nukes", post(crowds::nuke))
         .route("/api/nukes/preview", post(crowds::preview))
         .route("/api/nukes/{id}/lift", post(crowds::lift))
+        .route("/api/decrees", get(decrees::list))
+        .route("/api/decrees/{id}/lift", post(decrees::lift))
         .route("/api/refunds", get(refunds::refunds))
         .route("/api/refunds.csv", get(refunds::refunds_csv))
         .route("/api/policies", get(trial::policies))

@@ -27,6 +27,7 @@ mod shares;
 mod strikes;
 mod terms;
 mod time_out;
+mod trust;
 
 pub use doxxing::{Personal, SecretError, SecretKey, Secrets, armed_line};
 pub use floor::without_effect;
@@ -37,6 +38,7 @@ pub use links::would_spend_permit;
 pub use policy::{CategoryPolicy, Policy};
 pub use sender::{apart, worst_of};
 pub use strikes::{points, reached, step};
+pub use terms::TERM;
 
 /// Everything the stages before found out about one message.
 pub struct Seen<'a> {

@@ -26,6 +26,8 @@ use crate::{
 pub mod acts;
 pub mod appeals;
 pub mod control;
+pub mod decrees;
+mod foresight;
 pub mod hosts;
 pub mod marks;
 mod pace;
@@ -33,6 +35,7 @@ pub mod place;
 mod senders;
 
 pub use control::Control;
+pub use decrees::Decrees;
 pub use hosts::Hosts;
 pub use pace::Pace;
 
@@ -46,6 +49,7 @@ pub struct Doors {
     pub store: Arc<dyn Store>,
     pub settler: Arc<Settler>,
     pub accounts: Accounts,
+    pub decrees: Decrees,
     pub ready: Ready,
     pub control: Control,
 }

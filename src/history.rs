@@ -15,6 +15,7 @@ use crate::{
 
 mod chat;
 mod crowds;
+mod decrees;
 mod faces;
 mod generations;
 mod lines;
@@ -26,12 +27,14 @@ mod sign;
 mod time_outs;
 
 pub use chat::{Chat, Said};
+pub use decrees::{Decree, Full, What};
 pub use lines::{FACES_MAX, KEEP_MS};
 pub use nukes::{Nuke, Pattern};
 pub use rooms::NEWCOMERS_MAX;
 pub use shields::{Because, Shield, Turn};
 
 use crowds::Crowds;
+use decrees::Decrees;
 use generations::Generations;
 use lines::Says;
 use nukes::Nukes;
@@ -90,6 +93,7 @@ pub struct History {
     pub chat: Chat,
     time_outs: TimeOuts,
     permits: Permits,
+    decrees: Decrees,
     names: names::Names,
     strikes: strikes::Strikes,
     /// Words split over messages. One lock for all channels: it is held for a few instructions.
@@ -145,6 +149,7 @@ impl History {
             chat: Chat::new(config),
             time_outs: TimeOuts::new(senders_max),
             permits: Permits::new(senders_max),
+            decrees: Decrees::new(config.decrees_max),
             names: names::Names::default(),
             strikes: strikes::Strikes::new(senders_max),
             chains: Mutex::default(),
@@ -168,6 +173,7 @@ impl History {
         let window_ms = watch.flood.window_ms;
         let mut shard = lock(self.shard(key));
         let newcomer = shard.meet(key, message, watch.crowd.newcomer_ms, self.generation_max);
+        let newcomer = newcomer && !self.decrees.of_sender(key, now).1;
         shard.senders.turn(now, self.generation_max, FORGET_MS);
         let known = shard.senders.take(&key);
         let first = known.is_none();
@@ -198,7 +204,11 @@ impl History {
 
     /// What moderators and the ladder made of the sender so far.
     fn add_record(&self, recent: &mut Recent, key: Key, now: u64) {
-        recent.timed_out_until_ms = self.time_outs.until(key, now);
+        let (banned, trusted) = self.decrees.of_sender(key, now);
+        let silent = self.time_outs.until(key, now);
+        // A ban is a silence without an end.
+        recent.timed_out_until_ms = if banned { Some(u64::MAX) } else { silent };
+        recent.trusted = trusted;
         let count = self.strikes.count(key, now);
         recent.strikes = count.points;
         recent.held_until_ms = count.held_until_ms;
@@ -218,6 +228,7 @@ impl History {
         let shard = lock(self.shard(key));
         let since = shard.known.see(&(key as u64)).copied();
         let newcomer = is_new(message, since.unwrap_or(now), watch.crowd.newcomer_ms);
+        let newcomer = newcomer && !self.decrees.of_sender(key, now).1;
         let hash = self.keys[0].hash_one(plain(text, message));
         let past = shard.senders.see(&key);
         let mut recent =
@@ -374,8 +385,12 @@ impl History {
     }
 
     fn key(&self, route: &str, channel: &str, sender: &str) -> Key {
-        // The hash of a tuple of strings marks where each ends.
-        let half = |keys: &RandomState| u128::from(keys.hash_one((route, channel, sender)));
+        self.key_of_parts(&[route, channel, sender])
+    }
+
+    fn key_of_parts(&self, parts: &[&str]) -> Key {
+        // The hash of a list of strings marks how many there are and where each ends.
+        let half = |keys: &RandomState| u128::from(keys.hash_one(parts));
         half(&self.keys[0]) << 64 | half(&self.keys[1])
     }
 

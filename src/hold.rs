@@ -101,6 +101,9 @@ pub struct Decided {
     pub undo_until_ms: u64,
     /// Seconds of time-out that came with a denial.
     pub time_out_s: Option<u64>,
+    /// Its sender was banned with it.
+    #[serde(default)]
+    pub banned: bool,
     /// Committed as released, and whether the write was seen to finish. `None` after a crash in
     /// between: shown as unknown, never sent again.
     pub written: Option<bool>,
@@ -112,6 +115,7 @@ pub enum Decision {
     Release,
     Remove,
     TimeOut { seconds: u64 },
+    Ban,
 }
 
 /// By which way a release would go, known before anybody clicks.

@@ -29,7 +29,7 @@ use crate::{
     bots::{self, Bot, Tools},
     config::{Config, ListenConfig, RetentionConfig},
     console,
-    doors::{Control, Doors, Ready},
+    doors::{Control, Decrees, Doors, Ready},
     history::History,
     hold::HoldQueue,
     metrics::Metrics,
@@ -239,7 +239,8 @@ async fn assemble(
     });
     let accounts = Accounts::open(store.clone(), &config.console);
     let ready = Ready::default();
-    let doors = Doors { config, store, settler, accounts, ready, control };
+    let decrees = Decrees::open(&*store, &settler.pipeline.history).await?;
+    let doors = Doors { config, store, settler, accounts, decrees, ready, control };
     Ok((gate, doors))
 }
 

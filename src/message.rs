@@ -210,6 +210,15 @@ impl Category {
         }
     }
 
+    /// What does harm outside of the chat, or to a person in need: no moderator's word for a sender
+    /// or a term lets it through.
+    pub const fn is_core(self) -> bool {
+        matches!(
+            self,
+            Category::Threat | Category::SelfHarm | Category::Doxxing | Category::Extremism
+        )
+    }
+
     pub fn named(name: &str) -> Option<Category> {
         Category::ALL.into_iter().find(|category| category.name() == name)
     }
@@ -288,6 +297,8 @@ pub struct Recent {
     pub held_until_ms: Option<u64>,
     /// A warning is due: see [`Standing`].
     pub warning: bool,
+    /// A moderator trusts this sender here.
+    pub trusted: bool,
 }
 
 /// A listed term found in a text.

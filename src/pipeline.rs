@@ -9,7 +9,8 @@ use crate::{
     decide::{Claim, Known, Policy, Ruling, Seen},
     history::{History, Staff, Watch},
     message::{
-        Canonical, Finding, Judgement, Message, Named, Recent, Score, Standing, Verdict, ViewKind,
+        Canonical, Finding, Hit, Judgement, Message, Named, Recent, Score, Standing, Verdict,
+        ViewKind,
     },
     normalize::normalize,
     rules::{Ruleset, Yardstick},
@@ -22,6 +23,8 @@ struct By<'a> {
     scanner: &'a Scanner,
     version: &'a Arc<str>,
     policy: &'a Policy,
+    /// Where it is known which terms a moderator allowed.
+    allows: Option<&'a History>,
 }
 
 /// Judges messages; cheap to clone.
@@ -50,7 +53,7 @@ impl Pipeline {
             false => self.history.note(message, &text, &watch),
         };
         let everyday = policy;
-        let policy = policy.acting(recent.shield);
+        let policy = policy.acting(recent.shield, recent.trusted);
         recent.name =
             self.history.name(message, &rules.version, |staff| named(&rules, message, staff));
         let may_link = !message.is_name
@@ -58,7 +61,8 @@ impl Pipeline {
             && decide::would_spend_permit(policy, message, &text);
         let permit = may_link.then(|| self.history.spend_permit(message)).flatten();
         recent.link_permitted = permit.is_some();
-        let by = By { scanner: &rules.scanner, version: &rules.version, policy };
+        let (scanner, version) = (&rules.scanner, &rules.version);
+        let by = By { scanner, version, policy, allows: Some(&self.history) };
         let judgement = self.weigh(by, message, (&text, &recent), wait).await;
         let severe = judgement.verdict >= Verdict::Hold;
         if let Some(until_ms) = permit.filter(|_| severe) {
@@ -81,19 +85,24 @@ impl Pipeline {
     ) -> Judgement {
         let text = normalize(&message.text);
         let Yardstick { scanner, version, policy } = by;
-        let by = By { scanner, version, policy: policy.acting(recent.shield) };
+        let policy = policy.acting(recent.shield, recent.trusted);
+        let by = By { scanner, version, policy, allows: None };
         self.weigh(by, message, (&text, recent), Some(wait)).await
     }
 
     async fn weigh(
         &self,
-        By { scanner, version, policy }: By<'_>,
+        By { scanner, version, policy, allows }: By<'_>,
         message: &Message,
         (text, recent): (&Canonical, &Recent),
         wait: Option<Duration>,
     ) -> Judgement {
         let before = Before { tail: &recent.tail, room: &recent.room };
-        let hits = scanner.scan_after(text, &before, policy.language);
+        let mut hits = scanner.scan_after(text, &before, policy.language);
+        hits.retain(|hit| {
+            let allowed = || allows.is_some_and(|history| history.allows(message, hit));
+            !(policy.waives(hit.category, hit.severity) && allowed())
+        });
         let seen = Seen { message, text, hits: &hits, recent };
         let prepared = decide::prepare(policy, &seen);
         let needed = prepared.needs_score();
@@ -102,7 +111,8 @@ impl Pipeline {
             false => self.scorer.skip(),
         };
         let Ruling { verdict, asked, releases, findings, mask, grounds } = prepared.judge(&score);
-        let Recent { first, strikes, warning, shield, crowd, .. } = *recent;
+        let Recent { first, strikes, warning, shield, trusted, crowd, .. } = *recent;
+        let standing = Standing { first, strikes, warning, shield, trusted };
         Judgement {
             verdict,
             asked,
@@ -113,7 +123,7 @@ impl Pipeline {
             mask,
             rules: version.clone(),
             grounds,
-            standing: Standing { first, strikes, warning, shield },
+            standing,
             crowd,
         }
     }
@@ -125,6 +135,13 @@ impl Pipeline {
         let (hits, recent) = (rules.scanner.scan(&text, &[]), Recent::default());
         let seen = Seen { message, text: &text, hits: &hits, recent: &recent };
         decide::findings(policy, &seen, &Score::Skipped)
+    }
+
+    /// The listed terms in a text that nobody has said, as a moderator may allow them.
+    pub fn terms(&self, message: &Message) -> Vec<Hit> {
+        let rules = self.rules.load_full();
+        let language = rules.policy(&message.route, &message.channel).language;
+        rules.scanner.scan_in(&normalize(&message.text), &[], language)
     }
 
     /// The score of a text that the policy had no use for, for whoever asks for it all the same.

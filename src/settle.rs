@@ -99,8 +99,9 @@ impl Settler {
         let mut judgement = self.pipeline.judge(message).await;
         self.metrics.judge_seconds.observe(began.elapsed().as_secs_f64());
         let rules = self.pipeline.rules.load();
-        // The one that judged: under the shield it is the stricter.
-        let policy = rules.policy(&inlet.name, &message.channel).acting(judgement.standing.shield);
+        // The one that judged: under the shield the stricter, for whom somebody trusts the milder.
+        let Standing { shield, trusted, .. } = judgement.standing;
+        let policy = rules.policy(&inlet.name, &message.channel).acting(shield, trusted);
         let behind = by.held_channels.contains(&message.channel) && !message.is_name;
         let reason = if behind { Some(behind_a_held_one()) } else { by.suspected.clone() };
         if let Some(reason) = reason.filter(|_| judgement.verdict < Verdict::Hold) {

@@ -44,12 +44,14 @@ pub enum Table {
     Accounts,
     Sessions,
     Tokens,
+    /// `doors`: what moderators decided for longer than one message.
+    Decrees,
     /// Small values: the secret that identities are hashed with, the format's version.
     Meta,
 }
 
 impl Table {
-    pub const ALL: [Table; 8] = [
+    pub const ALL: [Table; 9] = [
         Table::Holds,
         Table::Records,
         Table::RecordIds,
@@ -57,6 +59,7 @@ impl Table {
         Table::Accounts,
         Table::Sessions,
         Table::Tokens,
+        Table::Decrees,
         Table::Meta,
     ];
 }

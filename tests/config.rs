@@ -57,6 +57,7 @@ fn whole_policy() -> PolicyConfig {
         on_late: Some(OnLate::Pass),
         exempt_roles: Some(Vec::new()),
         exempt_users: Some(Vec::new()),
+        waivable: Some(Vec::new()),
         notices: Some(true),
         flood: Some(Default::default()),
         links: Some(LinksConfig {

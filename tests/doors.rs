@@ -12,6 +12,9 @@ mod console;
 #[path = "doors/crowds.rs"]
 mod crowds;
 
+#[path = "doors/decrees.rs"]
+mod decrees;
+
 #[path = "doors/described.rs"]
 mod described;
 
@@ -20,8 +23,13 @@ mod guard;
 
 #[path = "doors/hook.rs"]
 mod hook;
+
 #[path = "doors/insights.rs"]
 mod insights;
+
+#[path = "doors/marked.rs"]
+mod marked;
+
 #[path = "doors/once.rs"]
 mod once;
 

@@ -146,7 +146,11 @@ fn an_armed_secret_is_found_however_it_is_written() {
     let arm = |secret: &str| armed_line(&key, &letters::plain(secret).0).expect(secret);
     let mut policy = policy("");
     let secrets = [arm("Zéphyrine Blorpois"), arm("Gremloville")];
-    policy.personal.secrets = Secrets::arm(key.clone(), &secrets).expect("they were made so");
+    policy.arm(Secrets::arm(key.clone(), &secrets).expect("they were made so"));
+    for (shield, trusted) in [(false, false), (true, false), (false, true), (true, true)] {
+        let found = judge(policy.acting(shield, trusted), "in gremloville");
+        assert_eq!(found.len(), 1, "shield {shield}, trusted {trusted}");
+    }
     for (text, expected) in [
         ("her name is Zephyrine Blorpois!", "Zephyrine Blorpois"),
         ("zephyrine-blorpois", "zephyrine-blorpois"),

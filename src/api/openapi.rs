@@ -17,6 +17,7 @@ const PARTS: [&str; 9] = [
     include_str!("openapi/stream.json"),
     include_str!("openapi/hook.json"),
     include_str!("openapi/senders.json"),
+    include_str!("openapi/decrees.json"),
     include_str!("openapi/perspective.json"),
     include_str!("openapi/openai.json"),
 ];

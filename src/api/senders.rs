@@ -49,7 +49,7 @@ impl Api {
     }
 
     /// What is remembered of a sender, and where the policy's ladder has them.
-    fn sender(&self, whose: Whose) -> Result<Json<Value>, Failure> {
+    pub fn sender(&self, whose: Whose) -> Result<Json<Value>, Failure> {
         let channel = self.doors.meant(whose)?;
         let whose = Whose { channel: &channel, ..whose };
         let pipeline = &self.doors.settler.pipeline;

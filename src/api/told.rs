@@ -6,7 +6,7 @@ use super::answer::AnswerFinding;
 use crate::audit::{Event, Record};
 
 /// Every kind there is, for whoever chooses.
-pub const KINDS: [&str; 23] = [
+pub const KINDS: [&str; 27] = [
     "held",
     "masked",
     "dropped",
@@ -26,6 +26,10 @@ pub const KINDS: [&str; 23] = [
     "appealed",
     "appeal_upheld",
     "appeal_overturned",
+    "banned",
+    "trusted",
+    "allowed",
+    "lifted",
     "acted",
     "refund",
     "settings",
@@ -56,6 +60,10 @@ pub fn kind(record: &Record) -> &str {
         Event::AppealEnded { outcome, .. } if outcome == "upheld" => "appeal_upheld",
         Event::AppealEnded { .. } => "appeal_overturned",
         Event::Acted { .. } => "acted",
+        Event::Banned { .. } => "banned",
+        Event::Trusted { .. } => "trusted",
+        Event::Allowed { .. } => "allowed",
+        Event::Lifted { .. } => "lifted",
     }
 }
 
@@ -93,9 +101,15 @@ pub fn told(record: &Record) -> Value {
     });
     let more = match &record.event {
         Event::Judged(_) => json!({}),
-        Event::Decided { by, .. } | Event::Undone { by } | Event::Pardoned { by } => {
-            json!({ "by": by })
+        Event::Decided { by, .. }
+        | Event::Undone { by }
+        | Event::Pardoned { by }
+        | Event::Banned { by } => json!({ "by": by }),
+        Event::Trusted { until_ms, by } => json!({ "by": by, "until_ms": until_ms }),
+        Event::Allowed { what, until_ms, by } => {
+            json!({ "what": what, "by": by, "until_ms": until_ms })
         }
+        Event::Lifted { what, by } => json!({ "what": what, "by": by }),
         Event::TimedOut { until_ms, by } | Event::Permitted { until_ms, by } => {
             json!({ "by": by, "until_ms": until_ms })
         }

@@ -279,9 +279,11 @@ pub fn ended(ears: &Ears, hold: &Hold) {
         (Some(_), _) => None,
     };
     let time_out = hold.decided.as_ref().and_then(|decided| decided.time_out_s);
-    let time_out = time_out.map(|seconds| What::TimeOut { seconds });
+    let banned = hold.decided.as_ref().is_some_and(|decided| decided.banned);
+    let ban = banned.then_some(What::Ban);
+    let silence = ban.or(time_out.map(|seconds| What::TimeOut { seconds }));
     let severity = hold.findings.iter().map(|finding| finding.severity).max();
-    for what in answer.into_iter().chain(time_out) {
+    for what in answer.into_iter().chain(silence) {
         ears.put(
             Instant::now(),
             Deed {

@@ -97,7 +97,7 @@ fn bounds(config: &Config, found: &mut Found) {
     let (listen, limits, hold) = (&config.listen, &config.limits, &config.hold);
     let (score, console, keep) = (&config.score, &config.console, &config.retention);
     let threads_max = 64;
-    let table: [(&str, u64, RangeInclusive<u64>); 51] = [
+    let table: [(&str, u64, RangeInclusive<u64>); 52] = [
         ("listen.connections_max", listen.connections_max as u64, 1..=1_000_000),
         ("listen.connections_per_ip_max", listen.connections_per_ip_max as u64, 1..=1_000_000),
         ("listen.accept_per_second", listen.accept_per_second.into(), 1..=1_000_000),
@@ -149,6 +149,7 @@ fn bounds(config: &Config, found: &mut Found) {
         ("history.shown_max", config.history.shown_max as u64, 0..=1_000_000),
         ("history.chat_max", config.history.chat_max as u64, 0..=10_000),
         ("history.chat_ms", config.history.chat_ms, 1_000..=60 * MINUTE_MS),
+        ("history.decrees_max", config.history.decrees_max as u64, 0..=1_000_000),
         ("wordlists.paths", config.wordlists.paths.len() as u64, 0..=1000),
     ];
     for (key, value, range) in table {

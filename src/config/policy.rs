@@ -32,6 +32,8 @@ pub struct PolicyConfig {
     pub on_late: Option<OnLate>,
     pub exempt_roles: Option<Vec<Role>>,
     pub exempt_users: Option<Vec<String>>,
+    /// In which categories a moderator may let a term or a trusted sender through.
+    pub waivable: Option<Vec<Category>>,
     /// Whether senders are told of what became of their messages.
     pub notices: Option<bool>,
     pub flood: Option<FloodConfig>,

@@ -371,7 +371,7 @@ impl Console {
 
     /// One look at all that is held or was said at a time: moderators wait for each other rather
     /// than chat for them.
-    async fn comparing(&self) -> Option<SemaphorePermit<'_>> {
+    pub async fn comparing(&self) -> Option<SemaphorePermit<'_>> {
         // Nobody closes it.
         self.comparing.acquire().await.ok()
     }

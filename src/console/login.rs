@@ -18,6 +18,8 @@ use crate::{
 
 /// The lengths of a time-out that the page offers: a breath, a break, an hour, a day.
 const TIME_OUTS_S: [u64; 4] = [60, 600, 3600, 86_400];
+/// How long what is allowed or trusted lasts: an hour, a long stream, until it is lifted.
+const LASTING_S: [Option<u64>; 3] = [Some(3600), Some(43_200), None];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,6 +81,7 @@ fn about(console: &Console, session: &Session) -> Value {
         "expires_ms": session.expires_ms,
         "undo_ms": console.doors.config.hold.undo_ms,
         "time_outs_s": TIME_OUTS_S,
+        "lasting_s": LASTING_S,
     })
 }
 

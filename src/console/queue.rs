@@ -9,10 +9,13 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{BODY_BYTES_MAX, Console, shown::shown};
+use super::{
+    BODY_BYTES_MAX, Console,
+    shown::{Shown, shown},
+};
 use crate::{
     accounts::Role,
-    doors::{Failure, read_json},
+    doors::{Failure, decrees::Lasting, read_json},
     hold::{Decision, Hold},
     message::now_ms,
 };
@@ -35,8 +38,9 @@ struct TimeOut {
     seconds: u64,
 }
 
-/// `release`, `remove`, `time-out` and `undo`; answers with the record as it is now. `alike` counts
-/// what is held like it, `release-alike` and `remove-alike` decide all of that.
+/// `release`, `remove`, `time-out`, `ban`, `trust`, `allow` and `undo`; answers with the record as
+/// it is now. `foresee` says what `allow` would have let through. `alike` counts what is held like
+/// it, `release-alike` and `remove-alike` decide all of that.
 pub async fn act(
     State(console): State<Console>,
     Path((id, act)): Path<(String, String)>,
@@ -52,6 +56,16 @@ pub async fn act(
             let TimeOut { seconds } = read_json(request, BODY_BYTES_MAX).await?;
             doors.time_out(&id, seconds, by).await?
         }
+        "ban" => doors.ban_with(&id, by).await?,
+        "trust" => {
+            let lasting: Lasting = read_json(request, BODY_BYTES_MAX).await?;
+            doors.trust_with(&id, lasting, by).await?
+        }
+        "allow" => {
+            let lasting: Lasting = read_json(request, BODY_BYTES_MAX).await?;
+            doors.allow_with(&id, lasting, by).await?
+        }
+        "foresee" => return console.foresee(&id).await,
         "alike" => return console.count_alike(&id).await,
         "release-alike" => return console.decide_alike(&id, Decision::Release, by).await,
         "remove-alike" => return console.decide_alike(&id, Decision::Remove, by).await,
@@ -70,10 +84,12 @@ impl Console {
         json!({
             "now_ms": now_ms(),
             "total": list.len(),
-            "holds": list.iter().take(LISTED_MAX).map(|h| shown(holds, h)).collect::<Vec<_>>(),
-            "ended": ended.iter().map(|h| shown(holds, h)).collect::<Vec<_>>(),
+            "holds": list.iter().take(LISTED_MAX).map(|h| self.shown(h)).collect::<Vec<_>>(),
+            "ended": ended.iter().map(|h| self.shown(h)).collect::<Vec<_>>(),
             "crowds": self.crowds(),
             "store_failing": holds.is_failing(),
+            "decrees": self.decrees(),
+            "looks": self.looks(),
         })
     }
 
@@ -95,6 +111,10 @@ impl Console {
     }
 
     pub fn answer(&self, hold: &Hold) -> Value {
-        json!({ "now_ms": now_ms(), "hold": shown(&self.doors.settler.holds, hold) })
+        json!({ "now_ms": now_ms(), "hold": self.shown(hold) })
+    }
+
+    fn shown<'a>(&self, hold: &'a Hold) -> Shown<'a> {
+        shown(&self.doors, hold)
     }
 }

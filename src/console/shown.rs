@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::{
     config::{OnExpiry, Position},
-    hold::{Decided, Hold, HoldQueue, State, Way},
+    doors::Doors,
+    hold::{Decided, Hold, State, Way},
     message::{Category, Finding, Language, Scored, Sender, Severity},
 };
 
@@ -34,6 +35,8 @@ pub struct Shown<'a> {
     way: Option<Way>,
     /// A sender without an id cannot be told from others.
     can_time_out: bool,
+    /// What it is held for are listed terms that may be allowed; only of what is undecided.
+    can_allow: bool,
     /// What was paid for it, as it is shown.
     paid: Option<&'a str>,
     /// Nothing was heard of the sender here lately.
@@ -55,11 +58,12 @@ pub struct ShownFinding<'a> {
     scored: Option<&'a Scored>,
 }
 
-pub fn shown<'a>(holds: &HoldQueue, hold: &'a Hold) -> Shown<'a> {
+pub fn shown<'a>(doors: &Doors, hold: &'a Hold) -> Shown<'a> {
     let acting = || hold.findings.iter().filter(|finding| !finding.shadow);
     let mut categories: Vec<Category> = acting().map(|finding| finding.category).collect();
     categories.sort_unstable();
     categories.dedup();
+    let open = hold.state == State::Held;
     Shown {
         id: &hold.id,
         route: &hold.route,
@@ -78,8 +82,9 @@ pub fn shown<'a>(holds: &HoldQueue, hold: &'a Hold) -> Shown<'a> {
         on_expiry: hold.on_expiry,
         state: hold.state,
         decided: hold.decided.as_ref(),
-        way: (hold.state == State::Held).then(|| holds.way(hold)),
+        way: open.then(|| doors.settler.holds.way(hold)),
         can_time_out: !hold.sender.id.is_empty(),
+        can_allow: open && doors.may_allow(hold),
         paid: hold.paid.as_ref().map(|paid| paid.amount.as_str()),
         first: hold.standing.first,
         strikes: hold.standing.strikes,

@@ -13,8 +13,9 @@ use tokio::{
     sync::{
         OwnedSemaphorePermit,
         broadcast::{Receiver, error::RecvError},
+        watch,
     },
-    time::{Instant, Interval, MissedTickBehavior, interval_at},
+    time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until},
 };
 
 use super::Console;
@@ -22,10 +23,13 @@ use crate::{accounts::Role, doors::Failure, hold::Change};
 
 /// A page that heard nothing for three of these knows that the connection is dead.
 const BEAT: Duration = Duration::from_secs(10);
+/// Who looks where is told four times a second at most, however many keys are pressed.
+const LOOKS_APART: Duration = Duration::from_millis(250);
 
 /// `queue` (the whole list, at the start and after a lag), then `added` and `moved` (one record
-/// as it is now), `crowds` (shields and nukes), and `beat` with the time, each row's way and the
-/// crowds once more. `ended` when the session is over.
+/// as it is now), `crowds` (shields and nukes), `decrees` (bans, trust, allowed terms), `looks`
+/// (who looks at which message), and `beat` with the time, each row's way and the crowds once more.
+/// `ended` when the session is over.
 ///
 /// The subscription is taken before the list is read, so nothing falls between them; a change
 /// that the list has already is told once more, and records are whole, so that does no harm.
@@ -45,7 +49,20 @@ pub async fn stream(
     let changes = console.doors.settler.holds.subscribe();
     let secret = console.guard.secret(&headers).unwrap_or_default().to_owned();
     let crowds = console.changes.subscribe();
-    let feed = Feed { console, changes, crowds, beat, secret, _place: place, next: Next::Queue };
+    let decrees = console.doors.settler.pipeline.history.decrees_changed();
+    let looks = console.looks.subscribe();
+    let feed = Feed {
+        console,
+        changes,
+        crowds,
+        decrees,
+        looks,
+        look_at: Instant::now(),
+        beat,
+        secret,
+        next: Next::Queue,
+        _place: place,
+    };
     Ok(Sse::new(unfold(feed, Feed::next)))
 }
 
@@ -53,6 +70,10 @@ struct Feed {
     console: Console,
     changes: Receiver<Change>,
     crowds: Receiver<()>,
+    decrees: Receiver<()>,
+    looks: watch::Receiver<()>,
+    /// When the next change of who looks where may be told.
+    look_at: Instant,
     beat: Interval,
     secret: String,
     next: Next,
@@ -92,6 +113,12 @@ impl Feed {
             },
             // How many changes there were does not matter, and the console itself has the sender.
             _ = self.crowds.recv() => Some(event("crowds", &self.console.crowds())),
+            _ = self.decrees.recv() => Some(event("decrees", &self.console.decrees())),
+            // Who looks where changes with every key press somewhere; what is told is the latest.
+            _ = turned(&mut self.looks, self.look_at) => {
+                self.look_at = Instant::now() + LOOKS_APART;
+                Some(event("looks", &self.console.looks()))
+            }
             _ = self.beat.tick() => Some(self.beat().await),
         }
     }
@@ -107,6 +134,13 @@ impl Feed {
             Ok(Some(_)) | Err(_) => event("beat", &self.console.ways()),
         }
     }
+}
+
+/// Waits for a change, and not before a time. A dropped wait loses nothing.
+async fn turned(looks: &mut watch::Receiver<()>, not_before: Instant) {
+    sleep_until(not_before).await;
+    // It fails only when the sender is gone, which the console itself has.
+    let _ = looks.changed().await;
 }
 
 fn event(name: &str, data: &Value) -> Event {

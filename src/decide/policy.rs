@@ -9,7 +9,7 @@ use super::{
     art::ART,
     conditions::Condition,
     crowd,
-    doxxing::Personal,
+    doxxing::{Personal, Secrets},
     floor::{Floor, Table, asks},
     impersonation::Protected,
     links::Links,
@@ -17,6 +17,7 @@ use super::{
     reach::Answers,
     shares::Shares,
     strikes,
+    trust::{Waivable, trusting, waivable},
 };
 use crate::{
     config::{
@@ -61,6 +62,12 @@ pub struct Policy {
     pub shield: ShieldConfig,
     /// What judges a channel in shield mode; `None` in the one that does.
     pub shielded: Option<Arc<Policy>>,
+    /// What judges senders whom a moderator trusts; `None` in the one that does.
+    pub trusting: Option<Arc<Policy>>,
+    /// It is the milder form, for whom a moderator trusts.
+    pub is_trusting: bool,
+    /// In which categories moderators may waive what is found.
+    pub(super) waivable: Waivable,
     /// The policy's own thresholds for single heads.
     pub heads: BTreeMap<Head, f32>,
     /// Below it in every hostile head, the model finds a message harmless; 0: it never does.
@@ -125,8 +132,10 @@ impl Policy {
 
     /// The same for a route of this mode.
     pub fn in_mode(&self, mode: &'static str) -> Policy {
-        let shielded = self.shielded.as_ref().map(|own| Arc::new(own.in_mode(mode)));
-        Policy { mode, shielded, ..self.clone() }
+        let form = |own: &Arc<Policy>| Arc::new(own.in_mode(mode));
+        let (shielded, trusting) =
+            (self.shielded.as_ref().map(form), self.trusting.as_ref().map(form));
+        Policy { mode, shielded, trusting, ..self.clone() }
     }
 
     /// Key and cause of everything wrong in policies that only the rules themselves can tell.
@@ -146,6 +155,14 @@ impl Policy {
         found
     }
 
+    /// Gives every form of the policy the channel's own secrets.
+    pub fn arm(&mut self, secrets: Secrets) {
+        for form in [&mut self.shielded, &mut self.trusting].into_iter().flatten() {
+            Arc::make_mut(form).arm(secrets.clone());
+        }
+        self.personal.secrets = secrets;
+    }
+
     /// How long a message waits for a moderator.
     pub fn hold_ms(&self, message: &Message) -> u64 {
         if message.paid.is_some() { self.paid_hold_ms } else { self.hold_ms }
@@ -159,9 +176,11 @@ impl Policy {
             && (!self.floor.acts_on(finding) || self.floor.releases(finding.category))
     }
 
-    /// What judges a message whose channel is in shield mode or not.
-    pub fn acting(&self, shield: bool) -> &Policy {
-        self.shielded.as_deref().filter(|_| shield).unwrap_or(self)
+    /// What judges a message whose channel is in shield mode or not, of a sender whom a moderator
+    /// trusts or not.
+    pub fn acting(&self, shield: bool, trusted: bool) -> &Policy {
+        let policy = self.shielded.as_deref().filter(|_| shield).unwrap_or(self);
+        policy.trusting.as_deref().filter(|_| trusted).unwrap_or(policy)
     }
 
     /// The verdict that the policy's table has for a category at a severity.
@@ -183,6 +202,7 @@ impl Policy {
     pub(super) fn own_word(&self, finding: &Finding) -> Option<Verdict> {
         let enough = |level: u8| finding.severity.level() >= level;
         Some(match finding.rule.as_str() {
+            _ if self.trusts_in(finding) => Verdict::Pass,
             crowd::SLOW => Verdict::Drop,
             crowd::SHIELD | strikes::STRIKES => Verdict::Hold,
             // A raid may be a friendly one: a person looks, and decides for all of it at once.
@@ -273,7 +293,7 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig, floor: &Floor) -> Polic
     let harmless = own.harmless.unwrap_or(preset.harmless);
     let on_late = own.on_late.unwrap_or(preset.on_late);
     let when_full = own.when_full.unwrap_or(preset.when_full);
-    let mut policy = Policy {
+    with_forms(Policy {
         name: name.into(),
         mode: "hook",
         is_shield: false,
@@ -295,6 +315,9 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig, floor: &Floor) -> Polic
         crowd: own.crowd.clone().unwrap_or_else(|| preset.crowd()),
         shield: own.shield.clone().unwrap_or_else(|| preset.shield()),
         shielded: None,
+        trusting: None,
+        is_trusting: false,
+        waivable: waivable(own.waivable.as_deref()),
         heads: own.heads.clone().unwrap_or_default(),
         harmless: floor.harmless.map_or(harmless, |most| harmless.min(most)),
         table: Category::ALL.map(|category| categories[&category].action),
@@ -308,9 +331,14 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig, floor: &Floor) -> Polic
         ladder: own.ladder.clone().unwrap_or_else(|| preset.ladder()),
         paid_hold_ms: own.paid.clone().unwrap_or_default().hold_ms,
         answers: Answers::default(),
-    };
+    })
+}
+
+/// The policy with what it says of all scores, and with its other forms.
+fn with_forms(mut policy: Policy) -> Policy {
     policy.answers = Answers::of(&policy);
     policy.shielded = Some(Arc::new(stricter(&policy)));
+    policy.trusting = Some(Arc::new(trusting(&policy)));
     policy
 }
 
@@ -337,5 +365,6 @@ fn stricter(policy: &Policy) -> Policy {
         shielded.harmless = policy.harmless.min(strict.harmless);
     }
     shielded.answers = Answers::of(&shielded);
+    shielded.trusting = Some(Arc::new(trusting(&shielded)));
     shielded
 }

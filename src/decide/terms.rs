@@ -14,7 +14,8 @@ use crate::message::{Category, Finding, Hit, Severity, ViewKind};
 /// nothing but listed words must not become a megabyte of reasons. One more a category may come.
 const FINDINGS_MAX: usize = 32;
 
-pub(super) const TERM: &str = "term";
+/// What this rule is called.
+pub const TERM: &str = "term";
 
 pub(super) struct Terms;
 

@@ -33,10 +33,7 @@ impl Doors {
             let message = format!("a time-out lasts 1 to {TIME_OUT_S_MAX} seconds");
             return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "seconds", message));
         }
-        if self.settler.holds.find(id).is_some_and(|hold| hold.sender.id.is_empty()) {
-            let message = "this sender cannot be told from others; remove the message instead";
-            return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "sender", message));
-        }
+        self.tellable(id)?;
         let hold = self.decide(id, Decision::TimeOut { seconds }, by).await?;
         let until_ms = time_out_end(&hold).unwrap_or_else(now_ms);
         let history = &self.settler.pipeline.history;
@@ -63,13 +60,17 @@ impl Doors {
         self.settler.audit.record(record, None);
     }
 
-    /// Takes back a removal, and the time-out that came with it.
+    /// Takes back a removal, and the time-out or ban that came with it.
     pub async fn undo(&self, id: &str, by: &str) -> Result<Arc<Hold>, Failure> {
         let before = self.settler.holds.find(id);
         let hold = self.settler.holds.undo(id, by).await.map_err(refused)?;
-        if let Some(until_ms) = before.and_then(|before| time_out_end(&before)) {
+        let Some(before) = before else { return Ok(hold) };
+        if let Some(until_ms) = time_out_end(&before) {
             let history = &self.settler.pipeline.history;
             history.lift_time_out(&hold.route, &hold.channel, &hold.sender.id, until_ms);
+        }
+        if before.decided.as_ref().is_some_and(|decided| decided.banned) {
+            self.unban_with(&hold, by).await?;
         }
         Ok(hold)
     }

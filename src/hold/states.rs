@@ -72,19 +72,24 @@ impl Row {
         let mut erased = self.erased;
         match (hold.state, step) {
             (State::Held, Step::Decide { decision, by, undo_ms }) => {
-                let (state, undo_ms, time_out_s) = match *decision {
-                    Decision::Release => (State::Approved, 0, None),
-                    Decision::Remove => (State::Denied, *undo_ms, None),
-                    Decision::TimeOut { seconds } => (State::Denied, *undo_ms, Some(seconds)),
+                let (state, undo_ms) = match decision {
+                    Decision::Release => (State::Approved, 0),
+                    _ => (State::Denied, *undo_ms),
                 };
+                let time_out_s = match *decision {
+                    Decision::TimeOut { seconds } => Some(seconds),
+                    _ => None,
+                };
+                let banned = *decision == Decision::Ban;
+                let plain = decided(by, now_ms, undo_ms);
                 hold.state = state;
-                hold.decided = Some(decided(by, now_ms, undo_ms, time_out_s));
+                hold.decided = Some(Decided { time_out_s, banned, ..plain });
             }
             (State::Held, Step::Expire) if now_ms >= hold.expires_ms => match hold.on_expiry {
                 OnExpiry::Drop => (hold.state, ends) = (State::Expired, true),
                 OnExpiry::Release => {
                     hold.state = State::Approved;
-                    hold.decided = Some(decided(EXPIRY, now_ms, 0, None));
+                    hold.decided = Some(decided(EXPIRY, now_ms, 0));
                 }
             },
             (State::Held, Step::Withdraw) => (hold.state, ends) = (State::Withdrawn, true),
@@ -119,9 +124,10 @@ impl Row {
     }
 }
 
-fn decided(by: &str, at_ms: u64, undo_ms: u64, time_out_s: Option<u64>) -> Decided {
+fn decided(by: &str, at_ms: u64, undo_ms: u64) -> Decided {
     let undo_until_ms = at_ms.saturating_add(undo_ms);
-    Decided { by: by.to_owned(), at_ms, undo_until_ms, time_out_s, written: None }
+    let (by, time_out_s, banned) = (by.to_owned(), None, false);
+    Decided { by, at_ms, undo_until_ms, time_out_s, banned, written: None }
 }
 
 fn undo_until(hold: &Hold) -> u64 {
@@ -285,6 +291,10 @@ mod tests {
         let expected = ("ana", 2_000, 7_000, Some(60));
         let Decided { by, at_ms, undo_until_ms, time_out_s, .. } = &decided;
         assert_eq!((by.as_str(), *at_ms, *undo_until_ms, *time_out_s), expected);
+        let banned = held(OnExpiry::Drop).after(&decide(Decision::Ban), 2_000).unwrap();
+        assert_eq!(banned.hold.decided.as_ref().map(|own| own.banned), Some(true));
+        let undone = banned.after(&Step::Undo, 3_000).unwrap();
+        assert_eq!((undone.hold.state, &undone.hold.decided), (State::Held, &None));
 
         // The time that was left when it was denied, and at the very end still a few seconds.
         let undone = denied.unwrap().after(&Step::Undo, 3_000).unwrap();

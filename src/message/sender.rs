@@ -68,6 +68,8 @@ pub struct Standing {
     pub warning: bool,
     /// The channel was in shield mode, so that the stricter policy judged.
     pub shield: bool,
+    /// A moderator trusted the sender, so that the milder form of the policy judged.
+    pub trusted: bool,
 }
 
 /// The same as [`Named`], shared by all messages under one name.

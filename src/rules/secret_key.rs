@@ -43,7 +43,7 @@ pub(super) fn arm(
         });
         let Some(key) = key.clone() else { continue };
         match Secrets::arm(key, lines) {
-            Ok(secrets) => policy.personal.secrets = secrets,
+            Ok(secrets) => policy.arm(secrets),
             Err(wrong) => errors.extend(wrong.into_iter().map(|(number, cause)| {
                 format!("policy.{name}.personal.secrets: number {number} {cause}")
             })),

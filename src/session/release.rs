@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{End, Session};
 use crate::{
-    hold::{Hold, Order, State},
+    hold::{Decided, Hold, Order, State},
     message::now_ms,
     protocol::{self, Frame, NoticeKind},
     store::StoreError,
@@ -80,7 +80,8 @@ impl Session {
         } else if hold.live == self.berth.live && self.settling.is_some() {
             self.ended_early.push(hold.id.clone());
         }
-        let timed_out = hold.decided.as_ref().is_some_and(|d| d.time_out_s.is_some());
+        let silent = |own: &Decided| own.time_out_s.is_some() || own.banned;
+        let timed_out = hold.decided.as_ref().is_some_and(silent);
         let kind = match hold.state {
             State::Denied if timed_out => NoticeKind::TimedOut,
             State::Denied => NoticeKind::Denied,

@@ -14,7 +14,7 @@ use crate::{
     decide::{self, Policy},
     history::Whose,
     hold::{Change, Hold, State},
-    message::{Judgement, Message, Sender, Verdict, now_ms},
+    message::{Judgement, Message, Sender, Standing, Verdict, now_ms},
 };
 
 /// Removals that can still be undone and are remembered for that; a moderator undoes within
@@ -155,7 +155,8 @@ impl Removals {
 
     fn strike(&mut self, settler: &Settler, hold: &Hold) {
         let rules = settler.pipeline.rules.load();
-        let policy = rules.policy(&hold.route, &hold.channel).acting(hold.standing.shield);
+        let Standing { shield, trusted, .. } = hold.standing;
+        let policy = rules.policy(&hold.route, &hold.channel).acting(shield, trusted);
         if policy.exempts(&hold.sender) {
             return;
         }

@@ -137,12 +137,14 @@ proptest! {
         rows in prop::collection::vec(
             prop::array::uniform8(prop::sample::select(&LEVELS[..])), 24),
         weak in prop::sample::subsequence(Head::ALL.to_vec(), 0..=8),
+        (shield, trusted) in any::<(bool, bool)>(),
     ) {
         let policy = compiled(&settings);
-        let (so_far, needs) = (case.ruling(&policy).asked, case.judge(&policy).2);
+        let policy = policy.acting(shield, trusted);
+        let (so_far, needs) = (case.ruling(policy).asked, case.judge(policy).2);
         if !needs {
             for row in &rows {
-                let with = verdict(&case, &policy, row, &weak);
+                let with = verdict(&case, policy, row, &weak);
                 prop_assert_eq!(with, so_far, "{} {:?} {:?}", settings, row, case.hits);
             }
         }
@@ -157,10 +159,12 @@ proptest! {
     fn what_is_asked_could_have_changed_something(
         (settings, shadow) in policies(),
         case in cases(),
+        (shield, trusted) in any::<(bool, bool)>(),
     ) {
         let policy = compiled(&settings);
-        let (so_far, needs) = (case.ruling(&policy).asked, case.judge(&policy).2);
-        let changes = rows().any(|row| verdict(&case, &policy, &row, &[]) != so_far);
+        let policy = policy.acting(shield, trusted);
+        let (so_far, needs) = (case.ruling(policy).asked, case.judge(policy).2);
+        let changes = rows().any(|row| verdict(&case, policy, &row, &[]) != so_far);
         // A category in shadow wants to know, whatever the verdict.
         prop_assert!(changes <= needs, "not asked: {} {:?}", settings, case.hits);
         prop_assert!(shadow || changes == needs, "asked: {} {:?}", settings, case.hits);

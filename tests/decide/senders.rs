@@ -6,7 +6,7 @@ use tidegate::{
     config::{Config, Consequence},
     decide::{points, step},
     message::{
-        Alike, Category, Finding, Named, Role, Score,
+        Alike, Category, Finding, Named, Nuked, Role, Score,
         Verdict::{self, Drop, Hold, Mask, Pass},
     },
 };
@@ -140,6 +140,47 @@ fn a_double_is_impersonation_by_the_policys_table() {
         assert_eq!(verdict, expected, "{name} {level}");
         assert_eq!(found[0].why, "the sender's name is drawn like \"Una\"");
     }
+}
+
+#[test]
+fn trust_waives_what_it_may_up_to_severity_3_and_above_the_floor() {
+    let check = |settings: &str, category: Category, level: u8, expected: Verdict| {
+        let text = format!("{settings}\n[policy.p]\npreset = \"strict\"\n");
+        let own = policy("p", &text);
+        for shield in [false, true] {
+            let case = Try::hits(&[hit(category, level, 0..5)]);
+            let (verdict, ..) = case.judge(own.acting(shield, true));
+            assert_eq!(verdict, expected, "{settings} {category} {level} {shield}");
+        }
+        assert_eq!(own.waives(category, severity(level)), expected == Pass, "{category} {level}");
+    };
+    for level in 1..=3 {
+        check("", Category::Profanity, level, Pass);
+        check("", Category::Link, level, Pass);
+    }
+    check("", Category::Profanity, 4, Drop);
+    check("", Category::Hate, 1, Hold);
+    check("", Category::Threat, 3, Drop);
+    check("", Category::Doxxing, 1, Hold);
+    let floor = "[floor.profanity]\naction = [\"pass\", \"pass\", \"hold\", \"hold\"]";
+    check(floor, Category::Profanity, 2, Pass);
+    check(floor, Category::Profanity, 3, Hold);
+
+    let own = policy("p", "[policy.p]\nwaivable = [\"hate\"]\n");
+    let of = |category| Try::hits(&[hit(category, 2, 0..5)]).judge(own.acting(false, true)).0;
+    assert_eq!((of(Category::Hate), of(Category::Harassment)), (Pass, Mask));
+    // Rules with a word of their own, but for a moderator's.
+    let strict = policy("strict", "");
+    let mut case = Try::default();
+    case.recent.held_until_ms = Some(5_000);
+    case.recent.slow_ms = 1_000;
+    assert_eq!(case.judge(&strict).0, Drop);
+    assert_eq!(case.judge(strict.acting(false, true)).0, Pass);
+    case.recent.nuked = Some(Nuked { until_ms: 9_000, drop: true });
+    assert_eq!(case.judge(strict.acting(false, true)).0, Drop);
+    let silent = Try::default().timed_out(u64::MAX);
+    let (verdict, found, _) = silent.judge(strict.acting(false, true));
+    assert_eq!((verdict, found[0].why.as_str()), (Drop, "banned"));
 }
 
 fn finding(rule: &str, category: Category, level: u8) -> Finding {

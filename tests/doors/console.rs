@@ -126,13 +126,13 @@ fn silent_until(house: &House) -> Option<u64> {
 }
 
 /// The stream's events as they come.
-struct Events {
+pub struct Events {
     stream: TcpStream,
     read: String,
 }
 
 impl Events {
-    async fn open(house: &House, cookie: &str) -> Events {
+    pub async fn open(house: &House, cookie: &str) -> Events {
         let mut stream = TcpStream::connect(house.console).await.expect("the port answers");
         let host = house.console;
         let text = format!("GET /api/stream HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\n\r\n");
@@ -141,7 +141,7 @@ impl Events {
     }
 
     /// The next event's name and data; waits for as long as it takes.
-    async fn next(&mut self) -> (String, Value) {
+    pub async fn next(&mut self) -> (String, Value) {
         loop {
             if let Some((event, rest)) = self.take() {
                 self.read = rest;

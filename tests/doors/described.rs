@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use tidegate::{accounts::Scope, api, config::HookConfig, hold::Decision};
+use tidegate::{accounts::Scope, api, config::HookConfig, history::Whose, hold::Decision};
 
 use crate::{
     house::{Answer, House, house, raw, request},
@@ -196,9 +196,17 @@ async fn answers_are_as_described() {
     assert!(done >= 12 && refused >= 9, "{done} {refused}");
 }
 
-/// A held message that this can be done to.
+/// A held message, or a decree, that this can be done to.
 async fn held(house: &House, own: &Operation<'_>) -> String {
-    let id = house.hold("so blorp").await.id.clone();
+    if own.path.starts_with("/v1/decrees") {
+        let whose = Whose { route: "", channel: "lobby", sender: "u1" };
+        return house.doors.ban(whose, "ana").await.expect("there is room").id;
+    }
+    // Only what holds a listed term can be allowed.
+    let lines: Value = serde_json::from_str(include_str!("../peers/lines.json")).expect("JSON");
+    let listed = lines["allowable"].as_str().expect("a text");
+    let text = if own.path.ends_with("/allow") { listed } else { "so blorp" };
+    let id = house.hold(text).await.id.clone();
     if own.path.ends_with("/undo") || own.path.ends_with("/appeal") {
         house.doors.decide(&id, Decision::Remove, "ana").await.expect("it waits");
     }

@@ -22,15 +22,23 @@ async fn each_role_reaches_what_it_may() {
         ("POST", "/api/holds/none/remove", "{}", [401, 403, 404, 404]),
         ("POST", "/api/holds/none/time-out", time_out, [401, 403, 404, 404]),
         ("POST", "/api/holds/none/undo", "{}", [401, 403, 404, 404]),
+        ("POST", "/api/holds/none/ban", "{}", [401, 403, 404, 404]),
+        ("POST", "/api/holds/none/trust", "{}", [401, 403, 404, 404]),
+        ("POST", "/api/holds/none/allow", "{}", [401, 403, 404, 404]),
+        ("POST", "/api/holds/none/foresee", "{}", [401, 403, 404, 404]),
         ("POST", "/api/holds/none/dance", "{}", [401, 403, 404, 404]),
         ("GET", "/api/holds/none/release", "", [405, 405, 405, 405]),
         ("GET", "/api/crowds", "", [401, 200, 200, 200]),
+        ("POST", "/api/look", r#"{"hold":null}"#, [401, 403, 200, 200]),
         // Whoever may act is told what is wrong with an empty act.
+        ("POST", "/api/marked", "{}", [401, 403, 400, 400]),
         ("POST", "/api/permits", "{}", [401, 403, 400, 400]),
         ("POST", "/api/shield", "{}", [401, 403, 400, 400]),
         ("POST", "/api/nukes", "{}", [401, 403, 422, 422]),
         ("POST", "/api/nukes/preview", "{}", [401, 403, 422, 422]),
         ("POST", "/api/nukes/1/lift", "{}", [401, 403, 404, 404]),
+        ("GET", "/api/decrees", "", [401, 200, 200, 200]),
+        ("POST", "/api/decrees/none/lift", "{}", [401, 403, 404, 404]),
         ("GET", "/api/refunds", "", [401, 403, 200, 200]),
         ("GET", "/api/refunds.csv", "", [401, 403, 200, 200]),
         ("POST", "/api/senders/pardon", "{}", [401, 403, 400, 400]),
@@ -97,23 +105,23 @@ async fn only_the_own_page_may_act() {
     let room = format!("http://127.0.0.1:{}", house.admin.port());
     let login = format!(r#"{{"name":"ana","password":"{PASSWORD}"}}"#);
     let table = [
-        (Some(own.as_str()), true, [404, 200]),
-        (Some(own.as_str()), false, [403, 403]),
-        (None, true, [403, 403]),
-        (None, false, [403, 403]),
-        (Some("null"), true, [403, 403]),
-        (Some("http://evil.example"), true, [403, 403]),
+        (Some(own.as_str()), true, [404, 404, 404, 200]),
+        (Some(own.as_str()), false, [403; 4]),
+        (None, true, [403; 4]),
+        (None, false, [403; 4]),
+        (Some("null"), true, [403; 4]),
+        (Some("http://evil.example"), true, [403; 4]),
         // Another port of the same host shares the cookie, and is another origin all the same.
-        (Some(room.as_str()), true, [403, 403]),
+        (Some(room.as_str()), true, [403; 4]),
     ];
     for (origin, own_header, expected) in table {
         let mut headers = vec![("host", host.as_str()), ("cookie", cookie.as_str())];
         headers.push(("content-type", "application/json"));
         headers.extend(origin.map(|origin| ("origin", origin)));
         headers.extend(own_header.then_some(("x-tidegate", "1")));
-        for ((path, body), expected) in
-            [("/api/holds/none/release", "{}"), ("/login", &login)].into_iter().zip(expected)
-        {
+        let acts = ["/api/holds/none/release", "/api/holds/none/ban", "/api/decrees/none/lift"];
+        let acts = acts.map(|path| (path, "{}")).into_iter();
+        for ((path, body), expected) in acts.chain([("/login", login.as_str())]).zip(expected) {
             // The cookie would be rotated away by a login that succeeds.
             let headers: Vec<_> = match path {
                 "/login" => headers.iter().filter(|(n, _)| *n != "cookie").copied().collect(),

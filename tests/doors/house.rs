@@ -19,7 +19,7 @@ use tidegate::{
     audit::Audit,
     config::{Config, HistoryConfig, OnExpiry, Position},
     console,
-    doors::{Control, Doors, Ready},
+    doors::{Control, Decrees, Doors, Ready},
     history::History,
     hold::{Hold, HoldQueue, State, StoredFrame},
     message::{Category, Finding, Language, Sender, Severity, Standing, now_ms},
@@ -106,21 +106,17 @@ async fn doors(config: Config, scorer: Scorer) -> (Doors, String) {
     let holds = HoldQueue::open(store.clone(), audit.clone(), metrics.clone(), hold, keep).await;
     let accounts = Accounts::open(store.clone(), &config.console);
     let token = accounts.issue_token("bot", &[Scope::Judge]).await.expect("a new token");
+    let history = HistoryConfig { senders_max: 1_000, ..config.history.clone() };
+    let history = Arc::new(History::open(&history));
     let doors = Doors {
+        decrees: Decrees::open(&*store, &history).await.expect("no decrees yet"),
         control: Control::create(&config.state_dir, config.listen.admin)
             .expect("the file is written"),
         store,
         settler: Arc::new(Settler {
             holds: holds.expect("an empty queue"),
             audit,
-            pipeline: Pipeline {
-                rules: Arc::new(ArcSwap::new(RULES.clone())),
-                history: Arc::new(History::open(&HistoryConfig {
-                    senders_max: 1_000,
-                    ..config.history.clone()
-                })),
-                scorer,
-            },
+            pipeline: Pipeline { rules: Arc::new(ArcSwap::new(RULES.clone())), history, scorer },
             metrics,
         }),
         accounts,

@@ -41,7 +41,7 @@ fn every_variable_says_what_it_should() {
         "true",
         "channel == '#ana' && route == 'room' && mode == 'hook' && !shield",
         "sender.first && sender.messages == 4 && sender.repeats == 2",
-        "!sender.newcomer",
+        "!sender.newcomer && !sender.trusted",
         "'vip' in sender.roles && !('moderator' in sender.roles) && size(sender.roles) == 2",
         "sender.roles.exists(role, role == 'subscriber')",
         "sender.roles.all(role, role in ['vip', 'subscriber'])",

@@ -122,6 +122,9 @@ fn one_policy(policy: &PolicyConfig, key: &dyn Fn(&str) -> String, found: &mut F
     if policy.exempt_users.as_ref().is_some_and(|users| users.len() > USERS_MAX) {
         found.add(key("exempt_users"), format!("more than {USERS_MAX} users"));
     }
+    for category in policy.waivable.iter().flatten().filter(|category| category.is_core()) {
+        found.add(key("waivable"), format!("{category} is never a moderator's to waive"));
+    }
     if policy.emotes.as_ref().is_some_and(|emotes| emotes.len() > EMOTES_MAX) {
         found.add(key("emotes"), format!("more than {EMOTES_MAX} emotes"));
     }

@@ -193,8 +193,8 @@ impl<'a> Check<'a> {
             "text" => (Type::Message, 1),
             _ => {
                 let known = "categories, verdict, scores, scored, sender.roles, sender.first, \
-                             sender.newcomer, sender.messages, sender.repeats, text.length, \
-                             text.words, channel, route, mode, shield";
+                             sender.newcomer, sender.trusted, sender.messages, sender.repeats, \
+                             text.length, text.words, channel, route, mode, shield";
                 return wrong(at, format!("there is no {name:?} (there are {known})"));
             }
         })
@@ -204,7 +204,7 @@ impl<'a> Check<'a> {
         let (of, _) = self.of(&select.operand)?;
         let field = select.field.as_str();
         let own = match (of, field) {
-            (Type::Sender, "first" | "newcomer") => Type::Bool,
+            (Type::Sender, "first" | "newcomer" | "trusted") => Type::Bool,
             (Type::Sender, "messages" | "repeats") => Type::Int,
             (Type::Sender, "roles") => Type::Words(ROLES),
             (Type::Message, "length" | "words") => Type::Int,

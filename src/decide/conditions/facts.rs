@@ -35,6 +35,7 @@ impl VariableResolver for Facts<'_> {
             ("shield", "") => Some(truth(self.policy.is_shield)),
             ("sender", "first") => Some(truth(recent.first)),
             ("sender", "newcomer") => Some(truth(self.is_newcomer())),
+            ("sender", "trusted") => Some(truth(recent.trusted)),
             ("sender", "messages") => Some(number(recent.messages as usize)),
             ("sender", "repeats") => Some(number(recent.repeats as usize)),
             ("sender", "roles") => Some(self.roles()),
@@ -49,7 +50,8 @@ impl Facts<'_> {
     /// Of a sender without an id, nothing is ever remembered.
     fn is_newcomer(&self) -> bool {
         let recent = self.seen.recent;
-        recent.newcomer || (recent.first && self.seen.message.sender.roles.is_empty())
+        let unknown = recent.first && self.seen.message.sender.roles.is_empty();
+        recent.newcomer || (unknown && !recent.trusted)
     }
 
     fn roles<'b>(&self) -> CowVal<'b, 'b> {

@@ -14,8 +14,8 @@ use std::{
 };
 
 use redb::{
-    Builder, Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
-    backends::FileBackend,
+    Builder, Database, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageBackend,
+    TableDefinition, TableError, backends::FileBackend,
 };
 
 use super::super::{Entries, Expect, StoreError, Table, Write, create_dir};
@@ -89,14 +89,14 @@ impl File {
 
     pub fn load(&self, table: Table, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.with(|database| {
-            let table = database.begin_read()?.open_table(definition(table))?;
+            let Some(table) = opened(database, table)? else { return Ok(None) };
             Ok(table.get(key)?.map(|value| value.value().to_vec()))
         })
     }
 
     pub fn scan(&self, table: Table, after: &str, limit: usize) -> Result<Entries, StoreError> {
         self.with(|database| {
-            let table = database.begin_read()?.open_table(definition(table))?;
+            let Some(table) = opened(database, table)? else { return Ok(Vec::new()) };
             // The empty key is a key like others, but "after nothing" starts before it.
             let from = match after {
                 "" => Bound::Unbounded,
@@ -304,6 +304,18 @@ fn own(dir: &Path) -> Result<fs::File, String> {
     }
 }
 
+/// A table to be read; `None` where an earlier version made the file and did not know it. It is
+/// made with the first write.
+fn opened(
+    database: &Database,
+    table: Table,
+) -> Result<Option<ReadOnlyTable<&'static str, &'static [u8]>>, redb::Error> {
+    match database.begin_read()?.open_table(definition(table)) {
+        Err(TableError::TableDoesNotExist(_)) if table == Table::Decrees => Ok(None),
+        opened => Ok(Some(opened?)),
+    }
+}
+
 fn definition(table: Table) -> Definition {
     TableDefinition::new(name(table))
 }
@@ -317,6 +329,7 @@ fn name(table: Table) -> &'static str {
         Table::Accounts => "accounts",
         Table::Sessions => "sessions",
         Table::Tokens => "tokens",
+        Table::Decrees => "decrees",
         Table::Meta => "meta",
     }
 }
