@@ -35,8 +35,8 @@ mod trial;
 use ended::Ended;
 use guard::Guard;
 use insights::Insights;
-use trial::Trials;
 use looks::Looks;
+use trial::Trials;
 
 /// The bodies of this door are a password, a number of seconds, a line of chat to be nuked, or the
 /// ids of what is marked.

@@ -9,7 +9,7 @@ use axum::{
 use serde_json::{Value, json};
 
 /// Its parts, each a document of its own. One more is one line.
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 10] = [
     include_str!("openapi/common.json"),
     include_str!("openapi/judge.json"),
     include_str!("openapi/holds.json"),

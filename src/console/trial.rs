@@ -196,7 +196,7 @@ impl Question<'_> {
             Score::Skipped if pipeline.scorer.available() => scored(pipeline, message, wait).await,
             ref own => own.clone(),
         };
-        let policy = by.policy.acting(self.recent.shield);
+        let policy = by.policy.acting(self.recent.shield, self.recent.trusted);
         let scores: Vec<HeadScore> = match &score {
             Score::Known(scores) => {
                 let threshold = |name: &str| policy.threshold(&scores.model, Head::named(name)?);
