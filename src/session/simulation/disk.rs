@@ -35,11 +35,13 @@ struct Mood {
     full: bool,
     /// One in so many commits fails; none where it is 0.
     fails: u64,
+    /// Whether one that fails may have been written all the same.
+    doubtful: bool,
 }
 
 impl Disk {
-    pub fn new(dice: Dice, slow_ms: u64, fails: u64) -> Arc<Disk> {
-        let mood = Mood { dice, slow_ms, full: false, fails };
+    pub fn new(dice: Dice, slow_ms: u64, fails: u64, doubtful: bool) -> Arc<Disk> {
+        let mood = Mood { dice, slow_ms, full: false, fails, doubtful };
         Arc::new(Disk { kept: Mutex::default(), mood: Mutex::new(mood) })
     }
 
@@ -63,12 +65,13 @@ impl Disk {
 
     fn fate(&self) -> (Fate, Duration, Duration) {
         let mut mood = self.mood();
-        let Mood { slow_ms, full, fails, .. } = *mood;
+        let Mood { slow_ms, full, fails, doubtful, .. } = *mood;
         let dice = &mut mood.dice;
         let fate = if full {
             Fate::Refused
         } else if fails > 0 && dice.one_in(fails) {
-            dice.pick(&[Fate::Refused, Fate::Doubtful])
+            let fate = dice.pick(&[Fate::Refused, Fate::Doubtful]);
+            if doubtful { fate } else { Fate::Refused }
         } else {
             Fate::Written
         };

@@ -53,3 +53,78 @@ fn a_seed_is_a_run() {
         assert_eq!(one.print(), other.print(), "seed {seed}");
     }
 }
+
+/// What the checks say of a log; `hold` is what became of message 1, where it was held.
+fn said(events: &[Event], hold: Option<(State, Option<&str>)>) -> String {
+    let promise = Promise {
+        while_held: WhileHeld::Wait,
+        on_expiry: OnExpiry::Drop,
+        when_full: Unjudged::Drop,
+        held_max: 10,
+    };
+    let holds: Vec<Arc<Hold>> = hold.into_iter().map(|(state, by)| record(state, by)).collect();
+    oracle::violations(&Told { promise: &promise, events, holds: &holds }).join("; ")
+}
+
+/// A record as the queue has it.
+fn record(state: State, by: Option<&str>) -> Arc<Hold> {
+    let decided = by.map(|by| {
+        json!({ "by": by, "at_ms": 2, "undo_until_ms": 2, "time_out_s": null, "written": true })
+    });
+    let record = json!({
+        "id": "h1", "route": "/", "mode": "inline", "channel": "main",
+        "sender": { "id": "u1", "name": "u1", "roles": [] }, "message_id": "1",
+        "identity": null, "live": 1, "language": "en", "text": "", "findings": [],
+        "frame": { "binary": false, "bytes": "" }, "rules": "r", "held_ms": 1, "expires_ms": 3,
+        "on_expiry": "drop", "state": state, "decided": decided,
+    });
+    Arc::new(serde_json::from_value(record).expect("a record"))
+}
+
+#[test]
+fn what_is_broken_is_found() {
+    let sent = |message, kind| Event::Sent { connection: 1, message, kind };
+    let told = |message, verdict: &str| Event::Told { message, verdict: verdict.to_owned() };
+    let came = |message, text: &str| {
+        let (via, text) = (Via::Connection(1), text.to_owned());
+        Event::Arrived { via, message, text }
+    };
+    let acted = |act, answer| Event::Acted { hold: "h1".to_owned(), act, answer };
+    let (one, two) = (sent(1, Kind::Held), sent(2, Kind::Plain));
+    let (release, remove) = (acted(Act::Release, Answer::Done), acted(Act::Remove, Answer::Done));
+    let released = Some((State::Released, Some("ana")));
+    let good =
+        [one.clone(), told(1, "hold"), two.clone(), release.clone(), came(1, ""), came(2, "")];
+    assert_eq!(said(&good, released), "");
+
+    let with = |more: &[Event]| [&good[..], more].concat();
+    for (events, hold, expected) in [
+        (with(&[came(1, "")]), released, "arrived 2 times"),
+        (with(&[sent(3, Kind::Dropped), came(3, "")]), released, "is forbidden"),
+        (with(&[sent(3, Kind::Masked), came(3, "a blorp")]), released, "unmasked"),
+        (with(&[came(9, "")]), released, "never sent"),
+        (with(&[sent(3, Kind::Plain)]), released, "vanished"),
+        (good.to_vec(), None, "nobody knows of it"),
+        (good.to_vec(), Some((State::Held, None)), "never came to an end"),
+        (good.to_vec(), Some((State::Denied, Some("ana"))), "and is Denied"),
+        (good.to_vec(), Some((State::Released, Some("expiry"))), "who never did"),
+        (with(std::slice::from_ref(&remove)), released, "was done after"),
+        (vec![one.clone(), told(1, "hold"), release.clone()], released, "did not arrive"),
+        (
+            vec![
+                one.clone(),
+                told(1, "hold"),
+                two.clone(),
+                came(2, ""),
+                release.clone(),
+                came(1, ""),
+            ],
+            released,
+            "arrived after 2",
+        ),
+        (vec![one, told(1, "hold"), remove], Some((State::Expired, None)), "and it is Expired"),
+    ] {
+        let said = said(&events, hold);
+        assert!(said.contains(expected), "{expected}: {said:?}");
+    }
+}
