@@ -283,11 +283,16 @@ where
     });
     // At a steady pace, like the wire of an attacker, and not all at one moment.
     let pace = Arc::new(Mutex::new(interval(PACE)));
+    let open = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
     let paced = parties.into_iter().map(|party| {
-        let pace = pace.clone();
+        let (pace, open) = (pace.clone(), open.clone());
         tokio::spawn(async move {
             pace.lock().await.tick().await;
-            party.await
+            let (now, most) = &*open;
+            most.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+            let end = party.await;
+            now.fetch_sub(1, Ordering::Relaxed);
+            end
         })
     });
     let mut ends = stream::iter(paced).buffer_unordered(at_once);
@@ -303,7 +308,7 @@ where
         bytes,
         cpu: system::cpu(pid).saturating_sub(cpu),
         memory: peak.load(Ordering::Relaxed).saturating_sub(memory),
-        at_once: connections.min(at_once as u64),
+        at_once: open.1.load(Ordering::Relaxed),
         kept,
     }
 }
