@@ -14,7 +14,10 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
-use tokio::time::timeout;
+use tokio::{
+    sync::Mutex,
+    time::{interval, timeout},
+};
 
 use crate::{
     Orders,
@@ -30,6 +33,8 @@ use honest::Chat;
 
 /// Enemies at once in the mixed crowd.
 const AT_ONCE: usize = 1_000;
+/// Between one enemy and the next: a thousand a second at most.
+const PACE: Duration = Duration::from_millis(1);
 /// The packets that open and close a connection, whoever it is: five of 54 bytes.
 const PACKETS: u64 = 270;
 /// Memory after the crowd over that before it, at most: a twentieth, and what an allocator's
@@ -45,21 +50,26 @@ pub async fn run(orders: &Orders) -> bool {
     let folder = Folder::new("crowd");
     let (ports, room) = (Ports::free().await, Room::open(false).await);
     let liar = upstreams::liar().await;
-    let flood = upstreams::flood().await;
+    let poured = Arc::<AtomicU64>::default();
+    let flood = upstreams::flood(poured.clone()).await;
     let mut config = binary::settings(&folder, room.address, &ports);
-    config.listen.handshake_ms = 1_500;
-    config.limits.partial_ms = 1_500;
-    config.limits.stall_ms = 1_500;
-    (config.limits.ping_ms, config.limits.dead_ms) = (2_000, 4_000);
+    // Shorter than anybody would set them, so that a crowd has its end.
+    config.listen.handshake_ms = 1_000;
+    config.limits.partial_ms = 1_000;
+    config.limits.stall_ms = 1_000;
+    (config.limits.ping_ms, config.limits.dead_ms) = (1_500, 3_000);
     let mut route = config.route.remove(0);
     route.origins = vec![enemies::ORIGIN.to_owned()];
-    for (path, upstream) in [("/liar", liar), ("/flood", flood), ("/", room.address)] {
+    let chat = Chat::open().await;
+    let upstreams =
+        [("/liar", liar), ("/flood", flood), ("/honest", chat.room), ("/", room.address)];
+    for (path, upstream) in upstreams {
         let upstream = format!("ws://{upstream}");
         let (name, path) = (path.to_owned(), path.to_owned());
         config.route.push(tidegate::config::RouteConfig { name, path, upstream, ..route.clone() });
     }
     let file = binary::write(&folder, &config);
-    let mut fight = Fight { file, ports, dice: orders.dice(0) };
+    let mut fight = Fight { file, ports, dice: orders.dice(0), poured };
     println!("crowd: {total} hostile connections, seed {}", orders.seed);
     let honest = fight.visitors((total / 50).max(500)).await;
     honest::heading(&honest);
@@ -69,7 +79,7 @@ pub async fn run(orders: &Orders) -> bool {
         bill.print(enemy.name(), &honest);
         wrong.extend(bill.wrong());
     }
-    wrong.extend(fight.all(total, orders.full, &honest).await);
+    wrong.extend(fight.all(chat, total, orders.full, &honest).await);
     wrong.iter().for_each(|cause| println!("  WRONG: {cause}"));
     println!("  {} s", began.elapsed().as_secs());
     wrong.is_empty()
@@ -170,6 +180,8 @@ struct Fight {
     file: PathBuf,
     ports: Ports,
     dice: Dice,
+    /// What the flooding server has sent so far.
+    poured: Arc<AtomicU64>,
 }
 
 impl Fight {
@@ -211,15 +223,19 @@ impl Fight {
                 }
             }
         });
-        bill(pid, enemies.collect(), of.map_or(AT_ONCE, Enemy::at_once)).await
+        let poured = self.poured.load(Ordering::Relaxed);
+        let mut bill = bill(pid, enemies.collect(), of.map_or(AT_ONCE, Enemy::at_once)).await;
+        bill.bytes += self.poured.load(Ordering::Relaxed) - poured;
+        bill
     }
 
     /// All kinds at once, while honest people chat.
-    async fn all(&mut self, total: u64, full: bool, honest: &Bill) -> Vec<String> {
+    async fn all(&mut self, mut chat: Chat, total: u64, full: bool, honest: &Bill) -> Vec<String> {
         let mut gate = self.gate().await;
-        let (pid, chat) = (gate.pid(), Chat::start(self.ports.chat).await);
+        let pid = gate.pid();
+        chat.begin(self.ports.chat);
         // Whatever grows once and stays, has grown.
-        self.attack(pid, None, total / 10).await;
+        self.attack(pid, None, (total / 10).max(AT_ONCE as u64)).await;
         settle(&gate, chat.talkers()).await;
         let before = Before::look(&gate);
         let _ = chat.take();
@@ -265,7 +281,21 @@ where
             pause(Duration::from_millis(20)).await;
         }
     });
-    let mut ends = stream::iter(parties.into_iter().map(tokio::spawn)).buffer_unordered(at_once);
+    // At a steady pace, like the wire of an attacker, and not all at one moment.
+    let pace = Arc::new(Mutex::new(interval(PACE)));
+    let open = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
+    let paced = parties.into_iter().map(|party| {
+        let (pace, open) = (pace.clone(), open.clone());
+        tokio::spawn(async move {
+            pace.lock().await.tick().await;
+            let (now, most) = &*open;
+            most.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+            let end = party.await;
+            now.fetch_sub(1, Ordering::Relaxed);
+            end
+        })
+    });
+    let mut ends = stream::iter(paced).buffer_unordered(at_once);
     let (mut bytes, mut kept) = (connections * PACKETS, 0);
     while let Some(end) = ends.next().await {
         let (sent, held) = end.expect("no panic");
@@ -278,7 +308,7 @@ where
         bytes,
         cpu: system::cpu(pid).saturating_sub(cpu),
         memory: peak.load(Ordering::Relaxed).saturating_sub(memory),
-        at_once: connections.min(at_once as u64),
+        at_once: open.1.load(Ordering::Relaxed),
         kept,
     }
 }

@@ -97,6 +97,8 @@ impl House {
         let words = folder.0.join("words");
         fs::create_dir_all(words.join("en")).expect("a folder");
         config.wordlists.paths.push(words.clone());
+        // One sender says all that is to be held.
+        config.hold.held_per_sender_max = 10_000;
         // As large a ruleset as it has.
         config.wordlists.embedded = true;
         let file = binary::write(&folder, &config);

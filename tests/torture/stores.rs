@@ -160,12 +160,10 @@ async fn one(seed: u64, mut dice: Dice, tally: &mut Tally) {
         return wrong(format!("the library says {read:?}, the binary {started:?}"));
     }
     // What a crash can do must cost nothing that was acknowledged, and ask nobody for a backup.
-    let crash = damage == Damage::Torn;
-    let closed = closed && !crash;
-    match read {
-        End::Refused if crash => return wrong("a torn commit is refused".to_owned()),
-        // After a kill, damage in what the last commit wrote cannot be told from power that failed.
-        End::Before if closed => return wrong("the last commit is missing".to_owned()),
+    match (read, damage) {
+        (End::Refused, Damage::Torn) => return wrong("a torn commit is refused".to_owned()),
+        (End::Before, Damage::Torn) => {}
+        (End::Before, _) => return wrong("the last commit is missing".to_owned()),
         _ => {}
     }
     tally.ends.entry(damage.name()).or_default()[read as usize] += 1;

@@ -15,7 +15,7 @@ use crate::{dice::Dice, wire::pause};
 /// The one origin that pages may come from.
 pub const ORIGIN: &str = "https://good.example";
 /// How long a stalled reader reads nothing: longer than the gate waits for it.
-const STALLS: Duration = Duration::from_secs(4);
+const STALLS: Duration = Duration::from_secs(3);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Enemy {

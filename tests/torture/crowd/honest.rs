@@ -9,13 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{SinkExt, StreamExt};
-use tokio::{task::JoinHandle, time::timeout};
+use futures_util::{SinkExt, StreamExt, future::join_all};
+use tokio::{sync::oneshot, time::timeout};
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 
 use super::{Bill, enemies::ORIGIN};
 use crate::{
     common::{Client, PATIENCE},
+    room::Room,
     wire::pause,
 };
 
@@ -25,26 +26,45 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Lines of a visitor.
 const LINES: usize = 5;
 
-/// Talkers who are there from the beginning to the end.
+/// Talkers who are there from the beginning to the end, in a room and a thread of their own: what
+/// the enemies cost this program is not to be seen in how long lines take.
 pub struct Chat {
-    talkers: Vec<JoinHandle<Option<String>>>,
+    /// Where the room is, for a route.
+    pub room: SocketAddr,
+    begin: Option<oneshot::Sender<SocketAddr>>,
+    thread: std::thread::JoinHandle<Vec<String>>,
     waits: Arc<Mutex<Vec<Duration>>>,
     over: Arc<AtomicBool>,
 }
 
 impl Chat {
-    pub async fn start(to: SocketAddr) -> Chat {
+    pub async fn open() -> Chat {
         let (waits, over) = (Arc::<Mutex<Vec<_>>>::default(), Arc::<AtomicBool>::default());
-        let mut talkers = Vec::new();
-        for number in 0..TALKERS {
-            let client = connect(to).await.expect("a connection");
-            talkers.push(tokio::spawn(talk(client, number, waits.clone(), over.clone())));
-        }
-        Chat { talkers, waits, over }
+        let (opened, open) = oneshot::channel();
+        let (begin, begun) = oneshot::channel();
+        let (noted, ends) = (waits.clone(), over.clone());
+        let thread = std::thread::spawn(move || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = runtime.enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let room = Room::open(false).await;
+                opened.send(room.address).expect("somebody asks");
+                let to = begun.await.expect("it begins");
+                let talks = (0..TALKERS).map(|user| talk(to, user, noted.clone(), ends.clone()));
+                join_all(talks).await.into_iter().flatten().collect()
+            })
+        });
+        let room = open.await.expect("a room");
+        Chat { room, begin: Some(begin), thread, waits, over }
+    }
+
+    pub fn begin(&mut self, to: SocketAddr) {
+        let begin = self.begin.take().expect("it begins once");
+        begin.send(to).expect("the thread waits for it");
     }
 
     pub fn talkers(&self) -> usize {
-        self.talkers.len()
+        TALKERS
     }
 
     /// The waits since the last time, sorted.
@@ -57,18 +77,15 @@ impl Chat {
     /// Why talkers left before they were asked to.
     pub async fn end(self) -> Vec<String> {
         self.over.store(true, Ordering::SeqCst);
-        let mut wrong = Vec::new();
-        for talker in self.talkers {
-            wrong.extend(talker.await.expect("no panic"));
-        }
-        wrong
+        let ended = tokio::task::spawn_blocking(move || self.thread.join());
+        ended.await.expect("no panic").expect("no panic")
     }
 }
 
-async fn connect(to: SocketAddr) -> Option<Client> {
+async fn connect(to: SocketAddr, path: &str) -> Option<Client> {
     let stream = tokio::net::TcpStream::connect(to).await.ok()?;
     stream.set_nodelay(true).ok()?;
-    let mut request = format!("ws://{to}/ws").into_client_request().ok()?;
+    let mut request = format!("ws://{to}{path}").into_client_request().ok()?;
     request.headers_mut().insert("origin", ORIGIN.parse().ok()?);
     let shaken = timeout(PATIENCE, tokio_tungstenite::client_async(request, stream)).await;
     shaken.ok()?.ok().map(|(client, _)| client)
@@ -95,11 +112,14 @@ async fn say(client: &mut Client, line: &str) -> Option<()> {
 }
 
 async fn talk(
-    mut client: Client,
+    to: SocketAddr,
     user: usize,
     waits: Arc<Mutex<Vec<Duration>>>,
     over: Arc<AtomicBool>,
 ) -> Option<String> {
+    let Some(mut client) = connect(to, "/honest").await else {
+        return Some(format!("honest talker {user} was not let in"));
+    };
     let mut number = 0_u64;
     while !over.load(Ordering::SeqCst) {
         let began = Instant::now();
@@ -117,7 +137,7 @@ async fn talk(
 pub async fn visit(to: SocketAddr, user: usize) -> u64 {
     // What a browser sends for a handshake, about.
     const HEAD: u64 = 240;
-    let Some(mut client) = connect(to).await else { return 0 };
+    let Some(mut client) = connect(to, "/ws").await else { return 0 };
     let mut sent = HEAD;
     for number in 0..LINES {
         let line = line(&format!("v-{number}"), user);

@@ -1,6 +1,12 @@
 //! Plays chat servers that lie in the handshake, or send without end.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -51,25 +57,28 @@ pub async fn liar() -> SocketAddr {
     .await
 }
 
-/// Shakes hands well and then sends frames until nobody takes them.
-pub async fn flood() -> SocketAddr {
-    serve(|mut stream| async move {
-        let asked = asked(&mut stream).await?;
-        let headers = asked.lines().filter_map(|line| line.split_once(": "));
-        let mut keys = headers.filter(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"));
-        let accept = derive_accept_key(keys.next()?.1.as_bytes());
-        stream.write_all(switched(&accept).as_bytes()).await.ok()?;
-        // A text frame of 32 KiB that is no chat.
-        let text = format!("{{\"type\":\"noise\",\"of\":\"{}\"}}", "x".repeat(32 << 10));
-        let mut frame = vec![0x81, 126];
-        frame.extend((text.len() as u16).to_be_bytes());
-        frame.extend(text.as_bytes());
-        for _ in 0..FLOOD_BYTES / frame.len() {
-            stream.write_all(&frame).await.ok()?;
-        }
-        let mut rest = [0; 64];
-        while stream.read(&mut rest).await.ok()? > 0 {}
-        Some(())
-    })
-    .await
+/// Shakes hands well and then sends frames until nobody takes them; it counts them, for who asks
+/// for them is its accomplice.
+pub async fn flood(sent: Arc<AtomicU64>) -> SocketAddr {
+    serve(move |stream| pour(stream, sent.clone())).await
+}
+
+async fn pour(mut stream: TcpStream, sent: Arc<AtomicU64>) -> Option<()> {
+    let asked = asked(&mut stream).await?;
+    let headers = asked.lines().filter_map(|line| line.split_once(": "));
+    let mut keys = headers.filter(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"));
+    let accept = derive_accept_key(keys.next()?.1.as_bytes());
+    stream.write_all(switched(&accept).as_bytes()).await.ok()?;
+    // A text frame of 32 KiB that is no chat.
+    let text = format!("{{\"type\":\"noise\",\"of\":\"{}\"}}", "x".repeat(32 << 10));
+    let mut frame = vec![0x81, 126];
+    frame.extend((text.len() as u16).to_be_bytes());
+    frame.extend(text.as_bytes());
+    for _ in 0..FLOOD_BYTES / frame.len() {
+        stream.write_all(&frame).await.ok()?;
+        sent.fetch_add(frame.len() as u64, Ordering::Relaxed);
+    }
+    let mut rest = [0; 64];
+    while stream.read(&mut rest).await.ok()? > 0 {}
+    Some(())
 }

@@ -109,18 +109,24 @@ fn stretch(bytes: &[u8], dice: &mut Dice) -> std::ops::Range<usize> {
     start..start + length
 }
 
+/// Power fails before the first sync of the commit, and any of its sectors but the header's are
+/// there; or before the second, when nothing but the header is missing.
 fn torn(images: &Images, dice: &mut Dice) -> Vec<u8> {
     let mut bytes = images.before.clone();
     // A file grows before it is written to.
     if images.after.len() > bytes.len() {
         bytes.resize(images.after.len(), 0);
     }
-    let share = dice.below(101);
-    for start in (0..images.after.len()).step_by(SECTOR) {
+    let share = if dice.chance(25) { 100 } else { dice.below(100) };
+    for start in (SECTOR..images.after.len()).step_by(SECTOR) {
         let end = (start + SECTOR).min(images.after.len());
         if dice.below(100) < share {
             bytes[start..end].copy_from_slice(&images.after[start..end]);
         }
+    }
+    let header = share == 100 && dice.chance(50);
+    if header {
+        bytes[..SECTOR].copy_from_slice(&images.after[..SECTOR]);
     }
     bytes
 }
