@@ -148,17 +148,7 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
         assemble(config, pipeline, metrics, routes, tls.clone(), drained.clone()).await?;
     api::webhooks::prepare(&webhooks, &*behind.store, &behind.settler.audit).await?;
     let listen = &behind.config.listen;
-    let door = |name, places: &Places, tls: Option<TlsAcceptor>, stop: watch::Receiver<bool>| {
-        Door::new(name, listen, places, tls, behind.settler.metrics.clone(), stop)
-    };
-    let of_one = listen.connections_per_ip_max;
-    let proxies = &behind.config.console.proxies[..];
-    let viewers = Places { all: listen.connections_max, of_one, proxies: &[] };
-    // One address cannot lock all others out.
-    let callers = Places { all: DOORS_MAX, of_one: of_one.min(DOORS_MAX / 2), proxies };
-    let chat_door = door("chat", &viewers, acceptor.clone(), drained);
-    let console_door = door("console", &callers, acceptor, closed.clone());
-    let admin_door = door("admin", &callers, None, closed);
+    let [chat_door, console_door, admin_door] = open_doors(&behind, acceptor, drained, closed);
     let console = console::router(behind.clone()).merge(api::router(behind.clone()));
     let mut tasks = vec![
         tokio::spawn(chat_door.clone().serve(chat, move |peer, place, request| {
@@ -195,6 +185,29 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
         bots,
         tasks,
     })
+}
+
+/// The ports for chat, for console and API, and for operators.
+fn open_doors(
+    behind: &Doors,
+    tls: Option<TlsAcceptor>,
+    drained: watch::Receiver<bool>,
+    closed: watch::Receiver<bool>,
+) -> [Door; 3] {
+    let listen = &behind.config.listen;
+    let door = |name, places: &Places, tls: Option<TlsAcceptor>, stop: watch::Receiver<bool>| {
+        Door::new(name, listen, places, tls, behind.settler.metrics.clone(), stop)
+    };
+    let of_one = listen.connections_per_ip_max;
+    let proxies = &behind.config.console.proxies[..];
+    let viewers = Places { all: listen.connections_max, of_one, proxies: &[] };
+    // One address cannot lock all others out.
+    let callers = Places { all: DOORS_MAX, of_one: of_one.min(DOORS_MAX / 2), proxies };
+    [
+        door("chat", &viewers, tls.clone(), drained),
+        door("console", &callers, tls, closed.clone()),
+        door("admin", &callers, None, closed),
+    ]
 }
 
 /// Opens the store and puts together what sessions share and what stands behind the doors.

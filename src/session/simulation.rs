@@ -1,8 +1,8 @@
 //! Runs sessions, store, clock and moderators on seeded dice, and checks what was promised.
 //!
-//! One seed is one run: connections over cables that are late and get cut, a disk that is slow, full
-//! or breaks off, moderators who decide at the same time, and crashes after which a new process
-//! opens what the old one left. Time is the runtime's own and stands still while anybody works.
+//! One seed is one run: connections over cables that are late and get cut, a disk that is slow,
+//! full or breaks off, moderators who decide at the same time, and crashes after which a new
+//! process opens what the old one left. Time is the runtime's own and stands still while anybody works.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::DuplexStream,
     sync::watch,
-    time::{sleep, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_tungstenite::{
@@ -242,9 +242,9 @@ impl World {
             let (disk, mut dice) = (self.disk.clone(), self.throw(Dice::apart));
             tokio::spawn(async move {
                 loop {
-                    sleep(dice.wait(5_000)).await;
+                    pass(dice.wait(5_000)).await;
                     disk.set_full(true);
-                    sleep(dice.wait(2_000)).await;
+                    pass(dice.wait(2_000)).await;
                     disk.set_full(false);
                 }
             });
@@ -252,9 +252,9 @@ impl World {
         if !last {
             return std::future::pending().await;
         }
-        sleep(Duration::from_secs(60)).await;
+        pass(Duration::from_secs(60)).await;
         self.disk.mend();
-        sleep(QUIET).await;
+        pass(QUIET).await;
         gate.settler.audit.flush().await;
         let mut ended = holds.recent(usize::MAX);
         ended.extend(holds.list());
@@ -270,7 +270,7 @@ impl World {
         let (audit, holds) = loop {
             let store = self.disk.clone();
             let Ok(audit) = Audit::open(store.clone(), metrics.clone(), 7, 90).await else {
-                sleep(Duration::from_secs(1)).await;
+                pass(Duration::from_secs(1)).await;
                 continue;
             };
             let (hold, retention) = (config.hold.clone(), config.retention.clone());
@@ -278,7 +278,7 @@ impl World {
                 HoldQueue::open(store, audit.clone(), metrics.clone(), hold, retention).await;
             match opened {
                 Ok(holds) => break (audit, holds),
-                Err(_) => sleep(Duration::from_secs(1)).await,
+                Err(_) => pass(Duration::from_secs(1)).await,
             }
         };
         let pipeline = Pipeline {
@@ -311,7 +311,7 @@ impl World {
                 (dice.wait(300), dice.one_in(10), dice.one_in(50))
             };
             Box::pin(async move {
-                sleep(if stuck { Duration::from_secs(30) } else { wait }).await;
+                pass(if stuck { Duration::from_secs(30) } else { wait }).await;
                 if broken {
                     return Err("it is broken".to_owned());
                 }
@@ -350,11 +350,16 @@ impl World {
     }
 }
 
+/// Lets time pass that costs none: the runtime's, which stands still while anybody works.
+async fn pass(time: Duration) {
+    sleep_until(Instant::now() + time).await;
+}
+
 /// Comes again and again, says a few things each time, and is cut off sometimes.
 async fn client(world: Arc<World>, gate: Arc<Gate>, user: u64, mut dice: Dice) {
     let mut left = dice.below(MESSAGES_MAX);
     loop {
-        sleep(dice.wait(500)).await;
+        pass(dice.wait(500)).await;
         let connection = {
             let mut last = world.last.lock().expect("numbers");
             last.1 += 1;
@@ -458,7 +463,7 @@ fn told(world: &World, frame: &Frame) {
 /// Looks at the queue now and then and decides about one of those that wait, or thinks again.
 async fn moderator(world: Arc<World>, holds: HoldQueue, name: &'static str, mut dice: Dice) {
     loop {
-        sleep(dice.wait(3_000)).await;
+        pass(dice.wait(3_000)).await;
         let waiting = holds.list();
         assert!(waiting.len() <= world.config.hold.held_max, "the queue has a bound");
         let ended = holds.recent(5);

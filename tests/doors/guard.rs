@@ -11,7 +11,6 @@ async fn each_role_reaches_what_it_may() {
     for name in ["vera", "ana", "adam"] {
         cookies.push(house.cookie(name).await);
     }
-    let time_out = r#"{"seconds":60}"#;
     let table = [
         ("GET", "/", "", [200, 200, 200, 200]),
         ("GET", "/app.js", "", [200, 200, 200, 200]),
@@ -20,7 +19,7 @@ async fn each_role_reaches_what_it_may() {
         // Who may decide is told that there is no such message.
         ("POST", "/api/holds/none/release", "{}", [401, 403, 404, 404]),
         ("POST", "/api/holds/none/remove", "{}", [401, 403, 404, 404]),
-        ("POST", "/api/holds/none/time-out", time_out, [401, 403, 404, 404]),
+        ("POST", "/api/holds/none/time-out", r#"{"seconds":60}"#, [401, 403, 404, 404]),
         ("POST", "/api/holds/none/undo", "{}", [401, 403, 404, 404]),
         ("POST", "/api/holds/none/ban", "{}", [401, 403, 404, 404]),
         ("POST", "/api/holds/none/trust", "{}", [401, 403, 404, 404]),
