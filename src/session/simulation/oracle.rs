@@ -14,8 +14,9 @@ use crate::{
 const EXPIRY: &str = "expiry";
 
 /// What a message is, by the words in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Kind {
+    #[default]
     Plain,
     Masked,
     Held,
@@ -298,11 +299,5 @@ fn none_silent(read: &Read, broken: &mut Vec<String>) {
         if !gone && !known {
             broken.push(format!("message {message} ({kind:?}) of {connection} vanished"));
         }
-    }
-}
-
-impl Default for Kind {
-    fn default() -> Self {
-        Kind::Plain
     }
 }
