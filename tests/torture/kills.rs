@@ -201,7 +201,7 @@ fn path(sender: u64) -> String {
 async fn talk(ports: Ports, life: u64, sender: u64, mut dice: Dice, account: Arc<Account>) {
     let Some(client) = connect(ports.chat, &path(sender)).await else { return };
     let (mut sink, mut stream) = client.split();
-    let channel = if sender % 2 == 0 { "lobby" } else { "slow" };
+    let channel = if sender.is_multiple_of(2) { "lobby" } else { "slow" };
     let talk = async {
         for number in 0.. {
             let (kind, text) = match dice.below(20) {

@@ -50,7 +50,7 @@ fn line(id: &str) -> Line {
 pub fn wanted(message_id: &str, leaves_some: bool) -> Option<Act> {
     let line = line(message_id);
     // In the channel that waits, whoever is never decided says nothing more.
-    let lobby = line.sender % 2 == 0;
+    let lobby = line.sender.is_multiple_of(2);
     match (line.life + line.sender + line.number) % 5 {
         0 if leaves_some && lobby => None,
         0 | 1 => Some(Act::Remove),
