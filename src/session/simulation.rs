@@ -2,7 +2,8 @@
 //!
 //! One seed is one run: connections over cables that are late and get cut, a disk that is slow,
 //! full or breaks off, moderators who decide at the same time, and crashes after which a new
-//! process opens what the old one left. Time is the runtime's own and stands still while anybody works.
+//! process opens what the old one left. Time is the runtime's own and stands still while anybody
+//! works.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
