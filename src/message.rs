@@ -397,8 +397,18 @@ pub enum Language {
     Fr,
 }
 
+// What the wall clock says to whoever plays with time on this thread.
+#[cfg(test)]
+thread_local! {
+    pub static WALL_CLOCK_MS: std::cell::Cell<Option<u64>> = const { std::cell::Cell::new(None) };
+}
+
 /// Unix milliseconds now; time that is stored or shown, never time that is measured.
 pub fn now_ms() -> u64 {
+    #[cfg(test)]
+    if let Some(set) = WALL_CLOCK_MS.get() {
+        return set;
+    }
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| since.as_millis() as u64)
 }

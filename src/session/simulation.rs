@@ -31,6 +31,7 @@ use crate::{
     config::{Config, Mode, OnExpiry, Unjudged, WhileHeld},
     history::History,
     hold::{DecideError, Decision, Hold, HoldQueue, Live, State},
+    message::WALL_CLOCK_MS,
     metrics::Metrics,
     pipeline::Pipeline,
     protocol::Seat,
@@ -139,25 +140,32 @@ fn run(seed: u64) -> Run {
         draining: watch::Sender::new(false),
         dice: Mutex::new(dice),
     });
+    // Each process starts at a time of its own: the clock was set, or it stood still for long.
+    let mut wall_ms = 1_800_000_000_000;
     for _ in 0..world.weather.crashes {
         let life = world.throw(|dice| dice.wait(20_000));
         let world = &world;
-        in_a_process(async move {
+        in_a_process(wall_ms, async move {
             // Whatever runs then runs no further.
             let _ = timeout(life, world.live(false)).await;
         });
         world.crash();
+        wall_ms += world.throw(|dice| dice.pick(&[0, 15_000, 3_600_000]));
     }
-    let holds = in_a_process(world.live(true));
+    let holds = in_a_process(wall_ms, world.live(true));
     let events = std::mem::take(&mut *world.events.lock().expect("a log"));
     Run { events, holds, promise }
 }
 
 /// A runtime of its own, which takes everything with it that runs on it.
-fn in_a_process<T>(life: impl Future<Output = T>) -> T {
+fn in_a_process<T>(wall_ms: u64, life: impl Future<Output = T>) -> T {
+    WALL_CLOCK_MS.set(Some(wall_ms));
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_time().start_paused(true).build().expect("a runtime");
-    runtime.block_on(life)
+    let end = runtime.block_on(life);
+    drop(runtime);
+    WALL_CLOCK_MS.set(None);
+    end
 }
 
 fn config(promise: &Promise, dice: &mut Dice) -> Config {
