@@ -4,10 +4,16 @@ import { el } from './text.js';
 import { length, say } from './strings.js';
 
 const bar = document.getElementById('marked');
+const header = document.querySelector('.bar');
 const marked = new Map();
 let desk = null;
 let anchor = null;
 let choosing = false;
+
+// It stands below the header, however many lines that has.
+new ResizeObserver(() => {
+  bar.style.top = `${header.offsetHeight + 4}px`;
+}).observe(header);
 
 export function start(shared) {
   desk = shared;
