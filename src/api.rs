@@ -136,20 +136,25 @@ impl Api {
 
     /// The same, however often it asks.
     async fn known(&self, headers: &HeaderMap, scope: Scope) -> Result<Token, Failure> {
-        let token = match bearer(headers) {
-            Some(secret) => self.doors.accounts.token(secret).await?,
-            None => None,
-        };
-        let Some(token) = token else {
-            let message = "send `Authorization: Bearer` with a token of this Tidegate";
-            return Err(Failure::new(StatusCode::UNAUTHORIZED, "token", message));
-        };
+        let token = self.token(headers).await?;
         if !token.scopes.contains(&scope) {
             tracing::warn!(name = token.name, needs = scope.name(), "a scope did not suffice");
             let message = format!("this token may not {}", scope.name());
             return Err(Failure::new(StatusCode::FORBIDDEN, "scope", message));
         }
         Ok(token)
+    }
+
+    /// Who calls, whatever they may do.
+    async fn token(&self, headers: &HeaderMap) -> Result<Token, Failure> {
+        let token = match bearer(headers) {
+            Some(secret) => self.doors.accounts.token(secret).await?,
+            None => None,
+        };
+        token.ok_or_else(|| {
+            let message = "send `Authorization: Bearer` with a token of this Tidegate";
+            Failure::new(StatusCode::UNAUTHORIZED, "token", message)
+        })
     }
 
     /// Takes one request of a token, known by its digest.

@@ -33,13 +33,16 @@ pub mod marks;
 mod pace;
 pub mod place;
 mod senders;
+mod whole;
 
 pub use control::Control;
 pub use decrees::Decrees;
 pub use hosts::Hosts;
 pub use pace::Pace;
+pub use whole::{whole, whole_if_any};
 
 /// A body that trickles in longer than this is given up.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
 const BODY_WAIT: Duration = Duration::from_secs(10);
 
 /// Everything behind the doors; cheap to clone.
@@ -168,7 +171,8 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
         // The cause names paths of the machine: for the log, not for the caller.
         tracing::error!(%error, "the store failed at a door");
-        Failure::new(StatusCode::SERVICE_UNAVAILABLE, "store", "the store does not answer")
+        let message = "the store does not answer";
+        Failure::new(StatusCode::SERVICE_UNAVAILABLE, "store", message).after(STORE_PAUSE)
     }
 }
 

@@ -141,9 +141,12 @@ impl Http {
     }
 }
 
-/// Queries may carry secrets, and errors are logged.
+/// Paths and queries may carry secrets, and errors are logged.
 fn place(url: &str) -> String {
-    url.split(['?', '#']).next().unwrap_or_default().to_owned()
+    let uri: Option<Uri> = url.parse().ok();
+    let host = uri.as_ref().and_then(|uri| Some((uri.scheme_str()?, uri.host()?)));
+    let port = uri.as_ref().and_then(Uri::port).map_or(String::new(), |port| format!(":{port}"));
+    host.map_or_else(String::new, |(scheme, host)| format!("{scheme}://{host}{port}"))
 }
 
 fn request(

@@ -22,6 +22,8 @@ use crate::{
     message::now_ms,
 };
 
+/// As [`crate::history::What::kind`] has them.
+const KINDS: [&str; 3] = ["ban", "trust", "allow"];
 /// Rows in one answer; all that there may be are asked for at most.
 const LIMIT: usize = 50;
 const LIMIT_MAX: usize = 200;
@@ -50,6 +52,10 @@ pub async fn list(
     let limit = wanted.limit.unwrap_or(LIMIT);
     if !(1..=LIMIT_MAX).contains(&limit) {
         return Err(bad("limit", format!("{limit} is not within 1 to {LIMIT_MAX}")).into());
+    }
+    if let Some(kind) = wanted.kind.as_ref().filter(|kind| !KINDS.contains(&kind.as_str())) {
+        let kind: String = kind.chars().take(64).collect();
+        return Err(bad("kind", format!("{kind:?} is none of {}", KINDS.join(", "))).into());
     }
     let is = |wanted: &Option<String>, own: &str| wanted.as_ref().is_none_or(|w| w == own);
     let (mut all, _) = api.doors.settler.pipeline.history.decrees(usize::MAX, now_ms());

@@ -21,7 +21,7 @@ use super::{
     feed::{Feed, Step},
     holds::bad,
     problem::Problem,
-    told,
+    told, webhooks,
 };
 use crate::{accounts::Scope, audit::Record, doors::Failure};
 
@@ -73,8 +73,12 @@ pub async fn events(
     if kinds.as_ref().is_some_and(|kinds| kinds.len() > KINDS_MAX) {
         return Err(bad("kinds", format!("names {KINDS_MAX} at most")).into());
     }
+    let kinds = kinds.map(|kinds| webhooks::kinds(&kinds)).transpose();
+    let kinds = kinds.map_err(|cause| bad("kinds", cause))?;
     let feed = Feed::open(&api.doors.settler.audit, last).await.map_err(Failure::from)?;
-    let mut beat = interval_at(Instant::now() + BEAT, BEAT);
+    // A stream says at once where it begins.
+    let first = if upgrade.is_some() { BEAT } else { Duration::ZERO };
+    let mut beat = interval_at(Instant::now() + first, BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let wants = Wants { route: wanted.route, channel: wanted.channel, kinds };
     let listener = Listener { feed, wants, beat, headers, api, _place: place };
@@ -98,7 +102,7 @@ struct Listener {
 struct Wants {
     route: Option<String>,
     channel: Option<String>,
-    kinds: Option<Vec<String>>,
+    kinds: Option<Vec<&'static str>>,
 }
 
 /// What a listener is told next.
@@ -113,7 +117,9 @@ enum Next {
 impl Listener {
     /// Whether the token still opens this.
     async fn may(&self) -> bool {
-        self.api.known(&self.headers, Scope::Read).await.is_ok()
+        let known = self.api.known(&self.headers, Scope::Read).await;
+        // A store that does not answer has taken nothing back.
+        known.err().is_none_or(|refused| refused.status.is_server_error())
     }
 
     /// Nothing is lost where a caller gives up waiting.
@@ -145,7 +151,7 @@ impl Wants {
         let kinds = self.kinds.as_ref();
         is(&self.route, &record.route)
             && is(&self.channel, &record.channel)
-            && kinds.is_none_or(|kinds| kinds.iter().any(|wanted| wanted == told::kind(record)))
+            && kinds.is_none_or(|kinds| kinds.contains(&told::kind(record)))
     }
 }
 
@@ -156,7 +162,10 @@ async fn sent(mut listener: Listener) -> Option<(Result<sse::Event, Infallible>,
             let kind = told["kind"].as_str().unwrap_or_default();
             sse::Event::default().event(kind).id(told["id"].to_string()).data(told.to_string())
         }
-        Next::Beat if listener.may().await => sse::Event::default().comment("beat"),
+        // With its place, so that whoever has heard nothing yet can come back to it.
+        Next::Beat if listener.may().await => {
+            sse::Event::default().id(listener.feed.last().to_string()).comment("beat")
+        }
         Next::Beat | Next::Over => return None,
     };
     Some((Ok(event), listener))

@@ -11,13 +11,13 @@ use axum::{
     },
     http::{HeaderMap, Request, StatusCode},
 };
-use serde::{Deserialize, Deserializer, de::Error};
-use serde_json::{Number, Value, json};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::{Api, answer::AnswerFinding, problem::Problem};
 use crate::{
     accounts::Scope,
-    doors::{Failure, read_json},
+    doors::{Failure, read_json, whole},
     hold::{Decision, Hold},
 };
 
@@ -44,15 +44,6 @@ pub struct Wanted {
 pub struct Seconds {
     #[serde(deserialize_with = "whole")]
     pub seconds: u64,
-}
-
-/// A whole number, which JSON may spell `600.0` too.
-pub fn whole<'de, D: Deserializer<'de>>(input: D) -> Result<u64, D::Error> {
-    let number = Number::deserialize(input)?;
-    // Beyond 2^53 a float is no exact number any more.
-    let spelt = |float: &f64| float.fract() == 0.0 && (0.0..9e15).contains(float);
-    let whole = number.as_u64().or_else(|| number.as_f64().filter(spelt).map(|float| float as u64));
-    whole.ok_or_else(|| D::Error::custom(format!("{number} is no whole number from 0 on")))
 }
 
 /// `GET /v1/holds`: what waits, the oldest first.

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::{Api, caller::bearer, holds::bad, problem::Problem};
 use crate::{
-    accounts::{Scope, secret},
+    accounts::secret,
     config::ApiConfig,
     doors::{Failure, read_body},
 };
@@ -27,8 +27,8 @@ const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// A UUID has 36.
 const KEY_BYTES_MAX: usize = 255;
-/// The bodies of acts are a number, and a reason.
-const BODY_BYTES_MAX: usize = 4096;
+/// The bodies of acts are a number, a reason, or what an appeal has to say.
+const BODY_BYTES_MAX: usize = 8 * 1024;
 /// A held message and all that was found in it; of longer answers none is kept.
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
 
@@ -161,7 +161,8 @@ pub(super) async fn once(State(api): State<Api>, request: Request, next: Next) -
 impl Api {
     async fn once(&self, request: Request, next: Next) -> Result<Response, Failure> {
         let key = key(request.headers())?;
-        self.known(request.headers(), Scope::Decide).await?;
+        // What it may do is looked at where it is done; what was done is told to the same token.
+        self.token(request.headers()).await?;
         let token = secret::digest(bearer(request.headers()).unwrap_or_default());
         let place = secret::digest(&format!("{token}\n{key}"));
         let (parts, body) = request.into_parts();
@@ -173,12 +174,14 @@ impl Api {
             secret::digest(&String::from_utf8_lossy(&body))
         ));
         let metrics = &self.doors.settler.metrics;
-        let doing = match self.keys.meet(place, print, Instant::now()) {
+        let met = self.keys.meet(place, print, Instant::now());
+        if !matches!(met, Met::Nothing(_)) {
+            // What is done takes its own.
+            self.paced(&token)?;
+        }
+        let doing = match met {
             Met::Nothing(doing) => doing,
-            Met::Stored(stored) => {
-                self.paced(&token)?;
-                return Ok(stored.again());
-            }
+            Met::Stored(stored) => return Ok(stored.again()),
             Met::Running => {
                 let message = "the same request is being done";
                 let failure = Failure::new(StatusCode::CONFLICT, "running", message);

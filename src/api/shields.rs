@@ -11,11 +11,16 @@ use serde_json::{Value, json};
 
 use super::{
     Api,
-    holds::{Named, named, whole},
+    holds::{Named, named},
     problem::Problem,
     senders::{Asked, channel},
 };
-use crate::{accounts::Scope, doors::read_json, history::Because, message::now_ms};
+use crate::{
+    accounts::Scope,
+    doors::{read_json, whole},
+    history::Because,
+    message::now_ms,
+};
 
 /// A number of minutes, and a reason of 200 characters at most.
 const BODY_BYTES_MAX: usize = 4096;

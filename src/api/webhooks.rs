@@ -130,7 +130,11 @@ fn at(key: String, seq: Option<u64>) -> Write {
     Write { table: Table::Meta, key, expect: Expect::Anything, value }
 }
 
-fn kinds(events: &[String]) -> Result<Vec<&'static str>, String> {
+/// The kinds that names stand for, groups unfolded.
+///
+/// # Errors
+/// Which name is none, and which there are.
+pub(super) fn kinds(events: &[String]) -> Result<Vec<&'static str>, String> {
     let mut kinds = Vec::new();
     for event in events {
         let group = GROUPS.iter().find(|(name, _)| name == event).map(|(_, kinds)| *kinds);

@@ -33,7 +33,7 @@ pub struct Decrees {
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lasting {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::whole_if_any")]
     pub seconds: Option<u64>,
 }
 

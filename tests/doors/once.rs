@@ -36,6 +36,32 @@ fn error(answer: &Answer) -> (u16, Value) {
 }
 
 #[tokio::test]
+async fn a_key_needs_no_more_than_the_act() {
+    let house = house(|_| {}).await;
+    let token = house.doors.accounts.issue_token("panel", &[Scope::Appeal]);
+    let token = token.await.expect("a token");
+    let bearer = format!("Bearer {token}");
+    let headers = [
+        ("host", "tidegate.internal"),
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/json"),
+        ("idempotency-key", "one"),
+    ];
+    let body = r#"{"sender":"u1","text":"it was a quote"}"#;
+    let ask = |path: &'static str, body: &'static str| {
+        let (console, request) = (house.console, request("POST", path, &headers, body));
+        async move { raw(console, &request).await }
+    };
+    // There is no such decision, which it may know; release it may not.
+    assert_eq!(ask("/v1/decisions/none/appeal", body).await.status, 404);
+    let again = ask("/v1/decisions/none/appeal", body).await;
+    assert_eq!((again.status, again.header("idempotency-replayed")), (404, Some("true")));
+    let headers = [&headers[..3], &[("idempotency-key", "two")]].concat();
+    let release = request("POST", "/v1/holds/none/release", &headers, "{}");
+    assert_eq!(raw(house.console, &release).await.status, 403);
+}
+
+#[tokio::test]
 async fn the_same_key_acts_once() {
     let (house, token) = with_token(|_| {}).await;
     let hold = house.hold("so blorp").await;

@@ -7,9 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Number;
 
 use crate::{
-    api::holds::whole,
     config::LimitsConfig,
-    doors::Failure,
+    doors::{Failure, whole},
     message::{Message, Paid, Role, Sender, now_ms},
 };
 
