@@ -10,10 +10,11 @@ let desk = null;
 let anchor = null;
 let choosing = false;
 
-// It stands below the header, however many lines that has.
-new ResizeObserver(() => {
+// It stands below the header, however many lines that has; other pages show rows without it.
+const stand = new ResizeObserver(() => {
   bar.style.top = `${header.offsetHeight + 4}px`;
-}).observe(header);
+});
+if (bar) stand.observe(header);
 
 export function start(shared) {
   desk = shared;
