@@ -19,7 +19,7 @@ use tidegate::{
     api,
     audit::Audit,
     config::{Config, HookConfig},
-    doors::{Control, Doors, Ready},
+    doors::{Control, Decrees, Doors, Ready},
     history::History,
     hold::HoldQueue,
     metrics::Metrics,
@@ -111,7 +111,9 @@ async fn doors() -> (Router, String) {
     let holds = HoldQueue::open(store.clone(), audit.clone(), metrics.clone(), hold, keep).await;
     let accounts = Accounts::open(store.clone(), &config.console);
     let token = accounts.issue_token("fuzz", &Scope::ALL).await.expect("a new token");
+    let history = Arc::new(History::new(100));
     let doors = Doors {
+        decrees: Decrees::open(&*store, &history).await.expect("no decrees yet"),
         control: Control::create(&config.state_dir, config.listen.admin)
             .expect("the file is written"),
         store,
@@ -120,7 +122,7 @@ async fn doors() -> (Router, String) {
             audit,
             pipeline: Pipeline {
                 rules: Arc::new(ArcSwap::new(RULES.clone())),
-                history: Arc::new(History::new(100)),
+                history,
                 scorer: Scorer::none(),
             },
             metrics,
