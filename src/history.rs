@@ -13,6 +13,7 @@ use crate::{
     message::{Canonical, Gone, Message, Recent},
 };
 
+mod arrivals;
 mod chat;
 mod crowds;
 mod decrees;
@@ -150,7 +151,7 @@ impl History {
             time_outs: TimeOuts::new(senders_max),
             permits: Permits::new(senders_max),
             decrees: Decrees::new(config.decrees_max),
-            names: names::Names::default(),
+            names: names::Names::new(senders_max),
             strikes: strikes::Strikes::new(senders_max),
             chains: Mutex::default(),
             raids: Raids::default(),

@@ -24,6 +24,7 @@ mod spell;
 mod stretch;
 mod tape;
 pub mod wordlist;
+mod words;
 
 use book::Book;
 use cover::Cover;
@@ -35,6 +36,7 @@ pub use scope::Scope;
 use scope::Weigher;
 use stretch::Letters;
 use tape::Tape;
+use words::{Word, words};
 
 /// A term as a list spells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,7 +155,7 @@ impl Scanner {
                 build.add(&list.name, term, MatchMode::Phrase, None, None)?;
             }
         }
-        let words = words(&build.entries, &build.literal);
+        let words = in_pieces(&build.entries, &build.literal);
         Ok(Scanner {
             literal: Spellings::new(&build.literal, false)?,
             folded: Spellings::new(&build.literal, true)?,
@@ -182,14 +184,16 @@ impl Scanner {
         let mut found = Vec::new();
         let Some(plain) = text.views.first() else { return Vec::new() };
         let base = text.views.iter().find(|view| view.kind == ViewKind::Folded).unwrap_or(plain);
-        self.scan_literal(plain, plain, &mut found);
-        for folded in text.views[1..].iter().filter(|view| view.kind == ViewKind::Folded) {
-            self.scan_literal(folded, plain, &mut found);
+        let is_folded = |view: &&View| view.kind == ViewKind::Folded;
+        let readings = [plain].into_iter().chain(text.views[1..].iter().filter(is_folded));
+        let views: Vec<_> = readings.map(|view| (view, words(&view.text))).collect();
+        for (view, words) in &views {
+            self.scan_literal(view, plain, words, &mut found);
         }
-        let bases = if base.kind == ViewKind::Folded { &[plain, base][..] } else { &[plain] };
-        for base in bases {
+        // The plain one and the likeliest of the folded ones.
+        for (base, words) in views.iter().take(2) {
             let letters = Letters { base, plain };
-            let pieces = pieces(&base.text);
+            let pieces = pieces(&base.text, words);
             if pieces.loose {
                 self.scan_loose(&letters, &pieces, &mut found);
             }
@@ -199,7 +203,7 @@ impl Scanner {
         }
         let coded = |view: &&View| matches!(view.kind, ViewKind::Decoded | ViewKind::Rotated);
         for view in text.views.iter().filter(coded) {
-            self.scan_literal(view, view, &mut found);
+            self.scan_literal(view, view, &words(&view.text), &mut found);
         }
         found.extend(self.scan_joined(base, before));
         if let Some(patterns) = &self.patterns {
@@ -217,10 +221,10 @@ impl Scanner {
         self.terms
     }
 
-    fn scan_literal(&self, view: &View, plain: &View, found: &mut Vec<Found>) {
+    fn scan_literal(&self, view: &View, plain: &View, words: &[Word], found: &mut Vec<Found>) {
         let letters = Letters { base: view, plain };
         let spelt = if view.kind == ViewKind::Plain { &self.literal } else { &self.folded };
-        spelt.run(&view.text, |entry, end| {
+        spelt.run(&view.text, words, |entry, end| {
             let listed = &self.entries[entry as usize].letters;
             let start = tape::start(&view.text, end, listed.len());
             if letters.are(listed, start..end) {
@@ -243,7 +247,7 @@ impl Scanner {
         let places: Vec<_> = slots.iter().map(|slot| base.original(slot.span.clone())).collect();
         for (nth, view) in guess::readings(base, &slots).iter().enumerate() {
             let mut read = Vec::new();
-            self.scan_literal(view, view, &mut read);
+            self.scan_literal(view, view, &words(&view.text), &mut read);
             read.retain(|found| {
                 let at = places.binary_search_by_key(&found.span.start, |place| place.start);
                 let slot = at.ok().filter(|at| places[*at] == found.span);
@@ -254,7 +258,7 @@ impl Scanner {
         }
         let known = found.len();
         for view in reversed::readings(base, &pieces.all, &self.guesses) {
-            self.scan_literal(&view, &view, found);
+            self.scan_literal(&view, &view, &words(&view.text), found);
         }
         let mut at = 0;
         found.retain(|found| {
@@ -348,11 +352,11 @@ impl Spellings {
     }
 
     /// Calls with the entry and the end in `text` of every term, overlapping ones too.
-    fn run(&self, text: &str, mut found: impl FnMut(u32, usize)) {
+    fn run(&self, text: &str, words: &[Word], mut found: impl FnMut(u32, usize)) {
+        self.book.run(text, words, &mut found);
+        let Some((quick, within)) = &self.within else { return };
         let read = self.book.read(text);
-        self.book.run(&read, &mut found);
-        if let Some((_, within)) = self.within.as_ref().filter(|(quick, _)| quick.is_match(&*read))
-        {
+        if quick.is_match(&*read) {
             within.run(&read, &mut found);
         }
     }
@@ -475,7 +479,7 @@ fn in_full(words: &[String]) -> Option<Vec<String>> {
 }
 
 /// The single words that are bad enough to be looked for in pieces.
-fn words(entries: &[Entry], patterns: &[(String, u32)]) -> HashMap<Box<str>, u32> {
+fn in_pieces(entries: &[Entry], patterns: &[(String, u32)]) -> HashMap<Box<str>, u32> {
     let mut words = HashMap::new();
     for (pattern, entry) in patterns {
         let word = pattern.trim();

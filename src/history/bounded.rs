@@ -2,18 +2,20 @@
 
 use std::{collections::HashMap, mem};
 
-/// A map of two generations: what is put goes to the young one; when that is full it becomes the
+use crate::letters::bytes::SpreadBuild;
+
+/// A map of two generations, of keyed hashes: what is put goes to the young one; when that is full it becomes the
 /// old one, and the old one is forgotten.
 pub struct Bounded<V> {
-    young: HashMap<u128, V>,
-    old: HashMap<u128, V>,
+    young: HashMap<u128, V, SpreadBuild>,
+    old: HashMap<u128, V, SpreadBuild>,
     generation_max: usize,
 }
 
 impl<V> Bounded<V> {
     /// Keeps at most `max` entries, at least 2.
     pub fn new(max: usize) -> Bounded<V> {
-        let (young, old) = (HashMap::new(), HashMap::new());
+        let (young, old) = (HashMap::default(), HashMap::default());
         Bounded { young, old, generation_max: (max / 2).max(1) }
     }
 

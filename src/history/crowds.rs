@@ -3,10 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use super::{
-    faces::Face,
     lines::{Counted, Lines, Says},
     lock,
-    rooms::{Burst, Rooms},
+    rooms::{Burst, JustNow, Room, Rooms},
     sign::Sign,
 };
 use crate::{
@@ -54,9 +53,9 @@ impl Crowds {
         let counted = plot.lines.note(says, sign, self.lines_max);
         let room = plot.rooms.enter(says.channel, names, says.now, self.rooms_max);
         if says.newcomer {
-            room.spoke(says.face(sign), shield.window_ms.max(says.window_ms));
+            room.spoke(says.sender, says.now, shield.window_ms.max(says.window_ms));
         }
-        let crowd = among(&counted, room.just_now(says.now, says.window_ms));
+        let crowd = among(&counted, Some(room), room.just_now(says.now, says.window_ms));
         (crowd, room.burst(says.now, shield.window_ms))
     }
 
@@ -65,11 +64,14 @@ impl Crowds {
         let plot = lock(self.plot(says.channel));
         let counted = plot.lines.peek(says, sign);
         let room = plot.rooms.see(says.channel);
-        let mut around = room.map_or_else(Vec::new, |room| room.just_now(says.now, says.window_ms));
-        if says.newcomer && !around.contains(&says.sender) {
-            around.push(says.sender);
+        let around = room.map(|room| room.just_now(says.now, says.window_ms)).unwrap_or_default();
+        let mut crowd = among(&counted, room, around);
+        if says.newcomer && !room.is_some_and(|room| room.is_of(says.sender, around)) {
+            crowd.around += 1;
+            crowd.among_alike += 1;
+            crowd.among_same += 1;
         }
-        among(&counted, around)
+        crowd
     }
 
     /// A newcomer's words were found hostile.
@@ -83,8 +85,7 @@ impl Crowds {
     ) -> Burst {
         let mut plot = lock(self.plot(channel));
         let room = plot.rooms.enter(channel, names, now, self.rooms_max);
-        let face = Face { sender, at_ms: now, times: 1, newcomer: true, words: 0 };
-        room.hostile(face, window_ms);
+        room.hostile(sender, now, window_ms);
         room.burst(now, window_ms)
     }
 
@@ -104,9 +105,8 @@ impl Crowds {
         let mut all = Vec::new();
         for plot in &self.plots {
             let plot = lock(plot);
-            let names = |room: &super::rooms::Room| {
-                (room.last_ms, room.route.to_string(), room.channel.to_string())
-            };
+            let names =
+                |room: &Room| (room.last_ms, room.route.to_string(), room.channel.to_string());
             all.extend(plot.rooms.all().map(names));
             // Never more at once than are asked for, of each plot.
             all.sort_by(|a, b| b.cmp(a));
@@ -130,11 +130,14 @@ impl Crowds {
 }
 
 /// How many of the newcomers who spoke just now are among those who said things like it.
-fn among(counted: &Counted, around: Vec<u64>) -> Crowd {
-    let among = |faces: &[Face]| {
-        let said = |sender: &u64| faces.binary_search_by_key(sender, |face| face.sender).is_ok();
-        around.iter().filter(|sender| said(sender)).count() as u32
-    };
-    let (among_alike, among_same) = (among(&counted.alike), among(&counted.same));
-    Crowd { around: around.len() as u32, among_alike, among_same, ..counted.crowd }
+fn among(counted: &Counted, room: Option<&Room>, around: JustNow) -> Crowd {
+    let (mut alike, mut same) = (0, 0);
+    for heard in &counted.senders {
+        let is_around = room.is_some_and(|room| room.is_of(heard.sender, around));
+        alike += u32::from(is_around);
+        same += u32::from(is_around && heard.same);
+    }
+    let around = around.count as u32;
+    let (among_alike, among_same) = (alike.min(around), same.min(around));
+    Crowd { around, among_alike, among_same, ..counted.crowd }
 }

@@ -2,19 +2,21 @@
 
 use std::{collections::HashMap, hash::Hash, mem};
 
-/// A map of two generations. What is touched moves to the young one; when that is full or old, it
+use crate::letters::bytes::SpreadBuild;
+
+/// A map of two generations, of keyed hashes. What is touched moves to the young one; when that is full or old, it
 /// becomes the old one and the old one is forgotten. So forgetting costs nothing on the path, and
 /// takes what was silent the longest.
 pub struct Generations<K, V> {
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
+    young: HashMap<K, V, SpreadBuild>,
+    old: HashMap<K, V, SpreadBuild>,
     /// When the young generation began, by its first message's clock.
     since_ms: u64,
 }
 
 impl<K, V> Default for Generations<K, V> {
     fn default() -> Self {
-        Generations { young: HashMap::new(), old: HashMap::new(), since_ms: 0 }
+        Generations { young: HashMap::default(), old: HashMap::default(), since_ms: 0 }
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     faces::{Face, Faces},
     sign::Sign,
 };
-use crate::message::Crowd;
+use crate::{letters::bytes::SpreadBuild, message::Crowd};
 
 /// From here on two texts are nearly the same, and stand in one line.
 pub const SAME: f32 = 0.75;
@@ -31,7 +31,14 @@ pub struct Lines {
     /// Where the next line is to be, once there are as many as may be.
     hand: usize,
     /// Which lines have a hash among the lowest of theirs.
-    buckets: HashMap<u32, Vec<u32>>,
+    buckets: HashMap<u32, Bucket, SpreadBuild>,
+}
+
+/// The lines under one hash, the one heard last behind.
+#[derive(Default)]
+struct Bucket {
+    places: [u32; BUCKET_MAX],
+    count: u8,
 }
 
 /// One text that was said, and everybody who said nearly the same.
@@ -52,11 +59,58 @@ pub struct Says {
     pub window_ms: u64,
 }
 
-/// What was said like a message, and by whom: one face of each, in the senders' order.
+/// What was said like a message, and by whom.
 pub struct Counted {
     pub crowd: Crowd,
-    pub alike: Vec<Face>,
-    pub same: Vec<Face>,
+    /// Each once.
+    pub senders: Vec<Heard>,
+}
+
+/// One sender who said something like it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    pub sender: u64,
+    /// Nearly the same, and the very same words.
+    pub same: bool,
+    exact: bool,
+    newcomer: bool,
+}
+
+impl Heard {
+    fn of(face: &Face, words: u32, same: bool) -> Heard {
+        let Face { sender, newcomer, .. } = *face;
+        Heard { sender, same, exact: face.words == words, newcomer }
+    }
+
+    fn merge(&mut self, other: &Heard) {
+        self.same |= other.same;
+        self.exact |= other.exact;
+        self.newcomer |= other.newcomer;
+    }
+}
+
+impl Bucket {
+    fn places(&self) -> &[u32] {
+        &self.places[..usize::from(self.count)]
+    }
+
+    /// Makes a line the one heard last.
+    fn touch(&mut self, place: u32) {
+        self.leave(place);
+        if usize::from(self.count) == BUCKET_MAX {
+            self.places.copy_within(1.., 0);
+            self.count -= 1;
+        }
+        self.places[usize::from(self.count)] = place;
+        self.count += 1;
+    }
+
+    fn leave(&mut self, place: u32) {
+        if let Some(at) = self.places().iter().position(|other| *other == place) {
+            self.places.copy_within(at + 1.., at);
+            self.count -= 1;
+        }
+    }
 }
 
 impl Says {
@@ -97,9 +151,11 @@ impl Lines {
     ) -> (u32, u32) {
         let lines = self.lines.iter().filter(|line| line.channel == channel && is(&line.sign));
         let faces = lines.flat_map(|line| line.faces.within(now, back_ms)).copied();
-        let faces: Vec<Face> = faces.collect();
+        let mut faces: Vec<Face> = faces.collect();
         let messages = faces.iter().map(|face| face.times).sum();
-        (messages, senders(faces).len() as u32)
+        faces.sort_unstable_by_key(|face| face.sender);
+        faces.dedup_by_key(|face| face.sender);
+        (messages, faces.len() as u32)
     }
 
     pub fn len(&self) -> usize {
@@ -108,8 +164,9 @@ impl Lines {
 
     /// Lines like this one, and how much they are the same; the nearest first.
     fn alike(&self, says: &Says, sign: &Sign) -> Vec<(u32, f32)> {
-        let places = sign.keys().iter().filter_map(|key| self.buckets.get(key)).flatten();
-        let mut places: Vec<u32> = places.copied().collect();
+        let buckets = sign.keys().iter().filter_map(|key| self.buckets.get(key));
+        let mut places: Vec<u32> = Vec::with_capacity(2 * BUCKET_MAX);
+        buckets.for_each(|bucket| places.extend(bucket.places()));
         places.sort_unstable();
         places.dedup();
         let live = |line: &&Line| {
@@ -117,6 +174,9 @@ impl Lines {
         };
         let near = |place: u32| {
             let line = self.lines.get(place as usize).filter(live)?;
+            if !line.sign.may_be_alike(sign, ALIKE) {
+                return None;
+            }
             let (likeness, sameness) = line.sign.compare(sign);
             (likeness >= ALIKE).then_some((place, sameness))
         };
@@ -127,32 +187,39 @@ impl Lines {
 
     fn count(&self, says: &Says, sign: &Sign, found: &[(u32, f32)]) -> Counted {
         let me = says.face(sign);
-        let (mut same, mut all) = (vec![me], vec![me]);
+        let (mut copies, mut senders) = (me.times, vec![Heard::of(&me, me.words, true)]);
         for (place, sameness) in found {
-            if all.len() >= COUNTED_MAX {
+            if senders.len() >= COUNTED_MAX {
                 break;
             }
-            let from = all.len();
-            all.extend(self.lines[*place as usize].faces.within(says.now, says.window_ms));
-            if *sameness >= SAME {
-                same.extend_from_slice(&all[from..]);
+            let same = *sameness >= SAME;
+            for face in self.lines[*place as usize].faces.within(says.now, says.window_ms) {
+                copies += face.times;
+                senders.push(Heard::of(face, me.words, same));
             }
         }
-        let copies = all.iter().map(|face| face.times).sum();
-        let exact = all.iter().filter(|face| face.words == me.words).copied().collect();
-        let (all, same) = (senders(all), senders(same));
+        senders.sort_unstable_by_key(|heard| heard.sender);
+        senders.dedup_by(|next, kept| {
+            let again = next.sender == kept.sender;
+            if again {
+                kept.merge(next);
+            }
+            again
+        });
+        let count =
+            |is: fn(&Heard) -> bool| senders.iter().filter(|heard| is(heard)).count() as u32;
         let crowd = Crowd {
             copies,
-            senders: all.len() as u32,
-            same: same.len() as u32,
-            exact: senders(exact).len() as u32,
-            newcomers: all.iter().filter(|face| face.newcomer).count() as u32,
+            senders: senders.len() as u32,
+            same: count(|heard| heard.same),
+            exact: count(|heard| heard.exact),
+            newcomers: count(|heard| heard.newcomer),
             around: 0,
             among_alike: 0,
             among_same: 0,
             letters: sign.letters,
         };
-        Counted { crowd, alike: all, same }
+        Counted { crowd, senders }
     }
 
     /// Makes a line; where it stands.
@@ -195,30 +262,18 @@ impl Lines {
     /// Makes a line the last that is forgotten under its hashes.
     fn touch(&mut self, place: u32) {
         for key in self.lines[place as usize].sign.keys() {
-            let bucket = self.buckets.entry(*key).or_default();
-            bucket.retain(|other| *other != place);
-            if bucket.len() >= BUCKET_MAX {
-                bucket.remove(0);
-            }
-            bucket.push(place);
+            self.buckets.entry(*key).or_default().touch(place);
         }
     }
 
     fn leave(&mut self, place: u32) {
         for key in self.lines[place as usize].sign.keys() {
             if let Some(bucket) = self.buckets.get_mut(key) {
-                bucket.retain(|other| *other != place);
-                if bucket.is_empty() {
+                bucket.leave(place);
+                if bucket.count == 0 {
                     self.buckets.remove(key);
                 }
             }
         }
     }
-}
-
-/// One face of each sender, in their order.
-fn senders(mut faces: Vec<Face>) -> Vec<Face> {
-    faces.sort_unstable_by_key(|face| face.sender);
-    faces.dedup_by_key(|face| face.sender);
-    faces
 }

@@ -8,8 +8,9 @@ use std::{
 use super::{History, bounded::Bounded, lock};
 use crate::message::{Message, Named, Role, SharedName};
 
-/// Names remembered as judged; each is a few dozen bytes, and one more is judged anew.
-const NAMES_MAX: usize = 16_384;
+/// Names remembered as judged, for each sender that is remembered: a map of two generations holds
+/// between half of that and all of it. A name takes a few dozen bytes, and one more is judged anew.
+const NAMES_PER_SENDER: usize = 2;
 /// Channels whose broadcaster and moderators are remembered …
 const CHANNELS_MAX: usize = 4_096;
 /// … and how many of each: beyond it, those heard longest ago are no longer protected.
@@ -28,13 +29,17 @@ pub struct Staff {
     pub drawn: OnceLock<Vec<char>>,
 }
 
-/// In shards by channel; a shard's lock is held for a look and never while a name is judged.
+/// In shards; a shard's lock is held for a look and never while a name is judged.
 pub struct Names {
-    shards: Box<[Mutex<Shard>]>,
+    /// By name, for most names may be of one channel.
+    judged: Box<[Mutex<Bounded<SharedName>>]>,
+    /// By channel.
+    teams: Box<[Mutex<Teams>]>,
+    /// In which nothing was found: that of nearly everybody.
+    clean: SharedName,
 }
 
-struct Shard {
-    judged: Bounded<SharedName>,
+struct Teams {
     staff: Bounded<Team>,
     /// Changes of any staff here, so that no number names two: a channel that was forgotten and
     /// comes back begins where none was judged yet.
@@ -51,14 +56,15 @@ struct Team {
     change: u64,
 }
 
-impl Default for Names {
-    fn default() -> Names {
-        let shard = || Shard {
-            judged: Bounded::new(NAMES_MAX / SHARDS),
-            staff: Bounded::new(CHANNELS_MAX / SHARDS),
-            changes: 0,
-        };
-        Names { shards: (0..SHARDS).map(|_| Mutex::new(shard())).collect() }
+impl Names {
+    pub fn new(senders_max: usize) -> Names {
+        let names_max = (NAMES_PER_SENDER * senders_max).div_ceil(SHARDS);
+        let teams = || Teams { staff: Bounded::new(CHANNELS_MAX / SHARDS), changes: 0 };
+        Names {
+            judged: (0..SHARDS).map(|_| Mutex::new(Bounded::new(names_max))).collect(),
+            teams: (0..SHARDS).map(|_| Mutex::new(teams())).collect(),
+            clean: SharedName::default(),
+        }
     }
 }
 
@@ -78,26 +84,30 @@ impl History {
             return SharedName::default();
         }
         let channel = self.key(&message.route, &message.channel, "");
-        let shard = &self.names.shards[(channel % SHARDS as u128) as usize];
-        let mut known = lock(shard);
-        known.learn(channel, message);
-        let team = known.staff.find(channel);
+        let shard = |key: u128| (key % SHARDS as u128) as usize;
+        let mut teams = lock(&self.names.teams[shard(channel)]);
+        teams.learn(channel, message);
+        let team = teams.staff.find(channel);
         let (members, change) =
             team.map(|team| (team.members.clone(), team.change)).unwrap_or_default();
+        drop(teams);
         let own = (channel, &message.sender.id, message.name(), message.is_name);
         let half = |at: usize| u128::from(self.keys[at].hash_one((own, rules, change)));
         let key = half(0) << 64 | half(1);
-        if let Some(judged) = known.judged.touch(key) {
+        let known = &self.names.judged[shard(key)];
+        if let Some(judged) = lock(known).touch(key) {
             return judged.clone();
         }
-        drop(known);
-        let judged = SharedName::new(judge(&members));
-        lock(shard).judged.put(key, judged.clone());
+        let judged = match judge(&members) {
+            Named { hits, alike: None } if hits.is_empty() => self.names.clean.clone(),
+            found => SharedName::new(found),
+        };
+        lock(known).put(key, judged.clone());
         judged
     }
 }
 
-impl Shard {
+impl Teams {
     fn learn(&mut self, channel: u128, message: &Message) {
         let sender = &message.sender;
         let speaks = |role: &Role| matches!(role, Role::Broadcaster | Role::Moderator);
@@ -223,8 +233,8 @@ mod tests {
         for n in 0..40_000 {
             history.name(&message("1", &format!("Una {n}"), &[]), "v", |_| Named::default());
         }
-        let kept: usize = history.names.shards.iter().map(|s| lock(s).judged.len()).sum();
-        assert!(kept <= NAMES_MAX, "{kept}");
+        let kept: usize = history.names.judged.iter().map(|names| lock(names).len()).sum();
+        assert!((SHARDS..=NAMES_PER_SENDER * 100 + SHARDS).contains(&kept), "{kept}");
     }
 
     #[test]

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    faces::{Face, Faces},
-    generations::Generations,
-};
+use super::{arrivals::Arrivals, generations::Generations};
 
 /// Newcomers counted in one channel; no threshold may be higher.
 pub const NEWCOMERS_MAX: usize = 512;
@@ -27,8 +24,8 @@ pub struct Room {
     pub channel: Box<str>,
     pub last_ms: u64,
     /// Newcomers who said something, and those of them whose words were found hostile.
-    spoke: Faces,
-    hostile: Faces,
+    spoke: Arrivals,
+    hostile: Arrivals,
 }
 
 /// Newcomers within a window: all, and those found hostile.
@@ -52,8 +49,8 @@ impl Rooms {
             route: route.clone(),
             channel: if channel.len() <= NAME_BYTES_MAX { channel.into() } else { "".into() },
             last_ms: now,
-            spoke: Faces::default(),
-            hostile: Faces::default(),
+            spoke: Arrivals::default(),
+            hostile: Arrivals::default(),
         };
         let mut room = self.0.take(&key).unwrap_or_else(fresh);
         room.last_ms = now;
@@ -73,33 +70,37 @@ impl Rooms {
     }
 }
 
+/// Newcomers who spoke just now: how many, and since when.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JustNow {
+    pub count: usize,
+    since_ms: u64,
+}
+
 impl Room {
-    pub fn spoke(&mut self, face: Face, window_ms: u64) {
-        self.spoke.note(face, window_ms, NEWCOMERS_MAX);
+    pub fn spoke(&mut self, sender: u64, now: u64, window_ms: u64) {
+        self.spoke.note(sender, now, window_ms, NEWCOMERS_MAX);
     }
 
-    pub fn hostile(&mut self, face: Face, window_ms: u64) {
-        self.hostile.note(face, window_ms, NEWCOMERS_MAX);
+    pub fn hostile(&mut self, sender: u64, now: u64, window_ms: u64) {
+        self.hostile.note(sender, now, window_ms, NEWCOMERS_MAX);
     }
 
     /// Newcomers who spoke just now: those of some seconds, or the last few of them.
-    pub fn just_now(&self, now: u64, window_ms: u64) -> Vec<u64> {
-        let mut last: Vec<(u64, u64)> = self
-            .spoke
-            .within(now, window_ms)
-            .map(|face| (face.at_ms.abs_diff(now), face.sender))
-            .collect();
-        let quick = last.iter().filter(|(ago, _)| *ago < JUST_NOW_MS).count();
-        let most = quick.max(JUST_NOW_MIN);
-        if last.len() > most {
-            last.select_nth_unstable(most);
-            last.truncate(most);
-        }
-        last.into_iter().map(|(_, sender)| sender).collect()
+    pub fn just_now(&self, now: u64, window_ms: u64) -> JustNow {
+        let quick = self.spoke.within(now, window_ms.min(JUST_NOW_MS));
+        let last = || self.spoke.within(now, window_ms).min(JUST_NOW_MIN);
+        let count = if quick >= JUST_NOW_MIN { quick } else { last() };
+        JustNow { count, since_ms: self.spoke.since(count).unwrap_or(u64::MAX) }
+    }
+
+    /// Whether a sender is one of them.
+    pub fn is_of(&self, sender: u64, just_now: JustNow) -> bool {
+        self.spoke.has_since(sender, just_now.since_ms)
     }
 
     pub fn burst(&self, now: u64, window_ms: u64) -> Burst {
-        let newcomers = self.spoke.within(now, window_ms).count() as u32;
-        Burst { newcomers, hostile: self.hostile.within(now, window_ms).count() as u32 }
+        let count = |those: &Arrivals| those.within(now, window_ms) as u32;
+        Burst { newcomers: count(&self.spoke), hostile: count(&self.hostile) }
     }
 }

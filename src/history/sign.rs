@@ -7,12 +7,12 @@
 
 use std::{
     collections::HashSet,
-    hash::{BuildHasher, Hasher, RandomState},
+    hash::{BuildHasher, RandomState},
     sync::LazyLock,
 };
 
 use crate::{
-    letters::bytes::{Fnv, FnvBuild},
+    letters::bytes::{SpreadBuild, spread},
     message::{Canonical, Message},
 };
 
@@ -33,7 +33,7 @@ const EMOTES_MAX: usize = 4;
 const IDEOGRAPHS: char = '\u{2e80}';
 
 /// Words that say nothing by themselves, as [`words`] spells them.
-static COMMON: LazyLock<HashSet<u64, FnvBuild>> = LazyLock::new(|| {
+static COMMON: LazyLock<HashSet<u64, SpreadBuild>> = LazyLock::new(|| {
     let lines = include_str!("common.txt").lines().filter(|line| !line.starts_with('#'));
     let words = lines.flat_map(str::split_whitespace);
     let mut spelt = Spelt::default();
@@ -81,6 +81,8 @@ fn fold(a: u64, b: u64) -> u64 {
 pub struct Sign {
     /// Sorted; one hash of the whole where the text is not telling.
     grams: Box<[u32]>,
+    /// A bit for each, so that one look tells most texts apart that have little in common.
+    bits: Bits,
     /// Every word of it, hashed: the same however it is written, and whatever numbers, names and
     /// pictures are around.
     pub words: u32,
@@ -121,9 +123,13 @@ impl Sign {
             grams.sort_unstable();
             grams.dedup();
             grams.truncate(GRAMS_MAX);
-            return Sign { grams: grams.into(), words, letters: read.letters as u32 };
+            return Sign::new(grams.into(), words, read.letters as u32);
         }
-        Sign { grams: [words].into(), words, letters: 0 }
+        Sign::new([words].into(), words, 0)
+    }
+
+    fn new(grams: Box<[u32]>, words: u32, letters: u32) -> Sign {
+        Sign { bits: Bits::of(&grams), grams, words, letters }
     }
 
     /// Where a text like this is to be looked for.
@@ -139,6 +145,19 @@ impl Sign {
         (of(own.min(others)), of(own.max(others)))
     }
 
+    /// A quick look: false where their likeness is less than this for certain.
+    pub fn may_be_alike(&self, other: &Sign, likeness: f32) -> bool {
+        if (self.letters == 0) != (other.letters == 0) {
+            return false;
+        }
+        let (own, others) = self.reaching(other);
+        let shorter = own.len().min(others.len());
+        // Bits in common stand for one piece each, or for several that have the same bit.
+        let doubled = self.grams.len() - self.bits.count();
+        let most = self.bits.common(&other.bits) + doubled;
+        most as f32 >= likeness * shorter as f32
+    }
+
     /// How much of this text is in the other, whatever else is there: 0 to 1.
     pub fn within(&self, other: &Sign) -> f32 {
         let (both, own, _) = self.common(other);
@@ -150,10 +169,7 @@ impl Sign {
         if (self.letters == 0) != (other.letters == 0) {
             return (0, self.grams.len(), other.grams.len());
         }
-        let reach = self.reach().min(other.reach());
-        let up_to = |grams: &[u32]| grams.partition_point(|gram| *gram <= reach);
-        let (own, others) = (up_to(&self.grams), up_to(&other.grams));
-        let (a, b) = (&self.grams[..own], &other.grams[..others]);
+        let (a, b) = self.reaching(other);
         let (mut at, mut other_at, mut both) = (0, 0, 0);
         while at < a.len() && other_at < b.len() {
             // Without a branch that nobody could foretell.
@@ -162,13 +178,47 @@ impl Sign {
             at += usize::from(left <= right);
             other_at += usize::from(right <= left);
         }
-        (both, own, others)
+        (both, a.len(), b.len())
+    }
+
+    /// The hashes of both, as far as both lists are whole.
+    fn reaching<'a>(&'a self, other: &'a Sign) -> (&'a [u32], &'a [u32]) {
+        let reach = self.reach().min(other.reach());
+        if reach == u32::MAX {
+            return (&self.grams, &other.grams);
+        }
+        let up_to = |grams: &'a [u32]| &grams[..grams.partition_point(|gram| *gram <= reach)];
+        (up_to(&self.grams), up_to(&other.grams))
     }
 
     /// The highest hash up to which the list is whole.
     fn reach(&self) -> u32 {
         let last = self.grams.last().filter(|_| self.grams.len() == GRAMS_MAX);
         last.copied().unwrap_or(u32::MAX)
+    }
+}
+
+/// Which of 256 bits the hashes of a text set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Bits([u64; 4]);
+
+impl Bits {
+    fn of(grams: &[u32]) -> Bits {
+        let mut bits = [0; 4];
+        for gram in grams {
+            // The low ones: the kept hashes are the lowest, and share the high ones.
+            bits[(gram >> 6 & 3) as usize] |= 1 << (gram & 63);
+        }
+        Bits(bits)
+    }
+
+    fn count(&self) -> usize {
+        self.0.iter().map(|part| part.count_ones() as usize).sum()
+    }
+
+    fn common(&self, other: &Bits) -> usize {
+        let pairs = self.0.iter().zip(&other.0);
+        pairs.map(|(a, b)| (a & b).count_ones() as usize).sum()
     }
 }
 
@@ -233,9 +283,7 @@ impl Spelt {
 
     /// What it is told from the common words by.
     fn name(&self) -> u64 {
-        let mut hash = Fnv::default();
-        self.letters.iter().for_each(|c| hash.write_u32(u32::from(*c)));
-        hash.finish()
+        self.letters.iter().fold(0, |hash, c| spread(hash, u64::from(*c)))
     }
 }
 

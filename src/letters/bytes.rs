@@ -1,4 +1,4 @@
-//! Asks of a byte whether it is one of a few, and hashes short words, both in a step or two.
+//! Asks of a byte whether it is one of a few, and hashes short words and numbers in a step or two.
 
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -57,13 +57,18 @@ pub struct Fnv(u64);
 /// Makes [`Fnv`]s.
 pub type FnvBuild = BuildHasherDefault<Fnv>;
 
-const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+/// The hash of no bytes.
+pub const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0100_0000_01b3;
 
 /// The hash of some bytes.
 pub fn fnv(bytes: &[u8]) -> u64 {
-    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME);
-    bytes.iter().fold(FNV_OFFSET, step)
+    bytes.iter().fold(FNV_OFFSET, |hash, byte| fnv_step(hash, *byte))
+}
+
+/// The hash of the bytes so far and one more.
+pub const fn fnv_step(hash: u64, byte: u8) -> u64 {
+    (hash ^ byte as u64).wrapping_mul(FNV_PRIME)
 }
 
 impl Default for Fnv {
@@ -74,9 +79,49 @@ impl Default for Fnv {
 
 impl Hasher for Fnv {
     fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(FNV_PRIME);
-        }
+        self.0 = bytes.iter().fold(self.0, |hash, byte| fnv_step(hash, *byte));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// Spreads the bits of numbers that nobody outside can choose: keyed hashes, and those of a fixed
+/// table. A keyed hash of them would protect nothing more and take longer than everything else
+/// about a look at the map.
+#[derive(Default)]
+pub struct Spread(u64);
+
+/// Makes [`Spread`]s.
+pub type SpreadBuild = BuildHasherDefault<Spread>;
+
+/// Odd, with bits all over.
+const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The hash of the numbers so far and one more.
+pub const fn spread(hash: u64, part: u64) -> u64 {
+    // A map takes its place from the low bits and a first comparison from the high ones.
+    let product = (hash ^ part).wrapping_mul(FACTOR);
+    product ^ product >> 32
+}
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u32(&mut self, part: u32) {
+        self.write_u64(u64::from(part));
+    }
+
+    fn write_u64(&mut self, part: u64) {
+        self.0 = spread(self.0, part);
+    }
+
+    fn write_u128(&mut self, part: u128) {
+        // Either half of a keyed hash is as good as the whole.
+        self.write_u64(part as u64);
     }
 
     fn finish(&self) -> u64 {
@@ -86,7 +131,23 @@ impl Hasher for Fnv {
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::HashSet, hash::BuildHasher};
+
     use super::*;
+
+    #[test]
+    fn both_ends_of_a_spread_number_differ() {
+        let hash = |key: u32| SpreadBuild::default().hash_one(key);
+        let different = |part: fn(u64) -> u64| {
+            (0..256).map(|key| part(hash(key))).collect::<HashSet<_>>().len()
+        };
+        assert!(different(|hash| hash >> 57) > 64);
+        assert!(different(|hash| hash & 1023) > 192);
+        assert_ne!(
+            SpreadBuild::default().hash_one(7_u128),
+            SpreadBuild::default().hash_one(8_u128)
+        );
+    }
 
     #[test]
     fn a_set_has_its_bytes_and_no_other() {

@@ -3,9 +3,9 @@
 //! Whoever misspells a slur writes a word that nobody else writes. So a word is only ever guessed
 //! at where it stands in no list of ordinary words, `wordlists/common/ordinary.list`.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::sync::LazyLock;
 
-use super::bytes::FnvBuild;
+use super::bytes::fnv;
 
 /// What is known of a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,53 @@ pub enum Known {
 /// Longer than every word in the table.
 const WORD_BYTES_MAX: usize = 24;
 
-type Table = HashMap<&'static str, Known, FnvBuild>;
+/// The words by their hash: whoever has read a word has its hash already.
+struct Table {
+    words: Vec<(&'static str, Known)>,
+    /// For each place one more than the number of its word, or 0. Half of the places are empty, so
+    /// that what is not at its own place is found behind it.
+    places: Vec<u16>,
+}
+
+impl Table {
+    fn new(words: impl Iterator<Item = (&'static str, Known)>) -> Table {
+        let words: Vec<_> = words.collect();
+        assert!(words.len() < usize::from(u16::MAX), "the ordinary words have numbers of 16 bits");
+        let places = vec![0; (2 * words.len()).next_power_of_two()];
+        let mut table = Table { words: Vec::with_capacity(words.len()), places };
+        for (word, known) in words {
+            let at = table.place(fnv(word.as_bytes()), word);
+            match table.places[at].checked_sub(1) {
+                // The later list has the word.
+                Some(old) => table.words[usize::from(old)].1 = known,
+                None => {
+                    table.words.push((word, known));
+                    table.places[at] = table.words.len() as u16;
+                }
+            }
+        }
+        table
+    }
+
+    /// Where a word is, or would be.
+    fn place(&self, hash: u64, word: &str) -> usize {
+        let last = self.places.len() - 1;
+        // The low bits of this hash are its best ones.
+        let mut at = (hash ^ hash >> 32) as usize & last;
+        while let Some(number) = self.places[at].checked_sub(1) {
+            if self.words[usize::from(number)].0 == word {
+                break;
+            }
+            at = (at + 1) & last;
+        }
+        at
+    }
+
+    fn find(&self, hash: u64, word: &str) -> Option<Known> {
+        let number = self.places[self.place(hash, word)].checked_sub(1)?;
+        Some(self.words[usize::from(number)].1)
+    }
+}
 
 const ORDINARY: &str = include_str!("../../wordlists/common/ordinary.list");
 const CHAT: &str = include_str!("../../wordlists/common/chat.list");
@@ -27,15 +73,20 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let said = |text: &'static str| text.lines().filter(|line| !line.starts_with('#'));
     let words = said(ORDINARY).map(|word| (word, Known::Ordinary));
     let short = said(CHAT).filter_map(|line| line.split_once('='));
-    words.chain(short.map(|(word, long)| (word, Known::Short(long)))).collect()
+    Table::new(words.chain(short.map(|(word, long)| (word, Known::Short(long)))))
 });
 
 /// What is known of a folded word; `None` for a name, a slip or a disguise.
 pub fn known(word: &str) -> Option<Known> {
+    known_by(fnv(word.as_bytes()), word)
+}
+
+/// The same where the word's hash ([`fnv`]) is known.
+pub fn known_by(hash: u64, word: &str) -> Option<Known> {
     if word.len() > WORD_BYTES_MAX {
         return None;
     }
-    TABLE.get(word).copied()
+    TABLE.find(hash, word)
 }
 
 /// Whether a folded word is one that people use.

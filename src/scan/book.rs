@@ -5,8 +5,8 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use super::tape::{Class, class};
-use crate::letters::bytes::{FnvBuild, fnv};
+use super::words::Word;
+use crate::letters::bytes::{FnvBuild, SpreadBuild, fnv};
 
 /// Number of a word, from 1 on; 0 is a word of no term.
 type WordId = u32;
@@ -23,8 +23,10 @@ pub(super) struct Book {
     words: HashMap<Box<str>, WordId, FnvBuild>,
     /// A bit for each word, so that most others cost no look at the table.
     any: Vec<u64>,
+    /// With which beginning each word may begin a term, by its number.
+    first: Vec<Node>,
     /// Which beginning follows from which by a word.
-    next: HashMap<(Node, WordId), Node, FnvBuild>,
+    next: HashMap<(Node, WordId), Node, SpreadBuild>,
     /// The entries of the terms that end with each beginning.
     entries: Vec<Vec<u32>>,
     /// Words of the longest phrase.
@@ -33,17 +35,12 @@ pub(super) struct Book {
     strokes: bool,
 }
 
-/// A word of a text.
-struct Place {
-    id: WordId,
-    end: usize,
-}
-
 impl Book {
     pub fn new(strokes: bool) -> Book {
         Book {
             words: HashMap::default(),
             any: vec![0; (ANY_BITS / 64) as usize],
+            first: vec![ROOT],
             next: HashMap::default(),
             entries: vec![Vec::new()],
             longest: 0,
@@ -60,8 +57,18 @@ impl Book {
             let (at, mask) = bit(fnv(word.as_bytes()));
             self.any[at] |= mask;
             let id = *self.words.entry(word.into()).or_insert(fresh);
+            if id == fresh {
+                self.first.push(ROOT);
+            }
             let fresh = self.entries.len() as Node;
-            node = *self.next.entry((node, id)).or_insert(fresh);
+            node = match (node, self.first[id as usize]) {
+                (ROOT, ROOT) => {
+                    self.first[id as usize] = fresh;
+                    fresh
+                }
+                (ROOT, known) => known,
+                (node, _) => *self.next.entry((node, id)).or_insert(fresh),
+            };
             if node == fresh {
                 self.entries.push(Vec::new());
             }
@@ -71,15 +78,31 @@ impl Book {
         self.longest = self.longest.max(length);
     }
 
-    /// Calls with the entry and the end of every term in a text as it is read, overlapping too.
-    pub fn run(&self, text: &str, mut found: impl FnMut(u32, usize)) {
-        let places = self.places(text);
-        for first in (0..places.len()).filter(|first| places[*first].id != 0) {
-            let mut node = ROOT;
-            for Place { id, end } in places[first..].iter().take(self.longest) {
-                let Some(next) = self.next.get(&(node, *id)) else { break };
+    /// Calls with the entry and the end of every term in the words of a text, overlapping too.
+    pub fn run(&self, text: &str, words: &[Word], mut found: impl FnMut(u32, usize)) {
+        for (at, word) in words.iter().enumerate() {
+            let mut node = self.first[self.id(text, word) as usize];
+            if node == ROOT {
+                continue;
+            }
+            self.entries[node as usize].iter().for_each(|entry| found(*entry, word.span.end));
+            for word in words[at + 1..].iter().take(self.longest - 1) {
+                let id = self.id(text, word);
+                let Some(next) = self.next.get(&(node, id)).filter(|_| id != 0) else { break };
                 node = *next;
-                self.entries[node as usize].iter().for_each(|entry| found(*entry, *end));
+                self.entries[node as usize].iter().for_each(|entry| found(*entry, word.span.end));
+            }
+        }
+    }
+
+    /// The number of a word; 0 where no term has it.
+    fn id(&self, text: &str, word: &Word) -> WordId {
+        let (at, mask) = bit(if self.strokes { word.strokes } else { word.hash });
+        match self.any[at] & mask {
+            0 => 0,
+            _ => {
+                let word = self.read(&text[word.span.clone()]);
+                self.words.get(&*word).copied().unwrap_or_default()
             }
         }
     }
@@ -90,37 +113,6 @@ impl Book {
             true => text.replace('l', "i").into(),
             false => text.into(),
         }
-    }
-
-    /// Runs of letters and runs of digits.
-    fn places(&self, text: &str) -> Vec<Place> {
-        let mut places = Vec::with_capacity(text.len() / 4);
-        let (mut start, mut before) = (0, Class::Gap);
-        let mut at = 0;
-        while at < text.len() {
-            let (class, len) = class(text, at);
-            if class != before {
-                if before != Class::Gap {
-                    places.push(self.place(text, start, at));
-                }
-                (start, before) = (at, class);
-            }
-            at += len;
-        }
-        if before != Class::Gap {
-            places.push(self.place(text, start, at));
-        }
-        places
-    }
-
-    fn place(&self, text: &str, start: usize, end: usize) -> Place {
-        let word = &text[start..end];
-        let (at, mask) = bit(fnv(word.as_bytes()));
-        let id = match self.any[at] & mask {
-            0 => 0,
-            _ => self.words.get(word).copied().unwrap_or_default(),
-        };
-        Place { id, end }
     }
 }
 

@@ -1,12 +1,11 @@
-//! Cuts a reading into runs of letters and tells the odd ones from words.
+//! Tells the odd ones among the words of a reading.
 
 use std::ops::Range;
 
-use super::tape::{Class, class};
+use super::words::Word;
 use crate::letters::{
     bytes::ByteSet,
-    is_odd_double,
-    ordinary::{Known, known},
+    ordinary::{Known, known_by},
 };
 
 /// A run of letters, or of digits.
@@ -37,64 +36,37 @@ pub(super) struct Pieces {
 /// So many letters on their own spell a word.
 pub(super) const SPELT_MIN: usize = 3;
 
-pub(super) fn pieces(text: &str) -> Pieces {
-    let mut found = Pieces { all: Vec::new(), loose: false, guess: false };
+pub(super) fn pieces(text: &str, words: &[Word]) -> Pieces {
+    let all = Vec::with_capacity(words.len());
+    let mut found = Pieces { all, loose: false, guess: false };
     let bytes = text.as_bytes();
-    let mut alone = 0;
-    let mut at = 0;
-    while at < text.len() {
-        let (kind, len) = class(text, at);
-        if kind == Class::Gap {
-            at += len;
-            continue;
-        }
-        let (end, repeats) = run(text, at, kind);
-        let piece = piece(text, at..end, kind);
+    let (mut alone, mut end) = (0, None);
+    for word in words {
+        let piece = piece(text, word);
         alone = if piece.single { alone + 1 } else { 0 };
         // A sign between two runs of letters breaks a word, or joins two.
-        let gap = &bytes[found.all.last().map_or(at, |before| before.span.end)..at];
+        let gap = &bytes[end.unwrap_or(word.span.start)..word.span.start];
         let glued = !gap.is_empty() && !gap.contains(&b' ');
-        found.loose |= repeats || piece.odd || alone >= SPELT_MIN || glued;
+        found.loose |= word.repeats || piece.odd || alone >= SPELT_MIN || glued;
         found.guess |= piece.odd || piece.short.is_some() || piece.masked;
+        end = Some(word.span.end);
         found.all.push(piece);
-        at = end;
     }
     found
 }
 
-/// The end of the run that starts here, and whether a letter in it is repeated as in no word.
-fn run(text: &str, start: usize, kind: Class) -> (usize, bool) {
-    let mut repeats = false;
-    let (mut at, mut before, mut count) = (start, ' ', 0);
-    while at < text.len() {
-        let (next, len) = class(text, at);
-        if next != kind {
-            break;
-        }
-        let c = match len {
-            1 => char::from(text.as_bytes()[at]),
-            _ => text[at..].chars().next().unwrap_or(' '),
-        };
-        count = if c == before { count + 1 } else { 1 };
-        let odd = count > 1 && (count > 2 || is_odd_double(c));
-        repeats |= odd && kind == Class::Letter;
-        before = c;
-        at += len;
-    }
-    (at, repeats)
-}
-
-fn piece(text: &str, span: Range<usize>, kind: Class) -> Piece {
+fn piece(text: &str, word: &Word) -> Piece {
+    let span = word.span.clone();
     let letters = &text[span.clone()];
     let first = letters.chars().next().unwrap_or(' ');
-    let single = kind == Class::Letter && letters.chars().all(|c| c == first);
-    let known = known(letters);
+    let single = !word.digits && letters.chars().all(|c| c == first);
+    let known = known_by(word.hash, letters);
     let apostrophe = text[..span.start].ends_with('\'') || text[span.end..].starts_with('\'');
     let latin = || letters.bytes().all(|b| b.is_ascii_lowercase());
     Piece {
         single,
         masked: is_masked(text.as_bytes(), &span),
-        odd: !single && kind == Class::Letter && known.is_none() && latin(),
+        odd: !single && !word.digits && known.is_none() && latin(),
         word: !single || is_word(first) || apostrophe,
         short: match known {
             Some(Known::Short(long)) => Some(long),
