@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tidegate::{
     config::{Config, OnExpiry, Position},
     doors::decrees::Lasting,
@@ -18,7 +18,7 @@ use tidegate::{
     settle::{By, Inlet},
     store::{Entries, Store, StoreError, Table, Write},
 };
-use tokio::time::timeout;
+use tokio::{sync::broadcast::Receiver, time::timeout};
 
 use crate::{
     decrees::{UNA, holding, holding_over, ok, said},
@@ -99,6 +99,10 @@ impl Store for Watched {
     }
 }
 
+fn whose(hold: &Hold) -> Whose<'_> {
+    Whose { sender: &hold.sender.id, ..UNA }
+}
+
 async fn watched(change: impl FnOnce(&mut Config)) -> (House, Arc<Watched>) {
     let mut watched = None;
     let wrap = |store| -> Arc<dyn Store> { watched.insert(Watched::over(store)).clone() };
@@ -135,41 +139,33 @@ async fn a_kill_after_any_commit_leaves_both_or_neither() {
     }
 }
 
+/// Undoes a removal as soon as anybody can see it.
+async fn undone_at_once(house: &House, mut changes: Receiver<Change>, id: &str) -> State {
+    loop {
+        match changes.recv().await {
+            Ok(Change::Moved(moved, _)) if moved.state == State::Denied => break,
+            _ => {}
+        }
+    }
+    house.doors.undo(id, "ben").await.expect("it was removed just now").state
+}
+
 #[tokio::test]
 async fn an_undo_never_slips_between_a_ban_and_its_removal() {
     let (house, store) = watched(|_| {}).await;
-    let holds = &house.doors.settler.holds;
+    let (doors, history) = (&house.doors, &house.doors.settler.pipeline.history);
+    let changes = || doors.settler.holds.subscribe();
     for turn in 0..20 {
         let hold = house.held(&format!("u{turn}"), "so blorp").await;
-        let mut changes = holds.subscribe();
-        let undo = async {
-            loop {
-                match changes.recv().await {
-                    Ok(Change::Moved(moved, _)) if moved.state == State::Denied => break,
-                    _ => {}
-                }
-            }
-            house.doors.undo(&hold.id, "ben").await
-        };
-        let (banned, undone) = tokio::join!(house.doors.ban_with(&hold.id, "ana"), undo);
-        assert!(banned.is_ok() && undone.is_ok(), "{banned:?} {undone:?}");
-        let whose = Whose { sender: &hold.sender.id, ..UNA };
-        assert!(house.doors.settler.pipeline.history.ban(whose, now_ms()).is_none(), "{turn}");
+        let undo = undone_at_once(&house, changes(), &hold.id);
+        let (banned, undone) = tokio::join!(doors.ban_with(&hold.id, "ana"), undo);
+        assert!(banned.is_ok() && undone == State::Held, "{banned:?} {undone:?}");
+        assert!(history.ban(whose(&hold), now_ms()).is_none(), "{turn}");
         // The same of a time-out, which lives in memory.
-        let silence = house.doors.time_out(&hold.id, 600, "ana");
-        let mut changes = holds.subscribe();
-        let undo = async {
-            loop {
-                match changes.recv().await {
-                    Ok(Change::Moved(moved, _)) if moved.state == State::Denied => break,
-                    _ => {}
-                }
-            }
-            house.doors.undo(&hold.id, "ben").await
-        };
-        let (silenced, undone) = tokio::join!(silence, undo);
-        assert!(silenced.is_ok() && undone.is_ok(), "{silenced:?} {undone:?}");
-        assert!(!house.doors.settler.pipeline.history.is_silent(whose, now_ms()), "{turn}");
+        let undo = undone_at_once(&house, changes(), &hold.id);
+        let (silenced, undone) = tokio::join!(doors.time_out(&hold.id, 600, "ana"), undo);
+        assert!(silenced.is_ok() && undone == State::Held, "{silenced:?} {undone:?}");
+        assert!(!history.is_silent(whose(&hold), now_ms()), "{turn}");
     }
     assert_eq!(store.wrong(), [""; 0]);
 }
@@ -185,8 +181,6 @@ async fn an_act_goes_on_when_whoever_asked_goes_away() {
         house.held("u4", "so blorp").await,
     ];
     house.doors.ban_with(&undo.id, "ana").await.expect("it waits");
-    let whose =
-        |hold: &Arc<Hold>| Whose { sender: Box::leak(hold.sender.id.clone().into()), ..UNA };
     // Each is asked for and forgotten at once, as by a connection that is lost.
     assert!(house.doors.ban_with(&ban.id, "ana").now_or_never().is_none());
     assert!(house.doors.time_out(&silence.id, 600, "ana").now_or_never().is_none());
@@ -221,13 +215,13 @@ async fn where_there_is_no_room_nothing_is_decided() {
     ok(&house.act(&ana, &first.id, "ban", "{}").await);
     for act in ["ban", "trust", "allow"] {
         let refused = house.act(&ana, &second.id, act, "{}").await;
-        assert_eq!((refused.status, &refused.json()["error"]), (409, &"decrees".into()), "{act}");
+        assert_eq!((refused.status, &refused.json()["error"]), (409, &json!("decrees")), "{act}");
         assert_eq!(house.doors.held(&second.id).expect("it waits").state, State::Held, "{act}");
     }
     // Whoever comes second is told who was first, and not that there is no room.
     house.doors.decide(&second.id, Decision::Remove, "ben").await.expect("it waits");
     let late = house.act(&ana, &second.id, "ban", "{}").await;
-    assert_eq!((late.status, &late.json()["error"]), (409, &"already".into()), "{}", late.body);
+    assert_eq!((late.status, &late.json()["error"]), (409, &json!("already")), "{}", late.body);
     assert_eq!(late.json()["by"], "ben");
     assert_eq!(store.wrong(), [""; 0]);
 }
@@ -242,7 +236,7 @@ async fn who_is_silenced_is_not_heard_by_what_waits() {
     let house = holding("on_expiry = \"release\"").await;
     let doors = &house.doors;
     let both = async || [house.held("u1", "so blorp").await, house.held("u1", "a blorp").await];
-    let (elsewhere, _) = (house.held("u2", "so blorp").await, ());
+    let elsewhere = house.held("u2", "so blorp").await;
     assert_eq!(at_the_end(&house, &elsewhere), OnExpiry::Release);
 
     for act in ["ban", "time-out"] {
