@@ -1,6 +1,9 @@
 //! Stamps what was decided, chains it and tells whoever listens.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -8,15 +11,17 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use crate::{
     message::{Finding, Sender, Verdict},
     metrics::Metrics,
-    store::{Store, StoreError, Table},
+    store::{Store, StoreError, Table, Write},
 };
 
 mod chain;
 pub mod jsonl;
+mod outbox;
 mod texts;
 mod writer;
 
 pub use chain::{Broken, Verified, verify};
+pub use outbox::Noted;
 
 /// Records waiting for the writer: a few seconds of a raid in which every message is dropped.
 const QUEUE_MAX: usize = 4096;
@@ -145,11 +150,21 @@ pub(crate) struct Inner {
     metrics: Arc<Metrics>,
     jobs: mpsc::Sender<Job>,
     told: broadcast::Sender<Arc<Record>>,
+    /// Whether something is in the outbox that no job will bring.
+    behind: Arc<AtomicBool>,
+}
+
+/// A record on its way into the chain.
+struct Due {
+    record: Record,
+    text: Option<String>,
+    /// Where it has a row in the outbox: takes it out, if it is still there.
+    taken: Option<Write>,
 }
 
 /// What the writer is asked to do, in the order asked.
 enum Job {
-    Append(Box<Record>, Option<String>),
+    Append(Box<Due>),
     Flush(oneshot::Sender<()>),
     Forget(Whose, oneshot::Sender<Result<usize, StoreError>>),
 }
@@ -161,8 +176,9 @@ enum Whose {
 }
 
 impl Audit {
-    /// Continues the chain in `store`; starts the writer task, which also erases texts after
-    /// `text_days` and removes records after `record_days`.
+    /// Continues the chain in `store`, first with what the process before wrote down and did not
+    /// append; starts the writer task, which also erases texts after `text_days` and removes
+    /// records after `record_days`.
     pub async fn open(
         store: Arc<dyn Store>,
         metrics: Arc<Metrics>,
@@ -172,18 +188,27 @@ impl Audit {
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let (told, _) = broadcast::channel(LISTENERS_BEHIND_MAX);
         let keep = texts::Keep { text_days, record_days };
-        let writer =
-            writer::Writer::open(store.clone(), metrics.clone(), told.clone(), keep).await?;
+        let behind = Arc::new(AtomicBool::new(true));
+        let inner = Inner { store, metrics, jobs, told, behind };
+        let writer = writer::Writer::open(&inner, keep).await?;
         tokio::spawn(writer.run(queue));
-        Ok(Audit { inner: Arc::new(Inner { store, metrics, jobs, told }) })
+        Ok(Audit { inner: Arc::new(inner) })
     }
 
     /// Queues a record for the chain; `text` is kept apart where given. Never waits: when the
     /// bounded queue is full the record is discarded and counted.
     pub fn record(&self, record: Record, text: Option<&str>) {
-        let job = Job::Append(Box::new(record), text.map(str::to_owned));
-        if self.inner.jobs.try_send(job).is_err() {
+        let due = Due { record, text: text.map(str::to_owned), taken: None };
+        if self.inner.jobs.try_send(Job::Append(Box::new(due))).is_err() {
             self.inner.metrics.discard("audit_full");
+        }
+    }
+
+    /// Queues a record that was written down with what it tells of. Never waits: where the queue
+    /// is full it is appended later, from its row.
+    pub fn record_noted(&self, noted: Noted) {
+        if self.inner.jobs.try_send(Job::Append(Box::new(noted.due()))).is_err() {
+            self.inner.behind.store(true, Ordering::Relaxed);
         }
     }
 

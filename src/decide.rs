@@ -39,6 +39,7 @@ pub use policy::{CategoryPolicy, Policy};
 pub use sender::{apart, worst_of};
 pub use strikes::{points, reached, step};
 pub use terms::TERM;
+pub use time_out::{BAN, TIME_OUT};
 
 /// Everything the stages before found out about one message.
 pub struct Seen<'a> {

@@ -33,6 +33,7 @@ pub mod marks;
 mod pace;
 pub mod place;
 mod senders;
+mod together;
 mod whole;
 
 pub use control::Control;

@@ -347,6 +347,12 @@ impl History {
         self.time_outs.lift(self.key(route, channel, sender), until_ms);
     }
 
+    /// Whether nothing that a sender says in a channel is shown now, whoever decided so.
+    pub fn is_silent(&self, whose: Whose, now_ms: u64) -> bool {
+        let key = self.key(whose.route, whose.channel, whose.sender);
+        self.decrees.of_sender(key, now_ms).0 || self.time_outs.until(key, now_ms).is_some()
+    }
+
     /// Lets a sender post one link in a channel until then (Unix milliseconds).
     pub fn permit_link(&self, route: &str, channel: &str, sender: &str, until_ms: u64) {
         self.permits.give(self.key(route, channel, sender), until_ms);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc};
 
 use crate::{
-    audit::Audit,
+    audit::{Audit, Record},
     config::{HoldConfig, OnExpiry, Position, RetentionConfig},
     message::{Finding, Gone, Language, Paid, Sender, Standing},
     metrics::Metrics,
@@ -15,6 +15,7 @@ use crate::{
     store::{Store, StoreError},
 };
 
+mod along;
 mod book;
 mod clock;
 mod delivery;
@@ -22,9 +23,11 @@ mod ledger;
 mod refunds;
 mod retention;
 mod states;
+mod told;
 mod unsure;
 
-use ledger::{Ledger, Outcome};
+pub use along::{Along, Bring};
+use ledger::Ledger;
 pub use refunds::{Refund, Refunds};
 use states::Step;
 
@@ -256,7 +259,12 @@ impl HoldQueue {
     /// `Full` at a bound of the configuration; `Store` where it is not written, `Conflict` among
     /// them where its id was held before. The message is then not held.
     pub async fn hold(&self, hold: Hold) -> Result<Arc<Hold>, HoldError> {
-        self.ledger.add(hold).await
+        self.ledger.add(hold, None).await
+    }
+
+    /// The same, and on record from the same moment on.
+    pub async fn hold_on_record(&self, hold: Hold, record: Record) -> Result<Arc<Hold>, HoldError> {
+        self.ledger.add(hold, Some(record)).await
     }
 
     /// How many messages of this connection in this channel still wait for their end; a denial
@@ -276,20 +284,12 @@ impl HoldQueue {
     ) -> Result<Arc<Hold>, DecideError> {
         let undo_ms = self.ledger.config.undo_ms;
         let step = Step::Decide { decision, by: by.to_owned(), undo_ms };
-        match self.ledger.step(id, step, by).await? {
-            Outcome::Done(hold) => Ok(hold),
-            Outcome::Refused(hold) => Err(already(&hold)),
-            Outcome::Unknown => Err(DecideError::Unknown(id.to_owned())),
-        }
+        self.stepped(id, step, by, None).await
     }
 
     /// Takes a denial back within its undo window.
     pub async fn undo(&self, id: &str, by: &str) -> Result<Arc<Hold>, DecideError> {
-        match self.ledger.step(id, Step::Undo, by).await? {
-            Outcome::Done(hold) => Ok(hold),
-            Outcome::Refused(_) => Err(DecideError::TooLate),
-            Outcome::Unknown => Err(DecideError::Unknown(id.to_owned())),
-        }
+        self.undo_along(id, by, Arc::new(|_: &Hold| Along::default())).await
     }
 
     /// Ends a held message because its sender deleted it.
@@ -297,11 +297,7 @@ impl HoldQueue {
     /// # Errors
     /// `Already` where it was decided, as for a second moderator.
     pub async fn withdraw(&self, id: &str) -> Result<Arc<Hold>, DecideError> {
-        match self.ledger.step(id, Step::Withdraw, "sender").await? {
-            Outcome::Done(hold) => Ok(hold),
-            Outcome::Refused(hold) => Err(already(&hold)),
-            Outcome::Unknown => Err(DecideError::Unknown(id.to_owned())),
-        }
+        self.stepped(id, Step::Withdraw, "sender", None).await
     }
 
     /// `approved → released`, committed; `false` when somebody else has it: then do not write.

@@ -253,6 +253,7 @@ async fn assemble(
     let accounts = Accounts::open(store.clone(), &config.console);
     let ready = Ready::default();
     let decrees = Decrees::open(&*store, &settler.pipeline.history).await?;
+    settler.heed_bans().await;
     let doors = Doors { config, store, settler, accounts, decrees, ready, control };
     Ok((gate, doors))
 }

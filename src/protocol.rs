@@ -122,6 +122,8 @@ pub enum NoticeKind {
     Denied,
     Expired,
     TimedOut,
+    /// Not for a while: until somebody lifts it.
+    Banned,
     /// The name that the sender wanted, not a message.
     NameRefused,
     /// Strikes have come to a warning.

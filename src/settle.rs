@@ -8,7 +8,7 @@ use crate::{
     act,
     audit::{Audit, Event, Record},
     config::{Consequence, OnExpiry, Position, Unjudged},
-    decide::Policy,
+    decide::{self, Policy},
     history::Whose,
     hold::{Hold, HoldError, HoldQueue, State, StoredFrame},
     message::{
@@ -22,6 +22,7 @@ use crate::{
 
 mod raids;
 mod shown;
+mod silence;
 mod strikes;
 
 pub use raids::Sign;
@@ -175,11 +176,11 @@ fn of_a_name(position: Position, verdict: Verdict) -> Verdict {
 
 /// What the sender of a message that does not pass is told; a mask speaks for itself.
 fn dropped_kind(message: &Message, judgement: &Judgement) -> Option<NoticeKind> {
-    let timed_out = judgement.grounds.rule() == "time_out";
-    match (judgement.verdict, timed_out) {
+    match (judgement.verdict, judgement.grounds.rule()) {
         (Verdict::Drop, _) if message.is_name => Some(NoticeKind::NameRefused),
-        (Verdict::Drop, true) => Some(NoticeKind::TimedOut),
-        (Verdict::Drop, false) => Some(NoticeKind::Dropped),
+        (Verdict::Drop, decide::BAN) => Some(NoticeKind::Banned),
+        (Verdict::Drop, decide::TIME_OUT) => Some(NoticeKind::TimedOut),
+        (Verdict::Drop, _) => Some(NoticeKind::Dropped),
         _ => None,
     }
 }
@@ -207,9 +208,14 @@ impl Settler {
         let record = record(hold.id.clone(), inlet, message, judgement);
         // Nobody may lose it silently: what cannot be held is kept for whoever refunds.
         let paid = message.paid.is_some().then(|| hold.clone());
-        match self.holds.hold(hold).await {
+        match self.holds.hold_on_record(hold, record.clone()).await {
             Ok(hold) => {
-                self.audit.record(record, None);
+                // Silenced since it was judged: whoever did that may have looked too early.
+                let (channel, sender) = (&message.channel, &message.sender.id);
+                let whose = Whose { route: &inlet.name, channel, sender };
+                if self.pipeline.history.is_silent(whose, now_ms()) {
+                    self.heed(whose).await;
+                }
                 let held = Outcome::told(Fate::Remove, told(NoticeKind::Held));
                 Outcome { held: Some(hold.id.clone()), ..held }
             }

@@ -40,6 +40,8 @@ pub enum Table {
     RecordIds,
     /// `audit`: erasable texts, by record or hold id.
     Texts,
+    /// `audit`: records of what is decided, until they are in the chain.
+    Outbox,
     /// `accounts`.
     Accounts,
     Sessions,
@@ -51,11 +53,12 @@ pub enum Table {
 }
 
 impl Table {
-    pub const ALL: [Table; 9] = [
+    pub const ALL: [Table; 10] = [
         Table::Holds,
         Table::Records,
         Table::RecordIds,
         Table::Texts,
+        Table::Outbox,
         Table::Accounts,
         Table::Sessions,
         Table::Tokens,

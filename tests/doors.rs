@@ -48,5 +48,7 @@ mod schema;
 
 #[path = "doors/senders.rs"]
 mod senders;
+#[path = "doors/together.rs"]
+mod together;
 #[path = "doors/trial.rs"]
 mod trial;

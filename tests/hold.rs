@@ -8,6 +8,8 @@ mod durable;
 mod kill;
 #[path = "hold/life.rs"]
 mod life;
+#[path = "hold/outbox.rs"]
+mod outbox;
 #[path = "hold/paid.rs"]
 mod paid;
 

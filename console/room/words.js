@@ -23,6 +23,7 @@ export const words = {
     deny: "A moderator removed your message.",
     expire: "Nobody looked at your message in time; it was not sent.",
     time_out: "You cannot write here for a while.",
+    ban: "You are banned here.",
     mask: "A word was hidden.",
     rule: "Reason: {rule}",
   },
@@ -48,6 +49,7 @@ export const words = {
     deny: "La modération a retiré votre message.",
     expire: "Personne n’a examiné votre message à temps ; il n’a pas été envoyé.",
     time_out: "Vous ne pouvez pas écrire ici pour le moment.",
+    ban: "Vous ne pouvez plus écrire ici.",
     mask: "Un mot a été masqué.",
     rule: "Motif : {rule}",
   },
@@ -70,4 +72,5 @@ export const verdicts = {
   expired: "expire",
   time_out: "time_out",
   timed_out: "time_out",
+  banned: "ban",
 };

@@ -111,7 +111,7 @@ pub async fn time_out(
     let ((place, sender), route) = (named(names)?, api.route_of(asked)?);
     let Seconds { seconds } = read_json(request, BODY_BYTES_MAX).await?;
     let whose = Whose { route: &route, channel: channel(&place), sender: &sender };
-    api.doors.silence(whose, seconds, &by)?;
+    api.doors.silence(whose, seconds, &by).await?;
     Ok(api.sender(whose)?)
 }
 

@@ -37,9 +37,9 @@ fn folded(policy: &Policy, seen: &Seen, findings: Vec<Finding>, score: &Score) -
     };
     let mut fold = Fold { policy, findings, grounds, releases: false };
     let timed_out = |f: &Finding| !f.shadow && f.rule == time_out::TIME_OUT;
-    if fold.findings.iter().any(timed_out) {
+    if let Some(finding) = fold.findings.iter().find(|finding| timed_out(finding)) {
         // A person decided it; no exemption and no condition is stronger.
-        fold.grounds.word = Word::Rule(time_out::TIME_OUT.to_owned());
+        fold.grounds.word = Word::Rule(time_out::word(finding).to_owned());
         let mask = super::mask(policy, &fold.findings);
         return fold.ruling(Verdict::Drop, mask);
     }

@@ -1,6 +1,6 @@
 //! Bans, trusts and allows for longer than one message, and lifts it again.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, slice, sync::Arc};
 
 use axum::http::StatusCode;
 use serde::Deserialize;
@@ -8,10 +8,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{Doors, Failure, place::unfit};
 use crate::{
-    audit::{Event, Record},
+    audit::{Event, Noted, Record},
     decide::TERM,
     history::{Decree, Full, History, What, Whose},
-    hold::{Decision, Hold},
+    hold::Hold,
     message::{Category, Finding, Hit, Message, Sender, Verdict, now_ms},
     store::{Expect, Store, StoreError, Table, Write},
 };
@@ -62,14 +62,14 @@ impl Decrees {
         Ok(Decrees { turn: Arc::new(Semaphore::new(1)) })
     }
 
-    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         // Nobody closes it.
         self.turn.acquire().await.ok()
     }
 }
 
 impl Lasting {
-    fn until_ms(self) -> Result<Option<u64>, Failure> {
+    pub(super) fn until_ms(self) -> Result<Option<u64>, Failure> {
         match self.seconds {
             None => Ok(None),
             Some(seconds @ 1..=LASTING_S_MAX) => Ok(Some(now_ms() + seconds * 1000)),
@@ -84,73 +84,6 @@ impl Lasting {
 
 /// On a held message.
 impl Doors {
-    /// Removes the message and bans its sender from the channel; what else screens show of the
-    /// sender is taken off them. An undo takes both back.
-    pub async fn ban_with(&self, id: &str, by: &str) -> Result<Arc<Hold>, Failure> {
-        self.tellable(id)?;
-        let hold = self.decide(id, Decision::Ban, by).await?;
-        let Sender { id: sender, name, .. } = hold.sender.clone();
-        let decree = self.new_decree(place(&hold), What::Ban { sender, name }, by, None);
-        let decree = Decree { with: vec![hold.id.clone()], ..decree };
-        self.put(decree, hold.id.clone(), hold.sender.clone()).await?;
-        self.settler.take_off_of(&hold.route, &hold.channel, &hold.sender.id);
-        Ok(hold)
-    }
-
-    /// Lifts the ban that came with a removal which was undone, unless it has other reasons.
-    pub(super) async fn unban_with(&self, hold: &Hold, by: &str) -> Result<(), Failure> {
-        let (doors, hold, by) = (self.clone(), hold.clone(), by.to_owned());
-        carried(async move {
-            let _turn = doors.decrees.turn().await;
-            let ban = doors.settler.pipeline.history.ban(whose(&hold), now_ms());
-            let Some(ban) = ban.filter(|ban| ban.with.contains(&hold.id)) else { return Ok(()) };
-            let mut with = ban.with.clone();
-            with.retain(|id| *id != hold.id);
-            match with.is_empty() {
-                true => doors.lift_here(&ban.id, &by).await.map(drop),
-                false => doors.write(Decree { with, ..ban }).await.map(drop),
-            }
-        })
-        .await
-    }
-
-    /// Releases the message, and trusts its sender in the channel for a while.
-    pub async fn trust_with(
-        &self,
-        id: &str,
-        lasting: Lasting,
-        by: &str,
-    ) -> Result<Arc<Hold>, Failure> {
-        let until_ms = lasting.until_ms()?;
-        self.tellable(id)?;
-        let hold = self.decide(id, Decision::Release, by).await?;
-        let Sender { id: sender, name, .. } = hold.sender.clone();
-        let decree = self.new_decree(place(&hold), What::Trust { sender, name }, by, until_ms);
-        self.put(decree, hold.id.clone(), hold.sender.clone()).await?;
-        Ok(hold)
-    }
-
-    /// Releases the message, and allows the listed terms that it was held for in the channel.
-    pub async fn allow_with(
-        &self,
-        id: &str,
-        lasting: Lasting,
-        by: &str,
-    ) -> Result<Arc<Hold>, Failure> {
-        let until_ms = lasting.until_ms()?;
-        let found = self.held(id)?;
-        // Its text is gone with the release.
-        let terms = self.allowable(&found)?;
-        let hold = self.decide(id, Decision::Release, by).await?;
-        for hit in terms {
-            let (term, list) = (hit.term.to_string(), hit.list.to_string());
-            let what = What::Allow { term, list, category: hit.category };
-            let decree = self.new_decree(place(&hold), what, by, until_ms);
-            self.put(decree, hold.id.clone(), Sender::default()).await?;
-        }
-        Ok(hold)
-    }
-
     /// The listed terms for which a message is held, where they are all that it is held for and
     /// each may be allowed.
     pub fn allowable(&self, hold: &Hold) -> Result<Vec<Hit>, Failure> {
@@ -197,18 +130,6 @@ impl Doors {
             && acting.all(|finding| policy.waives(finding.category, finding.severity))
     }
 
-    /// The held message, if its sender can be told from others.
-    pub(super) fn tellable(&self, id: &str) -> Result<(), Failure> {
-        let found = self.settler.holds.find(id);
-        match found.is_some_and(|hold| hold.sender.id.is_empty()) {
-            true => {
-                let message = "this sender cannot be told from others; decide the message alone";
-                Err(unfit("sender", message))
-            }
-            false => Ok(()),
-        }
-    }
-
     /// A message that waits or ended lately.
     pub fn held(&self, id: &str) -> Result<Arc<Hold>, Failure> {
         self.settler.holds.find(id).ok_or_else(|| {
@@ -224,9 +145,7 @@ impl Doors {
         let channel = self.meant(of)?;
         let what = What::Ban { sender: of.sender.to_owned(), name: String::new() };
         let decree = self.new_decree((of.route, &channel), what, by, None);
-        let decree = self.put(decree, self.settler.holds.fresh_id(), id_alone(of.sender)).await?;
-        self.settler.take_off_of(of.route, &channel, of.sender);
-        Ok(decree)
+        self.put(decree, id_alone(of.sender)).await
     }
 
     pub async fn trust(
@@ -238,7 +157,7 @@ impl Doors {
         let (until_ms, channel) = (lasting.until_ms()?, self.meant(of)?);
         let what = What::Trust { sender: of.sender.to_owned(), name: String::new() };
         let decree = self.new_decree((of.route, &channel), what, by, until_ms);
-        self.put(decree, self.settler.holds.fresh_id(), id_alone(of.sender)).await
+        self.put(decree, id_alone(of.sender)).await
     }
 
     /// Lifts a ban, also where there is none.
@@ -273,77 +192,92 @@ impl Doors {
         let (doors, id, by) = (self.clone(), id.to_owned(), by.to_owned());
         carried(async move {
             let _turn = doors.decrees.turn().await;
-            doors.lift_here(&id, &by).await
+            doors.settler.holds.settle_doubts().await?;
+            let history = &doors.settler.pipeline.history;
+            let Some(decree) = history.decree(&id) else {
+                let message = "it is over already";
+                return Err(Failure::new(StatusCode::NOT_FOUND, "unknown_decree", message));
+            };
+            let noted = doors.noted(doors.lifted(&decree, &by));
+            let lifted = doors.store.commit(vec![removal(&id), noted.write()]).await;
+            doors.sure(lifted, &id, None).await?;
+            history.lift_decree(&id);
+            doors.settler.audit.record_noted(noted);
+            if let What::Ban { sender, .. } = &decree.what {
+                doors.settler.heed(of_decree(&decree, sender)).await;
+            }
+            Ok(decree)
         })
         .await
     }
 
-    /// The same for whoever has the turn.
-    async fn lift_here(&self, id: &str, by: &str) -> Result<Decree, Failure> {
-        let history = &self.settler.pipeline.history;
-        let Some(decree) = history.decree(id) else {
-            let message = "it is over already";
-            return Err(Failure::new(StatusCode::NOT_FOUND, "unknown_decree", message));
-        };
-        self.store.commit(vec![removal(id)]).await?;
-        history.lift_decree(id);
-        let what = match &decree.what {
-            What::Allow { term, .. } => format!("allow {term:?}"),
-            what => what.kind().to_owned(),
-        };
-        let sender = match &decree.what {
-            What::Ban { sender, .. } | What::Trust { sender, .. } => id_alone(sender),
-            What::Allow { .. } => Sender::default(),
-        };
-        let event = Event::Lifted { what, by: by.to_owned() };
-        self.record_decree(self.settler.holds.fresh_id(), &decree, sender, event);
-        Ok(decree)
-    }
-
-    /// Puts one in force and on record.
-    async fn put(&self, new: Decree, on: String, sender: Sender) -> Result<Decree, Failure> {
-        let (by, until_ms) = (new.by.clone(), new.until_ms);
-        let event = match &new.what {
-            What::Ban { .. } => Event::Banned { by },
-            What::Trust { .. } => Event::Trusted { until_ms, by },
-            What::Allow { term, list, .. } => {
-                Event::Allowed { what: format!("{term:?} of {list}"), until_ms, by }
-            }
-        };
-        let decree = self.keep(new).await?;
-        self.record_decree(on, &decree, sender, event);
-        Ok(decree)
-    }
-
-    /// Writes one down, and only then puts it in force.
-    async fn keep(&self, new: Decree) -> Result<Decree, Failure> {
+    /// Writes one down with its record, and only then puts it in force.
+    async fn put(&self, new: Decree, sender: Sender) -> Result<Decree, Failure> {
         let doors = self.clone();
         carried(async move {
             let _turn = doors.decrees.turn().await;
-            let (history, now) = (&doors.settler.pipeline.history, now_ms());
-            let decree = history.next_decree(new, now).map_err(|Full(most)| {
-                let message = format!("{most} are the most at once; lift one first");
-                Failure::new(StatusCode::CONFLICT, "decrees", message)
-            })?;
-            doors.write(decree).await
+            doors.settler.holds.settle_doubts().await?;
+            let event = event_of(&new);
+            let decree = doors.next(vec![new])?.remove(0);
+            let record = doors.settler.holds.fresh_id();
+            let noted = doors.noted(doors.record_of_decree(record, &decree, sender, event));
+            let mut writes = doors.rows(slice::from_ref(&decree));
+            writes.push(noted.write());
+            let banned = match &decree.what {
+                What::Ban { sender, .. } => Some(of_decree(&decree, sender)),
+                What::Trust { .. } | What::Allow { .. } => None,
+            };
+            let written = match banned {
+                // What waits of them goes with the ban: the clock may not release it any more.
+                Some(whose) => doors.settler.holds.keep_back(whose, writes).await,
+                None => doors.store.commit(writes).await,
+            };
+            doors.sure(written, &decree.id, row(&decree).value).await?;
+            doors.settler.pipeline.history.put_decree(decree.clone(), now_ms());
+            doors.settler.audit.record_noted(noted);
+            if let Some(whose) = banned {
+                doors.settler.hush(whose).await;
+            }
+            Ok(decree)
         })
         .await
     }
 
-    async fn write(&self, decree: Decree) -> Result<Decree, Failure> {
-        self.store.commit(vec![row(&decree)]).await?;
-        let over = self.settler.pipeline.history.put_decree(decree.clone(), now_ms());
-        if !over.is_empty() {
-            // What is over acts no more; if it stays written, the next start removes it.
-            let gone = over.iter().map(|id| removal(id)).collect();
-            if let Err(error) = self.store.commit(gone).await {
-                tracing::warn!(%error, "what is over was not removed");
-            }
-        }
-        Ok(decree)
+    /// As they will be, if there is room for all.
+    pub(super) fn next(&self, new: Vec<Decree>) -> Result<Vec<Decree>, Failure> {
+        let next = self.settler.pipeline.history.next_decrees(new, now_ms());
+        next.map_err(|Full(most)| {
+            let message = format!("{most} are the most at once; lift one first");
+            Failure::new(StatusCode::CONFLICT, "decrees", message)
+        })
     }
 
-    fn new_decree(
+    /// Their rows, and the end of the rows of those that are over.
+    pub(super) fn rows(&self, decrees: &[Decree]) -> Vec<Write> {
+        let over = self.settler.pipeline.history.decrees_over(now_ms());
+        decrees.iter().map(row).chain(over.iter().map(|id| removal(id))).collect()
+    }
+
+    /// A commit that failed may be on the disk all the same. What is there is in force at the next
+    /// start, so it is from now on.
+    async fn sure(
+        &self,
+        written: Result<(), StoreError>,
+        id: &str,
+        wanted: Option<Vec<u8>>,
+    ) -> Result<(), StoreError> {
+        let Err(error) = written else { return Ok(()) };
+        match self.store.load(Table::Decrees, id).await {
+            Ok(found) if found == wanted => Ok(()),
+            _ => Err(error),
+        }
+    }
+
+    fn noted(&self, record: Record) -> Noted {
+        Noted::new(self.settler.holds.fresh_id(), record)
+    }
+
+    pub(super) fn new_decree(
         &self,
         (route, channel): (&str, &str),
         what: What,
@@ -362,8 +296,14 @@ impl Doors {
         }
     }
 
-    fn record_decree(&self, id: String, decree: &Decree, sender: Sender, event: Event) {
-        let record = Record {
+    pub(super) fn record_of_decree(
+        &self,
+        id: String,
+        decree: &Decree,
+        sender: Sender,
+        event: Event,
+    ) -> Record {
+        Record {
             id,
             at_ms: now_ms(),
             route: decree.route.clone(),
@@ -374,13 +314,24 @@ impl Doors {
             rules: self.settler.pipeline.rules.load().version.to_string(),
             text_sha256: String::new(),
             decided_by: String::new(),
-        };
-        self.settler.audit.record(record, None);
+        }
+    }
+}
+
+/// What is put on record of one that somebody wants in force.
+pub(super) fn event_of(new: &Decree) -> Event {
+    let (by, until_ms) = (new.by.clone(), new.until_ms);
+    match &new.what {
+        What::Ban { .. } => Event::Banned { by },
+        What::Trust { .. } => Event::Trusted { until_ms, by },
+        What::Allow { term, list, .. } => {
+            Event::Allowed { what: format!("{term:?} of {list}"), until_ms, by }
+        }
     }
 }
 
 /// Carries an act through even if whoever asked goes away meanwhile.
-async fn carried<T: Send + 'static>(
+pub(super) async fn carried<T: Send + 'static>(
     act: impl Future<Output = Result<T, Failure>> + Send + 'static,
 ) -> Result<T, Failure> {
     tokio::spawn(act).await.unwrap_or_else(|lost| {
@@ -389,15 +340,11 @@ async fn carried<T: Send + 'static>(
     })
 }
 
-fn place(hold: &Hold) -> (&str, &str) {
-    (&hold.route, &hold.channel)
+fn of_decree<'a>(decree: &'a Decree, sender: &'a str) -> Whose<'a> {
+    Whose { route: &decree.route, channel: &decree.channel, sender }
 }
 
-fn whose(hold: &Hold) -> Whose<'_> {
-    Whose { route: &hold.route, channel: &hold.channel, sender: &hold.sender.id }
-}
-
-fn id_alone(sender: &str) -> Sender {
+pub(super) fn id_alone(sender: &str) -> Sender {
     Sender { id: sender.to_owned(), ..Sender::default() }
 }
 
@@ -406,12 +353,12 @@ fn core(category: Category) -> Failure {
     unfit("core", message)
 }
 
-fn row(decree: &Decree) -> Write {
+pub(super) fn row(decree: &Decree) -> Write {
     let value = serde_json::to_vec(decree).expect("strings and numbers are JSON");
     let key = decree.id.clone();
     Write { table: Table::Decrees, key, expect: Expect::Anything, value: Some(value) }
 }
 
-fn removal(id: &str) -> Write {
+pub(super) fn removal(id: &str) -> Write {
     Write { table: Table::Decrees, key: id.to_owned(), expect: Expect::Anything, value: None }
 }

@@ -3,6 +3,7 @@
 use super::{
     Doors, Failure,
     acts::TIME_OUT_S_MAX,
+    decrees::carried,
     place::{check_sender, unfit},
 };
 use crate::{
@@ -25,19 +26,31 @@ impl Doors {
         let channel = self.meant(whose)?;
         let whose = Whose { channel: &channel, ..whose };
         self.settler.pipeline.history.pardon(whose);
+        self.settler.heed_soon(whose);
         self.record_act(whose, Event::Pardoned { by: by.to_owned() });
         Ok(())
     }
 
-    /// Keeps a sender silent in a channel; says until when.
-    pub fn silence(&self, whose: Whose, seconds: u64, by: &str) -> Result<u64, Failure> {
+    /// Keeps a sender silent in a channel; says until when. What screens show of them is taken off,
+    /// and the clock releases nothing of theirs that waits.
+    pub async fn silence(&self, whose: Whose<'_>, seconds: u64, by: &str) -> Result<u64, Failure> {
         within("a time-out", seconds, TIME_OUT_S_MAX)?;
         let channel = self.meant(whose)?;
         let until_ms = in_seconds(seconds);
-        self.settler.pipeline.history.time_out(whose.route, &channel, whose.sender, until_ms);
-        let event = Event::TimedOut { until_ms, by: by.to_owned() };
-        self.record_act(Whose { channel: &channel, ..whose }, event);
-        Ok(until_ms)
+        let (doors, by) = (self.clone(), by.to_owned());
+        let [route, sender] = [whose.route, whose.sender].map(str::to_owned);
+        carried(async move {
+            let _turn = doors.decrees.turn().await;
+            let whose = Whose { route: &route, channel: &channel, sender: &sender };
+            // Written first: what a crash leaves behind waits for a person, which is the mild
+            // mistake. The time-out itself lives in memory.
+            doors.settler.holds.keep_back(whose, Vec::new()).await?;
+            doors.settler.pipeline.history.time_out(&route, &channel, &sender, until_ms);
+            doors.record_act(whose, Event::TimedOut { until_ms, by });
+            doors.settler.hush(whose).await;
+            Ok(until_ms)
+        })
+        .await
     }
 
     /// Lets a sender post one link in a channel; says until when.

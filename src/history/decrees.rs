@@ -143,23 +143,36 @@ impl Decree {
 }
 
 impl History {
-    /// A decree as it would be among those that are there. Nothing is changed: whoever asks writes
-    /// it down and then says so with [`History::put_decree`], one at a time.
+    /// Decrees as they would be among those that are there, all or none. Nothing is changed:
+    /// whoever asks writes them down and then says so with [`History::put_decree`], one at a time.
     ///
     /// # Errors
     /// Where there is no room.
-    pub fn next_decree(&self, new: Decree, now_ms: u64) -> Result<Decree, Full> {
-        let mark = self.mark(&new);
+    pub fn next_decrees(&self, new: Vec<Decree>, now_ms: u64) -> Result<Vec<Decree>, Full> {
         let kept = lock(&self.decrees.kept);
-        match kept.get(&mark).filter(|old| old.holds(now_ms)) {
-            Some(old) => Ok(new.over(old)),
-            None => {
-                let most = self.decrees.most;
-                let full = kept.len() >= most
-                    && kept.values().filter(|old| old.holds(now_ms)).count() >= most;
-                if full { Err(Full(most)) } else { Ok(new) }
+        let (mut next, mut more) = (Vec::with_capacity(new.len()), 0);
+        for decree in new {
+            match kept.get(&self.mark(&decree)).filter(|old| old.holds(now_ms)) {
+                Some(old) => next.push(decree.over(old)),
+                None => {
+                    more += 1;
+                    next.push(decree);
+                }
             }
         }
+        let most = self.decrees.most;
+        let in_force = || kept.values().filter(|old| old.holds(now_ms)).count();
+        match more > 0 && kept.len() + more > most && in_force() + more > most {
+            true => Err(Full(most)),
+            false => Ok(next),
+        }
+    }
+
+    /// The ids of those that are over and were not put out of force yet.
+    pub fn decrees_over(&self, now_ms: u64) -> Vec<String> {
+        let kept = lock(&self.decrees.kept);
+        let over = kept.values().filter(|decree| !decree.holds(now_ms));
+        over.map(|decree| decree.id.clone()).collect()
     }
 
     /// Puts one in force; the ids of those that it takes the place of, and of those that are over.
@@ -265,8 +278,8 @@ mod tests {
     }
 
     fn put(history: &History, decree: Decree, now_ms: u64) -> Vec<String> {
-        let next = history.next_decree(decree, now_ms).expect("there is room");
-        history.put_decree(next, now_ms)
+        let mut next = history.next_decrees(vec![decree], now_ms).expect("there is room");
+        history.put_decree(next.remove(0), now_ms)
     }
 
     #[test]
@@ -313,9 +326,15 @@ mod tests {
         let small = History { decrees: Decrees::new(2), ..History::new(100) };
         put(&small, trust("1", "a", Some(10)), 1);
         put(&small, trust("2", "b", None), 1);
-        assert_eq!(small.next_decree(trust("3", "c", None), 1), Err(Full(2)));
-        assert!(small.next_decree(trust("3", "b", Some(5)), 1).is_ok(), "it is there already");
-        assert!(small.next_decree(trust("3", "c", None), 10).is_ok(), "one is over");
+        let fits = |who: &[&str], now_ms| {
+            let new = who.iter().map(|who| trust("3", who, None)).collect();
+            small.next_decrees(new, now_ms)
+        };
+        assert_eq!(fits(&["c"], 1), Err(Full(2)));
+        assert!(fits(&["b"], 1).is_ok(), "it is there already");
+        assert!(fits(&["c"], 10).is_ok(), "one is over");
+        assert_eq!(fits(&["b", "c", "d"], 10), Err(Full(2)), "all or none");
+        assert_eq!((small.decrees_over(9), small.decrees_over(10)), (vec![], vec!["1".into()]));
         let (list, total) = small.decrees(1, 1);
         assert_eq!((list[0].id.as_str(), total), ("2", 2));
     }

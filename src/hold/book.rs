@@ -6,7 +6,10 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::{Hold, Live, Order, Service, State, Way, states::Row};
-use crate::config::{HoldConfig, Position};
+use crate::{
+    config::{HoldConfig, Position},
+    history::Whose,
+};
 
 /// Ended records that can still be asked about without the store.
 const ENDED_MAX: usize = 1_000;
@@ -210,6 +213,21 @@ impl Book {
     pub fn undecided(&self) -> impl Iterator<Item = &Arc<Hold>> {
         let holds = self.open.iter().filter_map(|(_, id)| self.entries.get(id));
         holds.map(|entry| &entry.row.hold).filter(|hold| hold.state == State::Held)
+    }
+
+    /// The open ones of one sender in one channel, with their bytes.
+    pub fn open_of(&self, whose: Whose) -> Vec<(Row, Arc<Vec<u8>>)> {
+        let id = (whose.route.to_owned(), whose.sender.to_owned());
+        // Most senders have none, and the queue may be long.
+        if whose.sender.is_empty() || !self.by_sender.contains_key(&id) {
+            return Vec::new();
+        }
+        let entries = self.open.iter().filter_map(|(_, id)| self.entries.get(id));
+        let theirs = entries.filter(|entry| {
+            let Hold { route, channel, sender, .. } = &*entry.row.hold;
+            *route == whose.route && *channel == whose.channel && sender.id == whose.sender
+        });
+        theirs.map(|entry| (entry.row.clone(), entry.bytes.clone())).collect()
     }
 
     /// The last that ended, newest first.

@@ -16,10 +16,7 @@ use super::{
     ledger::{Ledger, Outcome},
     states::Step,
 };
-use crate::{
-    message::now_ms,
-    store::{Expect, StoreError},
-};
+use crate::{message::now_ms, store::StoreError};
 
 /// Until something is tried again that failed: short for a person, long for a disk.
 pub const RETRY_MS: u64 = 1_000;
@@ -153,8 +150,8 @@ async fn make_sure(ledger: &Arc<Ledger>) -> bool {
 async fn remove_doubts(ledger: &Arc<Ledger>) -> bool {
     let doubts = || ledger.doubts.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
-        let Some((id, bytes)) = doubts().front().cloned() else { return false };
-        match ledger.commit(id, Expect::Exactly(bytes), None).await {
+        let Some(undo) = doubts().front().cloned() else { return false };
+        match ledger.commit(undo).await {
             Err(StoreError::Unavailable { .. } | StoreError::Corrupt { .. }) => return true,
             // Removed, or it was never there.
             Ok(()) | Err(StoreError::Conflict(_)) => drop(doubts().pop_front()),

@@ -12,14 +12,15 @@ use tokio::sync::{Notify, broadcast};
 
 use super::{
     Change, Hold, HoldError, State,
+    along::{Bring, Taken},
     book::Book,
     clock::{self, Clock},
     retention,
-    states::{EXPIRY, Row, Step},
-    unsure::Unsure,
+    states::{Row, Step},
+    told,
 };
 use crate::{
-    audit::{Audit, Event, Record},
+    audit::{Audit, Noted, Record},
     config::{HoldConfig, RetentionConfig},
     metrics::Metrics,
     store::{Expect, Store, StoreError, Table, Write},
@@ -31,7 +32,7 @@ const LISTENERS_BEHIND_MAX: usize = 1_024;
 pub const PAGE: usize = 256;
 /// Tries of one step against others that change the same record: each loss means that somebody
 /// else won, and after a few no step is possible any more.
-const TRIES: usize = 8;
+pub const TRIES: usize = 8;
 /// How long a failed insertion says that the disk fails.
 const FAILING_MS: u64 = 60_000;
 /// Failed insertions that may wait to be taken out again.
@@ -50,10 +51,10 @@ pub struct Ledger {
     pub wake: Arc<Notify>,
     book: Mutex<Book>,
     /// Insertions that failed and may be on the disk all the same: they are taken out again,
-    /// because their senders were told that they are not held.
-    pub doubts: Mutex<VecDeque<(String, Vec<u8>)>>,
+    /// because their senders were told that they are not held. Each is the commit that does it.
+    pub doubts: Mutex<VecDeque<Vec<Write>>>,
     /// Steps whose commit failed and may be on the disk all the same, by the record's id.
-    pub unsure: Mutex<HashMap<String, Unsure>>,
+    pub unsure: Mutex<HashMap<String, Taken>>,
     /// When a message could not be held for the disk's sake; 0 where the last one could.
     failed_ms: AtomicU64,
     last_id: AtomicU64,
@@ -142,14 +143,18 @@ impl Ledger {
         format!("{id:016x}{:08x}", self.start)
     }
 
-    pub async fn add(self: &Arc<Self>, hold: Hold) -> Result<Arc<Hold>, HoldError> {
+    pub async fn add(
+        self: &Arc<Self>,
+        hold: Hold,
+        record: Option<Record>,
+    ) -> Result<Arc<Hold>, HoldError> {
         let row = Row::new(hold);
         self.book().reserve(&row.hold, &self.config).map_err(HoldError::Full)?;
         let ledger = self.clone();
         // A task of its own, so that a caller that goes away leaves no half a hold.
         let added = tokio::spawn(async move {
             let hold = row.hold.clone();
-            if let Err(error) = ledger.insert(row).await {
+            if let Err(error) = ledger.insert(row, record).await {
                 ledger.book().unreserve(&hold);
                 return Err(error);
             }
@@ -158,12 +163,17 @@ impl Ledger {
         added.await.unwrap_or_else(|lost| Err(stopped(lost))).map_err(HoldError::Store)
     }
 
-    async fn insert(self: &Arc<Self>, row: Row) -> Result<(), StoreError> {
+    async fn insert(self: &Arc<Self>, row: Row, record: Option<Record>) -> Result<(), StoreError> {
         let id = row.hold.id.clone();
         let bytes = write(&row)?;
-        match self.commit(id.clone(), Expect::Absent, Some(bytes.clone())).await {
+        let noted = record.map(|record| Noted::new(self.fresh_id(), record));
+        let mut writes = vec![put(&id, Expect::Absent, Some(bytes.clone()))];
+        writes.extend(noted.as_ref().map(Noted::write));
+        match self.commit(writes).await {
             Ok(()) => {
                 self.failed_ms.store(0, Ordering::Relaxed);
+                // Before anybody sees it, so that no decision is on record before it.
+                noted.into_iter().for_each(|noted| self.audit.record_noted(noted));
                 let orphan_ms = u64::MAX;
                 self.mirror(row, bytes, orphan_ms, |hold, _| Change::Added(hold));
                 Ok(())
@@ -172,7 +182,9 @@ impl Ledger {
                 self.failed_ms.store(self.clock.now_ms(), Ordering::Relaxed);
                 let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
                 if doubts.len() < DOUBTS_MAX {
-                    doubts.push_back((id, bytes));
+                    let mut undo = vec![put(&id, Expect::Exactly(bytes), None)];
+                    undo.extend(noted.as_ref().map(Noted::removal));
+                    doubts.push_back(undo);
                     self.wake.notify_one();
                 }
                 Err(error)
@@ -182,22 +194,20 @@ impl Ledger {
     }
 
     /// A record that has come to its end already.
-    pub async fn insert_ended(&self, row: Row) -> Result<(), StoreError> {
-        let (id, bytes) = (row.hold.id.clone(), write(&row)?);
-        self.commit(id, Expect::Absent, Some(bytes.clone())).await?;
+    pub async fn insert_ended(&self, row: Row, record: Option<Record>) -> Result<(), StoreError> {
+        let bytes = write(&row)?;
+        let noted = record.map(|record| Noted::new(self.fresh_id(), record));
+        let mut writes = vec![put(&row.hold.id, Expect::Absent, Some(bytes.clone()))];
+        writes.extend(noted.as_ref().map(Noted::write));
+        self.commit(writes).await?;
+        noted.into_iter().for_each(|noted| self.audit.record_noted(noted));
         self.mirror(row, bytes, u64::MAX, Change::Moved);
         Ok(())
     }
 
-    pub async fn commit(
-        &self,
-        key: String,
-        expect: Expect,
-        value: Option<Vec<u8>>,
-    ) -> Result<(), StoreError> {
+    pub async fn commit(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         let started = std::time::Instant::now();
-        let write = Write { table: Table::Holds, key, expect, value };
-        let committed = self.store.commit(vec![write]).await;
+        let committed = self.store.commit(writes).await;
         self.metrics.store_commit_seconds.observe(started.elapsed().as_secs_f64());
         committed
     }
@@ -215,10 +225,11 @@ impl Ledger {
         id: &str,
         step: Step,
         by: &str,
+        bring: Option<Arc<Bring>>,
     ) -> Result<Outcome, StoreError> {
         let (ledger, id, by) = (self.clone(), id.to_owned(), by.to_owned());
         let done = tokio::spawn(async move {
-            let outcome = ledger.step_here(&id, &step, &by).await;
+            let outcome = ledger.take(&id, &step, &by, bring.as_deref()).await;
             // Also where it was refused: then the mirror may have learnt of it just now.
             if let Ok(Outcome::Done(hold) | Outcome::Refused(hold)) = &outcome
                 && hold.state == State::Approved
@@ -233,6 +244,16 @@ impl Ledger {
     /// The same within the caller's task, delivering nothing: for the clock, which takes many
     /// steps and then delivers in order.
     pub async fn step_here(&self, id: &str, step: &Step, by: &str) -> Result<Outcome, StoreError> {
+        self.take(id, step, by, None).await
+    }
+
+    async fn take(
+        &self,
+        id: &str,
+        step: &Step,
+        by: &str,
+        bring: Option<&Bring>,
+    ) -> Result<Outcome, StoreError> {
         match self.make_sure(id).await? {
             // The claim was written after all, and nobody has acted on it yet.
             Some((Step::Claim, hold)) if matches!(step, Step::Claim) => {
@@ -250,21 +271,34 @@ impl Ledger {
             let Some(next) = row.after(step, self.clock.now_ms()) else {
                 return Ok(Outcome::Refused(row.hold));
             };
-            let value = write(&next)?;
-            let expect = Expect::Exactly(bytes);
-            match self.commit(id.to_owned(), expect, Some(value.clone())).await {
-                Ok(()) => return Ok(Outcome::Done(self.settle(&row, next, value, step, by))),
-                Err(StoreError::Conflict(_)) => now = self.refresh(id).await?,
+            let (taken, writes) = self.prepare((row, bytes), next, step, by, bring)?;
+            match self.commit(writes).await {
+                Ok(()) => return Ok(Outcome::Done(self.settle(taken))),
+                Err(StoreError::Conflict(key)) => {
+                    // It may be another message of the sender that changed, and not this one.
+                    if key != id {
+                        self.learn(&key).await?;
+                    }
+                    now = self.refresh(id).await?;
+                }
                 Err(error) => {
-                    let (step, by) = (step.clone(), by.to_owned());
-                    let unsure = Unsure { was: row, next, bytes: value, step, by };
-                    self.note_unsure(id, unsure);
+                    self.note_unsure(id, taken);
                     return Err(error);
                 }
             }
         }
+        Err(self.too_often(&format!("hold {id}")))
+    }
+
+    pub fn too_often(&self, what: &str) -> StoreError {
         let cause = "it changed too often".to_owned();
-        Err(StoreError::Unavailable { place: format!("hold {id}"), cause })
+        StoreError::Unavailable { place: what.to_owned(), cause }
+    }
+
+    /// Reads what became of a record, with whatever was in doubt of it.
+    pub async fn learn(&self, id: &str) -> Result<(), StoreError> {
+        self.make_sure(id).await?;
+        self.refresh(id).await.map(drop)
     }
 
     pub async fn load(&self, id: &str) -> Result<Option<(Row, Vec<u8>)>, StoreError> {
@@ -290,7 +324,7 @@ impl Ledger {
     }
 
     /// Brings the mirror up to a committed record and tells the listeners, in one order for both.
-    fn mirror(
+    pub fn mirror(
         &self,
         row: Row,
         bytes: Vec<u8>,
@@ -315,51 +349,34 @@ impl Ledger {
         }
     }
 
-    /// Everything that follows from a committed step.
-    pub fn settle(&self, was: &Row, row: Row, bytes: Vec<u8>, step: &Step, by: &str) -> Arc<Hold> {
-        let hold = row.hold.clone();
-        let ended = was.ended_ms.is_none() && row.ended_ms.is_some();
-        let orphan_ms = self.orphan_ms(&row);
-        self.mirror(row, bytes, orphan_ms, Change::Moved);
+    /// Everything that follows from a committed step. A crash before this or within it loses
+    /// nothing: the step, what goes with it and its records are in the store.
+    pub fn settle(&self, taken: Taken) -> Arc<Hold> {
+        let Taken { was, next, bytes, step, told, others, then } = taken;
+        let hold = next.hold.clone();
+        let ended = was.ended_ms.is_none() && next.ended_ms.is_some();
+        let unshown = told::is_unshown(&was, &next, &step);
+        let orphan_ms = self.orphan_ms(&next);
+        // In force before anybody is told of it.
+        then.into_iter().for_each(|then| then());
+        self.mirror(next, bytes, orphan_ms, Change::Moved);
+        self.mirror_all(others);
         if ended {
             self.metrics.hold_ended(hold.state.name());
             if hold.state != State::Released {
                 self.tell_end(&hold);
-                self.refund(&hold);
             }
         }
-        if matches!(step, Step::Written(false)) {
-            self.refund(&hold);
+        if unshown {
+            self.count_refund(&hold);
         }
-        let by = match step {
-            Step::Expire => EXPIRY,
-            Step::Claim => hold.decided.as_ref().map_or(by, |decided| decided.by.as_str()),
-            _ => by,
-        };
-        let event = match step {
-            Step::Finish { early: false } | Step::Written(_) | Step::Erase => return hold,
-            Step::Undo => Event::Undone { by: by.to_owned() },
-            _ => Event::Decided { state: hold.state.name().to_owned(), by: by.to_owned() },
-        };
-        let record = Record {
-            id: hold.id.clone(),
-            at_ms: self.clock.now_ms(),
-            route: hold.route.clone(),
-            channel: hold.channel.clone(),
-            sender: hold.sender.clone(),
-            event,
-            findings: hold.findings.clone(),
-            rules: hold.rules.clone(),
-            decided_by: String::new(),
-            text_sha256: String::new(),
-        };
-        self.audit.record(record, None);
+        told.into_iter().for_each(|noted| self.audit.record_noted(noted));
         hold
     }
 
     /// The message to write, where this call is the one that released it.
     pub async fn claim(self: &Arc<Self>, id: &str) -> Result<Option<Arc<Hold>>, StoreError> {
-        match self.step(id, Step::Claim, "").await {
+        match self.step(id, Step::Claim, "", None).await {
             Ok(Outcome::Done(hold)) => Ok(Some(hold)),
             Ok(Outcome::Refused(_) | Outcome::Unknown) => Ok(None),
             Err(error) => {
@@ -372,7 +389,7 @@ impl Ledger {
     }
 
     pub async fn written(self: &Arc<Self>, id: &str, ok: bool) {
-        match self.step(id, Step::Written(ok), "").await {
+        match self.step(id, Step::Written(ok), "", None).await {
             Ok(Outcome::Done(_)) => {}
             Ok(Outcome::Refused(_) | Outcome::Unknown) => return,
             // It stays as "unknown", and its text until its retention has passed.
@@ -404,7 +421,12 @@ pub fn read(id: &str, bytes: &[u8]) -> Result<Row, StoreError> {
     }
 }
 
-fn write(row: &Row) -> Result<Vec<u8>, StoreError> {
+/// A change of the record that is stored under an id.
+pub fn put(id: &str, expect: Expect, value: Option<Vec<u8>>) -> Write {
+    Write { table: Table::Holds, key: id.to_owned(), expect, value }
+}
+
+pub fn write(row: &Row) -> Result<Vec<u8>, StoreError> {
     serde_json::to_vec(row).map_err(|error| unreadable(&row.hold.id, &error))
 }
 

@@ -6,9 +6,10 @@ use super::{
     Hold, HoldQueue, State, StoredFrame,
     ledger::{Ledger, PAGE, read},
     states::Row,
+    told,
 };
 use crate::{
-    audit::{Event, Record},
+    audit::Event,
     message::Sender,
     store::{StoreError, Table},
 };
@@ -122,30 +123,26 @@ impl Ledger {
         // Nobody can release it, so nothing of its frame is kept.
         let frame = StoredFrame { binary: false, bytes: Vec::new() };
         let row = Row::turned_away(Hold { frame, ..hold }, self.clock.now_ms());
-        self.refund(&row.hold);
-        self.insert_ended(row).await
+        self.count_refund(&row.hold);
+        let record =
+            event(&row.hold).map(|event| told::record(&row.hold, event, self.clock.now_ms()));
+        let Err(error) = self.insert_ended(row, record.clone()).await else { return Ok(()) };
+        // Its row may be on the disk all the same, and be appended too: twice is better than never.
+        record.into_iter().for_each(|record| self.audit.record(record, None));
+        Err(error)
     }
 
-    /// Reports a paid message that ended unshown; does nothing for any other.
-    pub(super) fn refund(&self, hold: &Hold) {
-        let (Some(paid), Some(cause)) = (&hold.paid, cause(hold)) else { return };
-        self.metrics.paid_unshown(cause);
-        let record = Record {
-            id: hold.id.clone(),
-            at_ms: self.clock.now_ms(),
-            route: hold.route.clone(),
-            channel: hold.channel.clone(),
-            sender: hold.sender.clone(),
-            event: Event::Refund {
-                amount: paid.amount.clone(),
-                message_id: hold.message_id.clone(),
-                cause: cause.to_owned(),
-            },
-            findings: hold.findings.clone(),
-            rules: hold.rules.clone(),
-            text_sha256: String::new(),
-            decided_by: String::new(),
-        };
-        self.audit.record(record, None);
+    /// Counts a paid message that ended unshown; does nothing for any other.
+    pub(super) fn count_refund(&self, hold: &Hold) {
+        if let (Some(_), Some(cause)) = (&hold.paid, cause(hold)) {
+            self.metrics.paid_unshown(cause);
+        }
     }
+}
+
+/// What is reported of a paid message that ended unshown; `None` for any other.
+pub(super) fn event(hold: &Hold) -> Option<Event> {
+    let (paid, cause) = (hold.paid.as_ref()?, cause(hold)?);
+    let (amount, message_id) = (paid.amount.clone(), hold.message_id.clone());
+    Some(Event::Refund { amount, message_id, cause: cause.to_owned() })
 }

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::{
     State,
-    ledger::{Ledger, Outcome, PAGE, read},
+    ledger::{Ledger, Outcome, PAGE, put, read},
     states::{Row, Step},
 };
 use crate::store::{Expect, StoreError, Table};
@@ -47,7 +47,7 @@ async fn keep_or_not(ledger: &Ledger, row: Row, bytes: Vec<u8>) -> Result<(), St
     let older = |days: u32| age_ms > u64::from(days) * DAY_MS;
     let id = row.hold.id.clone();
     if older(ledger.retention.record_days) {
-        ledger.commit(id.clone(), Expect::Exactly(bytes), None).await?;
+        ledger.commit(vec![put(&id, Expect::Exactly(bytes), None)]).await?;
         ledger.book().forget(&id);
     } else if older(ledger.retention.text_days) && !row.erased {
         ledger.step_here(&id, &Step::Erase, "").await?;

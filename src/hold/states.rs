@@ -21,6 +21,9 @@ pub struct Row {
     pub ended_ms: Option<u64>,
     /// Text and frame were removed.
     pub erased: bool,
+    /// The clock would have released it, and must not: its sender was silenced.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept_back: bool,
     #[serde(with = "shared")]
     pub hold: Arc<Hold>,
 }
@@ -48,6 +51,8 @@ pub enum Step {
     Orphan,
     /// Its sender took it back.
     Withdraw,
+    /// Its sender was silenced: the clock releases it no more, a person may. Or it was a mistake.
+    KeepBack(bool),
     /// Its retention has passed, or its sender wants it gone.
     Erase,
 }
@@ -55,13 +60,13 @@ pub enum Step {
 impl Row {
     pub fn new(hold: Hold) -> Row {
         let hold = Arc::new(Hold { state: State::Held, decided: None, ..hold });
-        Row { rev: 0, ended_ms: None, erased: false, hold }
+        Row { rev: 0, ended_ms: None, erased: false, kept_back: false, hold }
     }
 
     /// One that was never held, because there was no room.
     pub fn turned_away(hold: Hold, now_ms: u64) -> Row {
         let hold = Arc::new(Hold { state: State::Expired, decided: None, ..hold });
-        Row { rev: 0, ended_ms: Some(now_ms), erased: false, hold }
+        Row { rev: 0, ended_ms: Some(now_ms), erased: false, kept_back: false, hold }
     }
 
     /// The record after `step` at `now_ms`; `None` where the step is not allowed now.
@@ -69,7 +74,7 @@ impl Row {
         let mut hold = Hold::clone(&self.hold);
         let open = self.ended_ms.is_none();
         let mut ends = false;
-        let mut erased = self.erased;
+        let (mut erased, mut kept_back) = (self.erased, self.kept_back);
         match (hold.state, step) {
             (State::Held, Step::Decide { decision, by, undo_ms }) => {
                 let (state, undo_ms) = match decision {
@@ -113,6 +118,15 @@ impl Row {
                 }
                 _ => return None,
             },
+            // What was removed can come back to the queue.
+            (State::Held | State::Denied, Step::KeepBack(true))
+                if open && hold.on_expiry == OnExpiry::Release =>
+            {
+                (hold.on_expiry, kept_back) = (OnExpiry::Drop, true);
+            }
+            (State::Held | State::Denied, Step::KeepBack(false)) if open && kept_back => {
+                (hold.on_expiry, kept_back) = (OnExpiry::Release, false);
+            }
             (_, Step::Erase) if !open && !erased => erased = true,
             _ => return None,
         }
@@ -120,7 +134,7 @@ impl Row {
             (hold.text, hold.frame.bytes) = (String::new(), Vec::new());
         }
         let ended_ms = self.ended_ms.or(ends.then_some(now_ms));
-        Some(Row { rev: self.rev + 1, ended_ms, erased, hold: Arc::new(hold) })
+        Some(Row { rev: self.rev + 1, ended_ms, erased, kept_back, hold: Arc::new(hold) })
     }
 }
 
@@ -246,6 +260,8 @@ mod tests {
             ("written", Step::Written(false), late),
             ("orphan", Step::Orphan, late),
             ("withdraw", Step::Withdraw, late),
+            ("keep back", Step::KeepBack(true), late),
+            ("give back", Step::KeepBack(false), late),
             ("erase", Step::Erase, late),
         ];
         // Everything that is not named here is refused.
@@ -302,6 +318,24 @@ mod tests {
         let late = held(OnExpiry::Drop).after(&decide(Decision::Remove), 60_999).unwrap();
         let undone = late.after(&Step::Undo, 62_000).unwrap();
         assert_eq!(undone.hold.expires_ms, 62_000 + UNDO_LEAVES_MS);
+    }
+
+    #[test]
+    fn what_is_kept_back_is_not_released_by_the_clock() {
+        let (keep, give) = (Step::KeepBack(true), Step::KeepBack(false));
+        let row = held(OnExpiry::Release);
+        let kept = row.after(&keep, 2_000).unwrap();
+        assert_eq!(kept.after(&Step::Expire, 61_000).unwrap().hold.state, State::Expired);
+        assert!(kept.after(&keep, 2_000).is_none(), "it is so already");
+        let by_hand = kept.after(&decide(Decision::Release), 2_000).unwrap();
+        assert_eq!(by_hand.hold.state, State::Approved, "a person may");
+        let given = kept.after(&give, 2_000).unwrap();
+        assert_eq!(given.after(&Step::Expire, 61_000).unwrap().hold.state, State::Approved);
+        assert!(given.after(&give, 2_000).is_none());
+        // Removed by itself before its sender was banned, and brought back after.
+        let denied = row.after(&decide(Decision::Remove), 2_000).unwrap();
+        let back = denied.after(&keep, 2_000).unwrap().after(&Step::Undo, 2_000).unwrap();
+        assert_eq!(back.after(&Step::Expire, 99_000).unwrap().hold.state, State::Expired);
     }
 
     #[test]

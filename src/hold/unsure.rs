@@ -7,27 +7,18 @@ use std::{
 
 use super::{
     Hold,
+    along::Taken,
     ledger::{DOUBTS_MAX, Ledger},
-    states::{Row, Step},
+    states::Step,
 };
 use crate::store::StoreError;
 
-/// A step of which nobody knows whether it was taken.
-pub struct Unsure {
-    pub was: Row,
-    pub next: Row,
-    /// What is stored if it was.
-    pub bytes: Vec<u8>,
-    pub step: Step,
-    pub by: String,
-}
-
 impl Ledger {
-    fn unsure(&self) -> MutexGuard<'_, HashMap<String, Unsure>> {
+    fn unsure(&self) -> MutexGuard<'_, HashMap<String, Taken>> {
         self.unsure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn note_unsure(&self, id: &str, step: Unsure) {
+    pub fn note_unsure(&self, id: &str, step: Taken) {
         let mut unsure = self.unsure();
         // Beyond, what was written is learnt when somebody next asks for it.
         if unsure.len() < DOUBTS_MAX {
@@ -57,11 +48,10 @@ impl Ledger {
         let found = self.load(id).await?;
         // Somebody else may have been faster.
         let Some(unsure) = self.unsure().remove(id) else { return Ok(None) };
-        let Unsure { was, next, bytes, step, by } = unsure;
-        if found.is_none_or(|(_, found)| found != bytes) {
+        if found.is_none_or(|(_, found)| found != unsure.bytes) {
             return Ok(None);
         }
-        let hold = self.settle(&was, next, bytes, &step, &by);
-        Ok(Some((step, hold)))
+        let step = unsure.step.clone();
+        Ok(Some((step, self.settle(unsure))))
     }
 }

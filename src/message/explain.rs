@@ -151,8 +151,10 @@ fn decided(grounds: &Grounds, language: Language) -> String {
 /// What a sender is told of a verdict.
 pub fn sender(verdict: Verdict, rule: &str, language: Language) -> String {
     use Language::{En, Fr};
-    if (rule, verdict) == ("time_out", Verdict::Drop) {
-        return timed_out(language).to_owned();
+    match (rule, verdict) {
+        ("time_out", Verdict::Drop) => return timed_out(language).to_owned(),
+        ("ban", Verdict::Drop) => return banned(language).to_owned(),
+        _ => {}
     }
     let sentence = match (verdict, language) {
         (Verdict::Pass, En) => return "Your message was sent.".to_owned(),
@@ -188,6 +190,13 @@ pub fn timed_out(language: Language) -> &'static str {
     }
 }
 
+pub fn banned(language: Language) -> &'static str {
+    match language {
+        Language::En => "You are banned; your message was not sent.",
+        Language::Fr => "Vous ne pouvez plus écrire ici. Votre message n’a pas été envoyé.",
+    }
+}
+
 /// ` Rule: hate.`, or nothing where there is no rule to name.
 pub fn rule_told(rule: &str, language: Language) -> String {
     let word = rule_word(rule, language);
@@ -208,7 +217,7 @@ fn rule_word(rule: &str, language: Language) -> &str {
 }
 
 /// The categories and the rules that answer to no table: name, English, French.
-const WORDS: [(&str, &str, &str); 20] = [
+const WORDS: [(&str, &str, &str); 21] = [
     ("threat", "threat", "menace"),
     ("hate", "hate", "haine"),
     ("harassment", "harassment", "harcèlement"),
@@ -221,6 +230,7 @@ const WORDS: [(&str, &str, &str); 20] = [
     ("link", "links", "liens"),
     ("impersonation", "impersonation", "usurpation d’identité"),
     ("time_out", "you are timed out", "exclusion temporaire"),
+    ("ban", "you are banned", "exclusion définitive"),
     ("late", "not checked yet", "pas encore vérifié"),
     ("crowd", "many are saying the same", "beaucoup disent la même chose"),
     ("shield", "newcomers are checked right now", "les nouveaux sont vérifiés en ce moment"),

@@ -109,9 +109,14 @@ impl Protocol for Irc {
     fn notice(&self, about: &Message, notice: &Notice) -> Vec<Frame> {
         let text = notice.text();
         let label = about.id.as_deref().and_then(|id| id.strip_prefix(LABEL));
-        let first =
-            matches!(notice.kind, NoticeKind::Dropped | NoticeKind::Held | NoticeKind::TimedOut)
-                || notice.kind == NoticeKind::NameRefused;
+        let first = matches!(
+            notice.kind,
+            NoticeKind::Dropped
+                | NoticeKind::Held
+                | NoticeKind::TimedOut
+                | NoticeKind::Banned
+                | NoticeKind::NameRefused
+        );
         let label = label.filter(|_| first);
         let mut tags = Vec::new();
         tags.extend(label.map(|label| format!("label={label}")));

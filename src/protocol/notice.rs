@@ -16,6 +16,7 @@ impl NoticeKind {
             NoticeKind::Denied => "denied",
             NoticeKind::Expired => "expired",
             NoticeKind::TimedOut => "timed_out",
+            NoticeKind::Banned => "banned",
             NoticeKind::NameRefused => "name_refused",
             NoticeKind::Warned => "warned",
         }
@@ -26,8 +27,9 @@ impl Notice {
     /// What the sender reads: one line, which names the rule and not what in the message broke it.
     pub fn text(&self) -> String {
         let mut text = self.sentence().to_owned();
-        // Who let a message through, and that a time-out is on, is all there is to say of these.
-        if !matches!(self.kind, NoticeKind::Released | NoticeKind::TimedOut) {
+        // Who let a message through, and that a time-out or ban is on, is all there is to say.
+        let is_all = [NoticeKind::Released, NoticeKind::TimedOut, NoticeKind::Banned];
+        if !is_all.contains(&self.kind) {
             text += &explain::rule_told(&self.rule_name(), self.language);
         }
         text
@@ -45,6 +47,7 @@ impl Notice {
             (NoticeKind::Dropped, language) => explain::dropped(language),
             (NoticeKind::Held, language) => explain::held(language),
             (NoticeKind::TimedOut, language) => explain::timed_out(language),
+            (NoticeKind::Banned, language) => explain::banned(language),
             (NoticeKind::Released, En) => "Your message was let through.",
             (NoticeKind::Released, Fr) => "Votre message a été publié.",
             (NoticeKind::Denied, En) => "A moderator removed your message.",
@@ -69,13 +72,14 @@ impl Notice {
 mod tests {
     use super::*;
 
-    const KINDS: [NoticeKind; 8] = [
+    const KINDS: [NoticeKind; 9] = [
         NoticeKind::Dropped,
         NoticeKind::Held,
         NoticeKind::Released,
         NoticeKind::Denied,
         NoticeKind::Expired,
         NoticeKind::TimedOut,
+        NoticeKind::Banned,
         NoticeKind::NameRefused,
         NoticeKind::Warned,
     ];

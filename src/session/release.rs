@@ -80,10 +80,10 @@ impl Session {
         } else if hold.live == self.berth.live && self.settling.is_some() {
             self.ended_early.push(hold.id.clone());
         }
-        let silent = |own: &Decided| own.time_out_s.is_some() || own.banned;
-        let timed_out = hold.decided.as_ref().is_some_and(silent);
+        let with = |is: fn(&Decided) -> bool| hold.decided.as_ref().is_some_and(is);
         let kind = match hold.state {
-            State::Denied if timed_out => NoticeKind::TimedOut,
+            State::Denied if with(|own| own.banned) => NoticeKind::Banned,
+            State::Denied if with(|own| own.time_out_s.is_some()) => NoticeKind::TimedOut,
             State::Denied => NoticeKind::Denied,
             // Nobody knows whether anybody saw it.
             State::Released if hold.decided.as_ref().is_some_and(|d| d.written == Some(false)) => {

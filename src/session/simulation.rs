@@ -27,10 +27,10 @@ use tokio_tungstenite::{
 
 use super::{Gate, Leg, Once, Route, Session, Wire};
 use crate::{
-    audit::Audit,
+    audit::{Audit, Record},
     config::{Config, Mode, OnExpiry, Unjudged, WhileHeld},
     history::History,
-    hold::{DecideError, Decision, Hold, HoldQueue, Live, State},
+    hold::{Hold, HoldQueue, Live},
     message::WALL_CLOCK_MS,
     metrics::Metrics,
     pipeline::Pipeline,
@@ -38,11 +38,13 @@ use crate::{
     rules::Ruleset,
     score::Scorer,
     settle::Settler,
+    store::{Store, Table},
 };
 
 mod cable;
 mod dice;
 mod disk;
+mod moderators;
 mod oracle;
 #[cfg(test)]
 mod tests;
@@ -50,6 +52,7 @@ mod tests;
 use cable::cable;
 use dice::Dice;
 use disk::Disk;
+use moderators::moderator;
 use oracle::{Act, Answer, Event, Kind, Promise, Told, Via};
 
 /// After the last trouble: longer than any message waits for anybody.
@@ -60,14 +63,25 @@ const MESSAGES_MAX: u64 = 40;
 /// What one run came to.
 struct Run {
     events: Vec<Event>,
-    holds: Vec<Arc<Hold>>,
+    end: End,
     promise: Promise,
+}
+
+/// What is there when all is quiet.
+struct End {
+    /// How the held messages ended.
+    holds: Vec<Arc<Hold>>,
+    /// The audit log, oldest first.
+    records: Vec<Record>,
+    /// The messages whose removal came with a ban, by the bans' rows.
+    bans: Vec<String>,
 }
 
 impl Run {
     fn violations(&self) -> Vec<String> {
-        let (promise, events, holds) = (&self.promise, &self.events[..], &self.holds[..]);
-        oracle::violations(&Told { promise, events, holds })
+        let (promise, events) = (&self.promise, &self.events[..]);
+        let End { holds, records, bans } = &self.end;
+        oracle::violations(&Told { promise, events, holds, records, bans })
     }
 
     /// The same for the same seed.
@@ -152,9 +166,9 @@ fn run(seed: u64) -> Run {
         world.crash();
         wall_ms += world.throw(|dice| dice.pick(&[0, 15_000, 3_600_000]));
     }
-    let holds = in_a_process(wall_ms, world.live(true));
+    let end = in_a_process(wall_ms, world.live(true));
     let events = std::mem::take(&mut *world.events.lock().expect("a log"));
-    Run { events, holds, promise }
+    Run { events, end, promise }
 }
 
 /// A runtime of its own, which takes everything with it that runs on it.
@@ -233,9 +247,9 @@ impl World {
         self.disk.set_full(false);
     }
 
-    /// One process, from its start on; the last one goes on until all is quiet, and says how the
-    /// held messages ended.
-    async fn live(self: &Arc<World>, last: bool) -> Vec<Arc<Hold>> {
+    /// One process, from its start on; the last one goes on until all is quiet, and says what is
+    /// there then.
+    async fn live(self: &Arc<World>, last: bool) -> End {
         let gate = self.open().await;
         let holds = gate.settler.holds.clone();
         let mut people = Vec::new();
@@ -265,12 +279,18 @@ impl World {
         self.disk.mend();
         pass(QUIET).await;
         gate.settler.audit.flush().await;
-        let mut ended = holds.recent(usize::MAX);
-        ended.extend(holds.list());
         for person in people {
             person.abort();
         }
-        ended
+        let records = gate.settler.audit.after(0, usize::MAX).await.expect("a good disk");
+        let bans = self.disk.scan(Table::Decrees, "", usize::MAX).await.expect("a good disk");
+        let mut ended = holds.recent(usize::MAX);
+        ended.extend(holds.list());
+        End {
+            holds: ended,
+            records: records.into_iter().map(|(_, record)| record).collect(),
+            bans: bans.into_iter().map(|(id, _)| id).collect(),
+        }
     }
 
     async fn open(self: &Arc<World>) -> Arc<Gate> {
@@ -329,25 +349,6 @@ impl World {
             })
         });
         holds.serve(route, service);
-    }
-
-    async fn act(
-        &self,
-        hold: String,
-        act: Act,
-        doing: impl Future<Output = Result<Arc<Hold>, DecideError>>,
-    ) {
-        self.asked.lock().expect("acts").push((hold.clone(), act));
-        let answer = match doing.await {
-            Ok(_) => Answer::Done,
-            Err(DecideError::Store(_)) => Answer::Unknown,
-            Err(_) => Answer::Refused,
-        };
-        let mut asked = self.asked.lock().expect("acts");
-        let at = asked.iter().position(|(own, of)| *own == hold && *of == act);
-        at.map(|at| asked.swap_remove(at));
-        drop(asked);
-        self.note(Event::Acted { hold, act, answer });
     }
 
     fn arrived(&self, via: Via, frame: &[u8]) {
@@ -466,33 +467,5 @@ fn told(world: &World, frame: &Frame) {
     let number = notice["id"].as_str().and_then(|id| id.parse().ok());
     if let (Some(message), Some(verdict)) = (number, notice["verdict"].as_str()) {
         world.note(Event::Told { message, verdict: verdict.to_owned() });
-    }
-}
-
-/// Looks at the queue now and then and decides about one of those that wait, or thinks again.
-async fn moderator(world: Arc<World>, holds: HoldQueue, name: &'static str, mut dice: Dice) {
-    loop {
-        pass(dice.wait(3_000)).await;
-        let waiting = holds.list();
-        assert!(waiting.len() <= world.config.hold.held_max, "the queue has a bound");
-        let ended = holds.recent(5);
-        let open = |hold: &&Arc<Hold>| {
-            let until = hold.decided.as_ref().map_or(0, |decided| decided.undo_until_ms);
-            hold.state == State::Denied && holds.now_ms() <= until
-        };
-        let denied: Vec<&Arc<Hold>> = ended.iter().filter(open).collect();
-        if !denied.is_empty() && dice.one_in(4) {
-            let id = denied[dice.below(denied.len() as u64) as usize].id.clone();
-            world.act(id.clone(), Act::Undo, holds.undo(&id, name)).await;
-        }
-        if waiting.is_empty() || dice.one_in(3) {
-            continue;
-        }
-        // Both like to begin with the first.
-        let at = if dice.one_in(2) { 0 } else { dice.below(waiting.len() as u64) as usize };
-        let id = waiting[at].id.clone();
-        let (decision, act) =
-            dice.pick(&[(Decision::Release, Act::Release), (Decision::Remove, Act::Remove)]);
-        world.act(id.clone(), act, holds.decide(&id, decision, name)).await;
     }
 }

@@ -79,7 +79,10 @@ fn strike(settler: &Settler, policy: &Policy, offence: &Offence) -> Option<Given
     match then {
         Consequence::Warn => history.warn(whose, now),
         Consequence::Hold => history.hold_all(whose, until_ms),
-        Consequence::TimeOut | Consequence::Ban => history.silence(whose, until_ms),
+        Consequence::TimeOut | Consequence::Ban => {
+            history.silence(whose, until_ms);
+            settler.heed_soon(whose);
+        }
     }
     settler.metrics.ladder(then.name());
     let record = Record {
@@ -107,6 +110,7 @@ fn take_back(settler: &Settler, whose: Whose, given: &Given) {
         Some((Consequence::Hold, until_ms)) => history.unhold(whose, until_ms),
         Some((Consequence::TimeOut | Consequence::Ban, until_ms)) => {
             history.unsilence(whose, until_ms);
+            settler.heed_soon(whose);
         }
         None => {}
     }

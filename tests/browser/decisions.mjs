@@ -82,7 +82,7 @@ async function decisions(screen) {
     await shot("banned");
     await clean("a ban on the board");
     await ada.say(`a clean line while banned on ${screen.name}`);
-    await ada.noticed("timed_out");
+    await ada.noticed("banned");
     await mo.page.locator("#toasts button").last().click();
     await until("the undo lifts it", async () => (await board().count()) === 0);
     await passes(`a clean line after the undo on ${screen.name}`);

@@ -159,7 +159,7 @@ async fn an_overturned_decision_can_come_with_forgiveness() {
     let (ben, token) = (house.cookie("ben").await, token(&house).await);
     let whose = Whose { route: "", channel: "lobby", sender: "u1" };
     let silent = || house.doors.settler.pipeline.history.known(whose, now_ms()).timed_out_until_ms;
-    house.doors.silence(whose, 600, "ana").expect("it may be");
+    house.doors.silence(whose, 600, "ana").await.expect("it may be");
     for (id, act, forgive, expected) in [
         ("x1", "overturn", false, true),
         ("x2", "uphold", true, true),

@@ -13,15 +13,26 @@ use tidegate::{
     message::{Category, Judgement, Language, Message, Sender, Verdict, now_ms},
     protocol::Frame,
     rules::Ruleset,
+    score::Scorer,
     settle::{By, Inlet},
+    store::Store,
 };
 
-use crate::house::{Answer, House, house, raw, request};
+use crate::house::{Answer, House, house_over, raw, request};
 
-const UNA: Whose = Whose { route: "main", channel: "lobby", sender: "u1" };
+pub const UNA: Whose = Whose { route: "main", channel: "lobby", sender: "u1" };
 
 /// A house whose route holds what `tests/data/words` lists, and whose policy says this too.
-async fn holding(policy: &str) -> House {
+pub async fn holding(policy: &str) -> House {
+    holding_over(policy, |store| store, |_| {}).await
+}
+
+/// The same over a store of the test's, with other settings.
+pub async fn holding_over(
+    policy: &str,
+    wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+    change: impl FnOnce(&mut Config),
+) -> House {
     let text = format!(
         "[[route]]\nname = \"main\"\nupstream = \"ws://127.0.0.1:1\"\npolicy = \"p\"\n\
          [policy.p]\npreset = \"standard\"\n{policy}\n\
@@ -32,12 +43,16 @@ async fn holding(policy: &str) -> House {
     parsed.wordlists.paths = vec![PathBuf::from("tests/data/words")];
     let rules = Ruleset::build(&parsed).expect("the rules compile");
     let route: RouteConfig = parsed.route.remove(0);
-    let house = house(|config| config.route.push(route)).await;
+    let house = house_over(Scorer::none(), wrap, |config| {
+        config.route.push(route);
+        change(config);
+    })
+    .await;
     house.doors.settler.pipeline.rules.store(Arc::new(rules));
     house
 }
 
-fn said(sender: &str, channel: &str, text: &str) -> Message {
+pub fn said(sender: &str, channel: &str, text: &str) -> Message {
     Message {
         route: "main".into(),
         channel: channel.into(),
@@ -50,7 +65,7 @@ fn said(sender: &str, channel: &str, text: &str) -> Message {
 
 impl House {
     /// What becomes of a message, as in a session; the held one where it is held.
-    async fn says(&self, message: &Message) -> (Judgement, Option<Arc<Hold>>) {
+    pub async fn says(&self, message: &Message) -> (Judgement, Option<Arc<Hold>>) {
         let inlet =
             Inlet { name: "main".into(), position: Position::Inline, language: Language::En };
         let frame = Frame::Text(message.text.as_str().into());
@@ -59,12 +74,12 @@ impl House {
         (ruled.judgement, hold)
     }
 
-    async fn held(&self, sender: &str, text: &str) -> Arc<Hold> {
+    pub async fn held(&self, sender: &str, text: &str) -> Arc<Hold> {
         let (judgement, hold) = self.says(&said(sender, "lobby", text)).await;
         hold.unwrap_or_else(|| panic!("{text:?} is {:?}", judgement.verdict))
     }
 
-    async fn verdict(&self, sender: &str, channel: &str, text: &str) -> Verdict {
+    pub async fn verdict(&self, sender: &str, channel: &str, text: &str) -> Verdict {
         self.says(&said(sender, channel, text)).await.0.verdict
     }
 
@@ -79,14 +94,14 @@ impl House {
     }
 
     /// What the next start would know.
-    async fn next_start(&self) -> History {
+    pub async fn next_start(&self) -> History {
         let history = History::new(1000);
         Decrees::open(&*self.doors.store, &history).await.expect("the rows are read");
         history
     }
 }
 
-fn ok(answer: &Answer) -> Value {
+pub fn ok(answer: &Answer) -> Value {
     assert_eq!(answer.status, 200, "{}", answer.body);
     answer.json()
 }

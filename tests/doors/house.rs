@@ -28,7 +28,7 @@ use tidegate::{
     rules::Ruleset,
     score::Scorer,
     settle::Settler,
-    store,
+    store::{self, Store},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -72,6 +72,15 @@ pub async fn house(change: impl FnOnce(&mut Config)) -> House {
 
 /// A house with a model.
 pub async fn house_with(scorer: Scorer, change: impl FnOnce(&mut Config)) -> House {
+    house_over(scorer, |store| store, change).await
+}
+
+/// A house whose store is looked at, or tampered with, by the test.
+pub async fn house_over(
+    scorer: Scorer,
+    wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+    change: impl FnOnce(&mut Config),
+) -> House {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let dir = std::env::temp_dir().join(format!("tidegate-doors-{}-{count}", std::process::id()));
@@ -82,7 +91,7 @@ pub async fn house_with(scorer: Scorer, change: impl FnOnce(&mut Config)) -> Hou
     config.listen.console = console.local_addr().expect("it is bound");
     config.listen.admin = admin.local_addr().expect("it is bound");
     change(&mut config);
-    let (doors, token) = doors(config, scorer).await;
+    let (doors, token) = doors(config, scorer, wrap).await;
     let house = House {
         console: doors.config.listen.console,
         admin: doors.config.listen.admin,
@@ -97,9 +106,13 @@ pub async fn house_with(scorer: Scorer, change: impl FnOnce(&mut Config)) -> Hou
     house
 }
 
-async fn doors(config: Config, scorer: Scorer) -> (Doors, String) {
+async fn doors(
+    config: Config,
+    scorer: Scorer,
+    wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+) -> (Doors, String) {
     let config = Arc::new(config);
-    let store = store::open(&config.state_dir).expect("a new store opens");
+    let store = wrap(store::open(&config.state_dir).expect("a new store opens"));
     let metrics = Arc::new(Metrics::new());
     let audit = Audit::open(store.clone(), metrics.clone(), 7, 90).await.expect("a new chain");
     let (hold, keep) = (config.hold.clone(), config.retention.clone());

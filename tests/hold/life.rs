@@ -57,11 +57,20 @@ pub struct Flaky {
 pub const WORKS: u8 = 0;
 pub const REFUSES: u8 = 1;
 pub const LIES: u8 = 2;
+/// The same of commits that append to the audit log, and of no others.
+pub const NO_RECORDS: u8 = 3;
+pub const LIES_OF_RECORDS: u8 = 4;
 
 impl Store for Flaky {
     fn commit(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
-            let mode = self.mode.load(Ordering::SeqCst);
+            let appends = writes.iter().any(|write| write.table == Table::Records);
+            let mode = match (self.mode.load(Ordering::SeqCst), appends) {
+                (NO_RECORDS, true) => REFUSES,
+                (LIES_OF_RECORDS, true) => LIES,
+                (NO_RECORDS | LIES_OF_RECORDS, false) => WORKS,
+                (mode, _) => mode,
+            };
             if mode != REFUSES {
                 self.store.commit(writes).await?;
             }
@@ -170,7 +179,11 @@ impl Life {
 
     /// Records the verdict on a message with its text, as a session does.
     pub fn record(&self, hold: &Hold) {
-        let record = Record {
+        self.audit.record(self.judged(hold), Some(&hold.text));
+    }
+
+    pub fn judged(&self, hold: &Hold) -> Record {
+        Record {
             id: hold.id.clone(),
             at_ms: self.queue.now_ms(),
             route: hold.route.clone(),
@@ -181,8 +194,7 @@ impl Life {
             rules: "v1".into(),
             decided_by: String::new(),
             text_sha256: String::new(),
-        };
-        self.audit.record(record, Some(&hold.text));
+        }
     }
 
     pub async fn stored(&self, id: &str) -> Option<serde_json::Value> {

@@ -73,6 +73,7 @@ fn what_had_the_last_word_is_named() {
         (word(), &standard, Verdict::Drop, "policy standard, hate 4", "hate"),
         (word().by(&[Role::Moderator]), &standard, Verdict::Pass, "policy standard", ""),
         (word().timed_out(2_000), &p, Verdict::Drop, "policy p, time_out", "time_out"),
+        (word().timed_out(u64::MAX), &p, Verdict::Drop, "policy p, ban", "ban"),
         (late, &strict, Verdict::Hold, "policy strict, late", "late"),
         (
             Try::paced(6, 1),
@@ -111,12 +112,18 @@ fn who_is_timed_out_and_paid_is_not_told_that_nothing_was_sent() {
     let french = "Votre message attend l’avis de la modération. Règle\u{a0}: exclusion temporaire.";
     assert_eq!(told(Verdict::Hold, Language::Fr), french);
     assert!(told(Verdict::Drop, Language::En).contains("was not sent"));
+    // Who is banned is not told to wait for an end.
+    for language in [Language::En, Language::Fr] {
+        let banned = sender(Verdict::Drop, "ban", language);
+        assert_ne!(banned, told(Verdict::Drop, language));
+        assert!(!banned.contains("moment") && !banned.contains("timed out"), "{banned}");
+    }
 }
 
 /// The texts that senders can be told at all, without what a policy's author wrote.
 fn sentences() -> Vec<String> {
     let rules = Category::ALL.map(Category::name).into_iter();
-    let rules = rules.chain(["", "time_out", "late", "while_held", "told"]);
+    let rules = rules.chain(["", "time_out", "ban", "late", "while_held", "told"]);
     let verdicts = [Verdict::Pass, Verdict::Mask, Verdict::Hold, Verdict::Drop];
     let each = |rule| {
         verdicts.into_iter().flat_map(move |verdict| {

@@ -32,6 +32,7 @@ pub fn notice_id(kind: NoticeKind) -> Option<&'static str> {
         NoticeKind::Dropped | NoticeKind::Denied => Some("msg_rejected_mandatory"),
         NoticeKind::Held => Some("msg_rejected"),
         NoticeKind::TimedOut => Some("msg_timedout"),
+        NoticeKind::Banned => Some("msg_banned"),
         NoticeKind::Released
         | NoticeKind::Expired
         | NoticeKind::NameRefused

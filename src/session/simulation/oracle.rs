@@ -6,8 +6,10 @@ use std::{
 };
 
 use crate::{
+    audit::{self, Record},
     config::{OnExpiry, Unjudged, WhileHeld},
     hold::{Hold, State},
+    message::Verdict,
 };
 
 /// Who decided where nobody did in time.
@@ -34,6 +36,7 @@ pub enum Via {
 pub enum Act {
     Release,
     Remove,
+    Ban,
     Undo,
 }
 
@@ -83,18 +86,20 @@ pub struct Promise {
     pub held_max: usize,
 }
 
-/// Everything that happened, and how the held messages ended.
+/// Everything that happened, how the held messages ended, and what is written of it.
 pub struct Told<'a> {
     pub promise: &'a Promise,
     pub events: &'a [Event],
     pub holds: &'a [Arc<Hold>],
+    pub records: &'a [Record],
+    pub bans: &'a [String],
 }
 
 /// Every promise that was broken; empty where none was.
 pub fn violations(told: &Told) -> Vec<String> {
     let read = Read::of(told);
-    let rules: [fn(&Read, &mut Vec<String>); 6] =
-        [once, forbidden, not_lost, in_order, first_wins, none_silent];
+    let rules: [fn(&Read, &mut Vec<String>); 8] =
+        [once, forbidden, not_lost, in_order, first_wins, none_silent, on_record, together];
     let mut broken = Vec::new();
     rules.iter().for_each(|rule| rule(&read, &mut broken));
     broken
@@ -267,8 +272,8 @@ fn first_wins(read: &Read, broken: &mut Vec<String>) {
             Answer::Done => {
                 let before = stands.entry(hold).or_default();
                 let good = match (before.last(), act) {
-                    (None | Some(Act::Undo), Act::Release | Act::Remove) => true,
-                    (Some(Act::Remove), Act::Undo) => true,
+                    (None | Some(Act::Undo), Act::Release | Act::Remove | Act::Ban) => true,
+                    (Some(Act::Remove | Act::Ban), Act::Undo) => true,
                     _ => doubtful.contains(hold.as_str()),
                 };
                 if !good {
@@ -282,7 +287,7 @@ fn first_wins(read: &Read, broken: &mut Vec<String>) {
         let last = stands.get(hold.id.as_str()).and_then(|acts| acts.last());
         let fits = match last {
             Some(Act::Release) => matches!(hold.state, State::Released | State::Orphaned),
-            Some(Act::Remove) => hold.state == State::Denied,
+            Some(Act::Remove | Act::Ban) => hold.state == State::Denied,
             Some(Act::Undo) | None => true,
         };
         if !fits {
@@ -298,6 +303,78 @@ fn none_silent(read: &Read, broken: &mut Vec<String>) {
         let known = read.times(*message) > 0 || read.notices.contains_key(message);
         if !gone && !known {
             broken.push(format!("message {message} ({kind:?}) of {connection} vanished"));
+        }
+    }
+}
+
+/// What became of a held message is on record step by step, each step once.
+fn on_record(read: &Read, broken: &mut Vec<String>) {
+    let mut told: HashMap<&str, Vec<&audit::Event>> = HashMap::new();
+    for record in read.told.records {
+        told.entry(&record.id).or_default().push(&record.event);
+    }
+    for hold in read.told.holds {
+        let events = told.remove(hold.id.as_str()).unwrap_or_default();
+        let held = events.iter().filter(|e| ***e == audit::Event::Judged(Verdict::Hold)).count();
+        if held != 1 {
+            broken.push(format!("hold {}: on record as held {held} times", hold.id));
+        }
+        let mut state = State::Held.name();
+        for event in &events {
+            state = match (state, event) {
+                ("held", audit::Event::Decided { state, .. })
+                    if ["approved", "denied", "expired", "withdrawn"].contains(&&**state) =>
+                {
+                    state
+                }
+                ("approved", audit::Event::Decided { state, .. })
+                    if ["released", "orphaned"].contains(&&**state) =>
+                {
+                    state
+                }
+                ("denied", audit::Event::Undone { .. }) => State::Held.name(),
+                (state, audit::Event::Decided { .. } | audit::Event::Undone { .. }) => {
+                    broken.push(format!("hold {}: {event:?} on record after {state}", hold.id));
+                    state
+                }
+                (state, _) => state,
+            };
+        }
+        if state != hold.state.name() {
+            broken.push(format!("hold {} is {:?}, on record {state}", hold.id, hold.state));
+        }
+        let undone = |event: &&&audit::Event| matches!(event, audit::Event::Undone { .. });
+        let undone = events.iter().filter(undone).count();
+        if undone < done(read, hold, Act::Undo) {
+            broken.push(format!("hold {}: an undo is not on record", hold.id));
+        }
+    }
+}
+
+fn done(read: &Read, hold: &Hold, act: Act) -> usize {
+    let own = Event::Acted { hold: hold.id.clone(), act, answer: Answer::Done };
+    read.told.events.iter().filter(|event| **event == own).count()
+}
+
+/// A ban and the removal that it comes with are both there, or neither is.
+fn together(read: &Read, broken: &mut Vec<String>) {
+    let bans: BTreeSet<&str> = read.told.bans.iter().map(String::as_str).collect();
+    let with = |hold: &Hold| {
+        hold.state == State::Denied && hold.decided.as_ref().is_some_and(|own| own.banned)
+    };
+    for hold in read.told.holds {
+        let (removed, banned) = (with(hold), bans.contains(hold.id.as_str()));
+        if removed != banned {
+            broken.push(format!("hold {}: removed {removed}, banned {banned}", hold.id));
+        }
+        let own = read.told.records.iter().filter(|record| record.id == hold.id);
+        let count = own.fold(0, |count, record| match record.event {
+            audit::Event::Banned { .. } => count + 1,
+            audit::Event::Lifted { .. } => count - 1,
+            _ => count,
+        });
+        if count != i32::from(banned) {
+            broken.push(format!("hold {}: banned {banned}, on record {count}", hold.id));
         }
     }
 }

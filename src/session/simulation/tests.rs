@@ -1,6 +1,11 @@
 //! Runs seeds, and proves that what is broken is found.
 
 use super::*;
+use crate::{
+    audit,
+    hold::State,
+    message::{Sender, Verdict},
+};
 
 /// Which seeds: `SEED=7` one, and what happened in it; `SEEDS=10000` as many from 0 on.
 fn seeds() -> std::ops::Range<u64> {
@@ -20,7 +25,7 @@ fn what_was_promised_is_kept_in_every_run() {
         let run = run(seed);
         if only {
             run.events.iter().for_each(|event| println!("{event:?}"));
-            for hold in &run.holds {
+            for hold in &run.end.holds {
                 let (id, message) = (&hold.id, &hold.message_id);
                 println!("{id} {message:?} {:?} {:?} {}", hold.state, hold.decided, hold.live);
             }
@@ -54,8 +59,33 @@ fn a_seed_is_a_run() {
     }
 }
 
-/// What the checks say of a log; `hold` is what became of message 1, where it was held.
+/// What the checks say of a log; `hold` is what became of message 1, where it was held. Its
+/// records are good.
 fn said(events: &[Event], hold: Option<(State, Option<&str>)>) -> String {
+    let by = || "ana".to_owned();
+    let decided =
+        |states: &[&str]| states.iter().map(|s| decided(s, &by())).collect::<Vec<audit::Event>>();
+    let steps = match hold.map(|(state, _)| state) {
+        Some(State::Released) => decided(&["approved", "released"]),
+        Some(State::Held) | None => Vec::new(),
+        Some(state) => decided(&[state.name()]),
+    };
+    let held = hold.map(|_| audit::Event::Judged(Verdict::Hold));
+    let events_told: Vec<_> = held.into_iter().chain(steps).collect();
+    said_with(events, hold, &events_told, &[])
+}
+
+fn decided(state: &str, by: &str) -> audit::Event {
+    audit::Event::Decided { state: state.to_owned(), by: by.to_owned() }
+}
+
+/// The same of records and bans.
+fn said_with(
+    events: &[Event],
+    hold: Option<(State, Option<&str>)>,
+    told: &[audit::Event],
+    bans: &[&str],
+) -> String {
     let promise = Promise {
         while_held: WhileHeld::Wait,
         on_expiry: OnExpiry::Drop,
@@ -63,7 +93,25 @@ fn said(events: &[Event], hold: Option<(State, Option<&str>)>) -> String {
         held_max: 10,
     };
     let holds: Vec<Arc<Hold>> = hold.into_iter().map(|(state, by)| record(state, by)).collect();
-    oracle::violations(&Told { promise: &promise, events, holds: &holds }).join("; ")
+    let records: Vec<Record> = told.iter().map(|event| on_record(event.clone())).collect();
+    let bans: Vec<String> = bans.iter().map(|id| (*id).to_owned()).collect();
+    let (promise, holds, records, bans) = (&promise, &holds[..], &records[..], &bans[..]);
+    oracle::violations(&Told { promise, events, holds, records, bans }).join("; ")
+}
+
+fn on_record(event: audit::Event) -> Record {
+    Record {
+        id: "h1".to_owned(),
+        at_ms: 1,
+        route: "/".to_owned(),
+        channel: "main".to_owned(),
+        sender: Sender::default(),
+        event,
+        findings: Vec::new(),
+        rules: "r".to_owned(),
+        decided_by: String::new(),
+        text_sha256: String::new(),
+    }
 }
 
 /// A record as the queue has it.
@@ -127,4 +175,35 @@ fn what_is_broken_is_found() {
         let said = said(&events, hold);
         assert!(said.contains(expected), "{expected}: {said:?}");
     }
+}
+
+#[test]
+fn what_the_log_lacks_or_says_twice_is_found() {
+    let (by, held) = (|| "ana".to_owned(), audit::Event::Judged(Verdict::Hold));
+    let undone = || audit::Event::Undone { by: by() };
+    let denied = || decided("denied", &by());
+    let told = vec![Event::Sent { connection: 1, message: 1, kind: Kind::Held }];
+    let told = [&told[..], &[Event::Told { message: 1, verdict: "hold".to_owned() }]].concat();
+    let undo = Event::Acted { hold: "h1".to_owned(), act: Act::Undo, answer: Answer::Done };
+    let hold = Some((State::Denied, Some("ana")));
+    for (records, bans, expected) in [
+        (vec![held.clone(), denied()], &[][..], ""),
+        (vec![held.clone(), denied(), undone(), denied()], &[], ""),
+        (vec![denied()], &[], "as held 0 times"),
+        (vec![held.clone(), held.clone(), denied()], &[], "as held 2 times"),
+        (vec![held.clone()], &[], "on record held"),
+        (vec![held.clone(), denied(), denied()], &[], "on record after denied"),
+        (vec![held.clone(), undone(), denied()], &[], "on record after held"),
+        (vec![held.clone(), denied()], &["h1"], "removed false, banned true"),
+        (
+            vec![held.clone(), denied(), audit::Event::Banned { by: by() }],
+            &[],
+            "banned false, on record 1",
+        ),
+    ] {
+        let said = said_with(&told, hold, &records, bans);
+        assert!(said.contains(expected) && (said.is_empty() == expected.is_empty()), "{said:?}");
+    }
+    let said = said_with(&[&told[..], &[undo]].concat(), hold, &[held, denied()], &[]);
+    assert!(said.contains("an undo is not on record"), "{said:?}");
 }

@@ -199,7 +199,8 @@ impl Opened<'_> {
 
 /// For each set `None`, or the key whose condition failed; a durable commit of the others.
 ///
-/// `again` says that the sets may be there already: then a value that is as wanted is success.
+/// `again` says that the sets may be there already: one of which every value is as wanted was
+/// carried out. One of which some are was not, because none is carried out in part.
 fn transact(
     database: &Database,
     sets: &[Vec<Write>],
@@ -221,7 +222,7 @@ fn transact(
             }
         }
         for set in sets {
-            let mut changed = None;
+            let (mut changed, mut done) = (None, again);
             for write in set {
                 let now = tables[name(write.table)].get(write.key.as_str())?;
                 let now = now.as_ref().map(|now| now.value());
@@ -230,11 +231,13 @@ fn transact(
                     Expect::Absent => now.is_none(),
                     Expect::Exactly(bytes) => now == Some(bytes.as_slice()),
                 };
-                let done = again && now == write.value.as_deref();
-                if !expected && !done {
+                if !expected && changed.is_none() {
                     changed = Some(write.key.clone());
-                    break;
                 }
+                done &= now == write.value.as_deref();
+            }
+            if done {
+                changed = None;
             }
             if changed.is_none() {
                 for write in set {
@@ -311,7 +314,11 @@ fn opened(
     table: Table,
 ) -> Result<Option<ReadOnlyTable<&'static str, &'static [u8]>>, redb::Error> {
     match database.begin_read()?.open_table(definition(table)) {
-        Err(TableError::TableDoesNotExist(_)) if table == Table::Decrees => Ok(None),
+        Err(TableError::TableDoesNotExist(_))
+            if matches!(table, Table::Decrees | Table::Outbox) =>
+        {
+            Ok(None)
+        }
         opened => Ok(Some(opened?)),
     }
 }
@@ -326,6 +333,7 @@ fn name(table: Table) -> &'static str {
         Table::Records => "records",
         Table::RecordIds => "record_ids",
         Table::Texts => "texts",
+        Table::Outbox => "outbox",
         Table::Accounts => "accounts",
         Table::Sessions => "sessions",
         Table::Tokens => "tokens",
