@@ -56,7 +56,7 @@ struct Hook {
     wait_max: Duration,
     /// Requests that wait for a moderator.
     waiting: Semaphore,
-    remembered: Mutex<Remembered>,
+    remembered: Mutex<Remembered<Answered>>,
     /// Senders get numbers by it, as connections have them.
     numbers: RandomState,
 }
@@ -120,7 +120,7 @@ impl Hook {
     /// It goes on where whoever asked goes away: a message is not judged by halves. `None`: it
     /// panicked.
     async fn judge(&self, settler: &Arc<Settler>, message: Message) -> Option<Arc<Answered>> {
-        let (settler, inlet) = (settler.clone(), self.inlet.clone());
+        let (holds, settler, inlet) = (&settler.holds, settler.clone(), self.inlet.clone());
         let (key, by) = (key(&message), self.by(&settler, &message));
         let judging = move || {
             let judged = tokio::spawn(async move {
@@ -134,7 +134,11 @@ impl Hook {
             None => judging().await,
             Some(key) => {
                 let lock = || self.remembered.lock().unwrap_or_else(|broken| broken.into_inner());
-                let judged = lock().once(key, judging);
+                let waits = |answered: &Answered| {
+                    let hold = answered.held().and_then(|id| holds.find(id));
+                    hold.is_some_and(|hold| !is_final(&hold, holds.now_ms()))
+                };
+                let judged = lock().once(key, waits, judging);
                 let answered = judged.await;
                 if answered.is_none() {
                     lock().forget(key);

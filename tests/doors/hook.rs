@@ -163,6 +163,31 @@ async fn what_is_asked_twice_is_judged_once() {
     assert_eq!((&old["action"], &old["state"]), (&json!("pass"), &json!("released")));
 }
 
+#[tokio::test]
+async fn what_waits_is_known_however_many_others_are_asked() {
+    let (house, token) = asked("", |config| config.hook[0].remembered_max = 4).await;
+    let holds = &house.doors.settler.holds;
+    let body = said("held", "u1", "i will snarfle");
+    let first = ask(&house, &token, &body).await;
+    let id = first["decision"].as_str().expect("an id");
+    let others = async |from: usize| {
+        for n in from..from + 20 {
+            ask(&house, &token, &said(&format!("m{n}"), &format!("v{n}"), "good evening")).await;
+        }
+    };
+    others(0).await;
+    assert_eq!(ask(&house, &token, &body).await["decision"], id, "it is judged once");
+    assert_eq!(holds.list().len(), 1);
+    let mut changes = holds.subscribe();
+    holds.decide(id, Decision::Release, "ana").await.expect("it is held");
+    until(&mut changes, id, State::Released).await;
+    ask(&house, &token, &said("next", "v1", "good morning")).await;
+    let later = ask(&house, &token, &body).await;
+    assert_eq!((&later["action"], &later["decision"]), (&json!("pass"), &json!(id)));
+    others(100).await;
+    assert_eq!(ask(&house, &token, &body).await["action"], "hold", "and no longer than that");
+}
+
 async fn until(changes: &mut tokio::sync::broadcast::Receiver<Change>, id: &str, state: State) {
     let seen = async {
         loop {
