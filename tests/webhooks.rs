@@ -227,14 +227,19 @@ async fn an_endpoint_that_is_gone_hears_nothing_until_a_restart() {
 async fn what_is_refused_too_often_or_too_old_is_given_up_and_counted() {
     let house = house(|_| {}).await;
     let receiver = Receiver::open(SECRET).await;
-    // Three refusals end the first; the second is taken at the third try, for the overload between
-    // does not count; the third is too old for a second try.
+    // Three refusals end the first; the second is taken, for that it was down, slow, early or
+    // overloaded between does not count; the third is too old for a second try.
     let plan = [
-        Act::Status(500),
+        Act::Status(400),
         Act::Status(404),
+        Act::Redirect,
+        Act::Status(422),
         Act::Status(500),
-        Act::Status(500),
+        Act::Status(408),
+        Act::Status(425),
         Act::Later(503, "0"),
+        Act::Status(501),
+        Act::Status(400),
         Act::Take,
         Act::HangUp,
     ];
@@ -251,7 +256,7 @@ async fn what_is_refused_too_often_or_too_old_is_given_up_and_counted() {
     let got = receiver.taken(2).await;
     assert_order(&got);
     let tries: Vec<_> = got.iter().map(Got::seq).collect();
-    assert_eq!(tries, [1, 1, 1, 2, 2, 2, 3, 4]);
+    assert_eq!(tries, [1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3, 4]);
     assert_eq!(seqs(&got), [2, 4]);
     assert_eq!(counted(&house.doors.settler.metrics, "a", "dead"), 2);
 }

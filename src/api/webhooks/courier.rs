@@ -219,15 +219,18 @@ fn tried(answer: Result<Reply, CallError>) -> Tried {
     match reply.status {
         status if status.is_success() => Tried::Taken,
         StatusCode::GONE => Tried::Gone,
-        // It says that it cannot now, or somebody before it does: no word about this event.
-        status @ (StatusCode::TOO_MANY_REQUESTS
-        | StatusCode::BAD_GATEWAY
-        | StatusCode::SERVICE_UNAVAILABLE
-        | StatusCode::GATEWAY_TIMEOUT) => {
+        status if is_passing(status) => {
             Tried::Away(format!("it answers {}", status.as_u16()), asked)
         }
         status => Tried::Refused(status, asked),
     }
+}
+
+/// Says something about the endpoint, and no word about this event: it is down, overloaded or broken.
+fn is_passing(status: StatusCode) -> bool {
+    let asks_again =
+        [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
+    status.is_server_error() || asks_again.contains(&status)
 }
 
 /// Half of it to all of it, so that many do not come back at once.
