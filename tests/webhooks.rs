@@ -304,6 +304,27 @@ async fn what_was_pruned_before_it_was_told_is_told_as_a_gap() {
 }
 
 #[tokio::test]
+async fn a_place_that_is_in_no_log_is_told_as_a_reset() {
+    let house = house(|_| {}).await;
+    let receiver = Receiver::open(SECRET).await;
+    happen(&house, 2).await;
+    let place = Write {
+        table: Table::Meta,
+        key: "webhook/a".into(),
+        expect: tidegate::store::Expect::Anything,
+        value: Some(b"9".to_vec()),
+    };
+    house.doors.store.commit(vec![place]).await.expect("the store works");
+    let _couriers = Couriers::start(&house, &[webhook(&house, "a", &receiver.url)]).await;
+    let got = receiver.taken(1).await;
+    let told = &got[0].body;
+    let (kind, asked, id) = (&told["type"], &told["data"]["asked"], &told["data"]["id"]);
+    assert_eq!((kind, asked, id), (&json!("reset"), &json!(9), &json!(2)));
+    happen(&house, 1).await;
+    assert_eq!(seqs(&receiver.taken(2).await), [2, 3]);
+}
+
+#[tokio::test]
 async fn a_restart_in_the_middle_loses_nothing_and_a_new_endpoint_hears_what_is_new() {
     let house = house(|_| {}).await;
     let receiver = Receiver::open(SECRET).await;

@@ -84,6 +84,11 @@ pub fn gap(first_missing: u64, first_kept: u64) -> Value {
     })
 }
 
+/// Says that the place `asked` is not in this chain, which ends at `head`.
+pub fn reset(asked: u64, head: u64) -> Value {
+    json!({ "id": head, "kind": "reset", "asked": asked })
+}
+
 /// A record as programs see it: never the text.
 pub fn told(record: &Record) -> Value {
     let findings: Vec<AnswerFinding> =

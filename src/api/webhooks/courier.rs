@@ -112,6 +112,7 @@ impl Courier {
             let Some(step) = feed.next().await? else { return Ok(End::Closed) };
             let letter = match step {
                 Step::Gap(missing, kept) => Some(Letter::gap(missing, kept)),
+                Step::Reset(asked, head) => Some(Letter::reset(asked, head)),
                 Step::Record(seq, record) if self.wants(&record) => {
                     let text = match self.hook.config.include_text {
                         true => text_of(&self.settler, &record).await,

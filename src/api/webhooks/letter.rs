@@ -35,9 +35,19 @@ impl Letter {
 
     /// Says that records are gone that nobody was told of.
     pub fn gap(first_missing: u64, first_kept: u64) -> Letter {
-        let (kind, at_ms) = ("gap".to_owned(), now_ms());
-        let id = id(&[kind.clone(), first_missing.to_string(), first_kept.to_string()]);
-        let body = body(&kind, at_ms, &told::gap(first_missing, first_kept));
+        let places = [first_missing, first_kept];
+        Letter::of_chain("gap", places, &told::gap(first_missing, first_kept))
+    }
+
+    /// Says that the endpoint's place is not in this chain.
+    pub fn reset(asked: u64, head: u64) -> Letter {
+        Letter::of_chain("reset", [asked, head], &told::reset(asked, head))
+    }
+
+    fn of_chain(kind: &str, places: [u64; 2], data: &Value) -> Letter {
+        let (kind, at_ms) = (kind.to_owned(), now_ms());
+        let [one, other] = places.map(|place| place.to_string());
+        let (id, body) = (id(&[kind.clone(), one, other]), body(&kind, at_ms, data));
         Letter { id, kind, decision: String::new(), at_ms, body }
     }
 }
