@@ -6,7 +6,7 @@ use super::answer::AnswerFinding;
 use crate::audit::{Event, Record};
 
 /// Every kind there is, for whoever chooses.
-pub const KINDS: [&str; 27] = [
+pub const KINDS: [&str; 28] = [
     "held",
     "masked",
     "dropped",
@@ -26,6 +26,7 @@ pub const KINDS: [&str; 27] = [
     "appealed",
     "appeal_upheld",
     "appeal_overturned",
+    "appeal_lapsed",
     "banned",
     "trusted",
     "allowed",
@@ -58,6 +59,7 @@ pub fn kind(record: &Record) -> &str {
         Event::Pardoned { .. } => "pardoned",
         Event::Appealed { .. } => "appealed",
         Event::AppealEnded { outcome, .. } if outcome == "upheld" => "appeal_upheld",
+        Event::AppealEnded { outcome, .. } if outcome == "lapsed" => "appeal_lapsed",
         Event::AppealEnded { .. } => "appeal_overturned",
         Event::Acted { .. } => "acted",
         Event::Banned { .. } => "banned",
