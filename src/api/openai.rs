@@ -129,7 +129,7 @@ impl Api {
         let pipeline = &self.doors.settler.pipeline;
         let (route, at_ms) = (self.route.clone(), now_ms());
         let message = Message { route, text, at_ms, ..Message::default() };
-        let judgement = pipeline.judge_within(&message, Some(wait)).await;
+        let judgement = pipeline.consider(&message, Some(wait)).await;
         let score = match judgement.score {
             // The policy had no use for it; who asks here has.
             Score::Skipped => pipeline.score_within(&message.text, Some(wait)).await,
