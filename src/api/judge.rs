@@ -108,9 +108,9 @@ fn unfit(error: &'static str, message: impl Into<String>) -> Failure {
 
 pub async fn judge(State(api): State<Api>, request: Request<Body>) -> Result<Response, Problem> {
     let known = api.asks(&request).await?.is_known();
-    let _place = api.place()?;
     let limits = &api.doors.config.api;
     let body: Value = read_json(request, limits.body_bytes_max).await?;
+    let _place = api.place()?;
     if body.get("messages").is_none() {
         return Ok(Json(api.answer(parse(body)?, known).await?).into_response());
     }

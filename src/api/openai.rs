@@ -62,9 +62,9 @@ struct Moderated {
 
 async fn moderate(State(api): State<Api>, request: Request<Body>) -> Result<Response, Fault> {
     api.asks(&request).await?;
-    let _place = api.place()?;
     let limits = &api.doors.config.api;
     let body = read_body(request, limits.body_bytes_max).await?;
+    let _place = api.place()?;
     let body = serde_json::from_slice(&body).map_err(|error| Fault::json(&error))?;
     let bytes_max = api.doors.config.limits.message_bytes_max;
     let texts = input::read(&body, limits.messages_max, bytes_max)?;

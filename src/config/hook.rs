@@ -16,6 +16,8 @@ pub struct HookConfig {
     /// The policies of single channels, by the channel's name; the others have the hook's.
     pub channels: BTreeMap<String, String>,
     pub language: Language,
+    /// Messages being judged at once, beside all other requests; one more is answered 503.
+    pub requests_max: usize,
     /// The longest that a request may wait for a moderator.
     pub wait_max_s: u64,
     /// Requests that wait for a moderator at once; one more is answered `hold` at once.
@@ -31,6 +33,7 @@ impl Default for HookConfig {
             policy: "standard".into(),
             channels: BTreeMap::new(),
             language: Language::En,
+            requests_max: 64,
             wait_max_s: 30,
             waiting_max: 256,
             remembered_max: 10_000,
