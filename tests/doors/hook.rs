@@ -403,6 +403,7 @@ async fn what_was_deleted_leaves_the_queue() {
         (&token, "/v1/hook/rooms/withdraw", json!({ "ids": "m1" }), 400),
         (&token, "/v1/hook/rooms/withdraw", json!({ "id": "m1" }), 400),
         (&token, "/v1/hook/rooms/withdraw", json!({ "ids": many }), 413),
+        (&token, "/v1/hook/rooms/withdraw", json!({ "sender": "x".repeat(513) }), 422),
         (&token, "/v1/hook/other/withdraw", json!({ "ids": ["m1"] }), 404),
         (&house.token, "/v1/hook/rooms/withdraw", json!({ "ids": ["m1"] }), 403),
     ] {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Ids and names stand in records and answers.
-const NAME_BYTES_MAX: usize = 512;
+pub const NAME_BYTES_MAX: usize = 512;
 
 /// A question. Unknown keys are ignored, so that a server can send what it has.
 #[derive(Debug, Deserialize)]

@@ -11,7 +11,11 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{super::Api, Named, Problem, asked::Name};
+use super::{
+    super::Api,
+    Named, Problem,
+    asked::{NAME_BYTES_MAX, Name},
+};
 use crate::{
     accounts::Scope,
     doors::{Failure, place::unfit, read_json},
@@ -69,6 +73,10 @@ impl Deleted {
             name => Some(name.plain()),
         };
         let (channel, sender) = (said(self.channel), said(self.sender));
+        let mut names = ids.iter().flatten().chain(&channel).chain(&sender);
+        if names.any(|name| name.len() > NAME_BYTES_MAX) {
+            return Err(unfit("id", format!("a name may have {NAME_BYTES_MAX} bytes")));
+        }
         // Nothing said would mean everything.
         if ids.is_none() && sender.is_none() && channel.is_none() {
             return Err(unfit("id", "say which: `ids`, a `sender` or a `channel`"));
