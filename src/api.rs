@@ -22,6 +22,7 @@ use crate::{
 pub mod answer;
 mod appeals;
 mod caller;
+mod cors;
 mod decisions;
 mod decrees;
 mod events;

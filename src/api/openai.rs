@@ -42,7 +42,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         let message = "Only POST is answered here.";
         Fault::from(Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method", message))
     };
-    routes.own("post", "/v1/moderations", post(moderate).fallback(wrong_method))
+    routes.shaped("post", "/v1/moderations", post(moderate).fallback(wrong_method))
 }
 
 #[derive(Serialize)]
