@@ -165,6 +165,14 @@ async fn what_is_asked_twice_is_judged_once() {
     house.doors.settler.audit.flush().await;
     let old = ask(&house, &token, &body).await;
     assert_eq!((&old["action"], &old["state"]), (&json!("pass"), &json!("released")));
+    // Whoever asks by its id is told, for as long as its record is kept.
+    let read = house.doors.accounts.issue_token("reader", &[Scope::Read]).await.expect("a token");
+    let bearer = format!("Bearer {read}");
+    for path in [format!("/v1/holds/{id}"), format!("/v1/decisions/{id}")] {
+        let headers = [("host", "any"), ("authorization", bearer.as_str())];
+        let answer = raw(house.console, &request("GET", &path, &headers, "")).await;
+        assert_eq!((answer.status, &answer.json()["state"]), (200, &json!("released")), "{path}");
+    }
 }
 
 #[tokio::test]
