@@ -55,8 +55,10 @@ pub struct WebhookConfig {
     pub events: Vec<String>,
     /// Of these channels alone; empty: of all.
     pub channels: Vec<String>,
-    /// Whether the texts of messages go along.
+    /// Whether the texts of messages go along, and with them what was found in words.
     pub include_text: bool,
+    /// Whether findings say why as moderators read it, which may quote a word or a link's host.
+    pub include_why: bool,
     /// For one answer.
     pub timeout_ms: u64,
     /// Before the first repeat; doubled from then on.
@@ -78,6 +80,7 @@ impl Default for WebhookConfig {
             events: events.map(str::to_owned).to_vec(),
             channels: Vec::new(),
             include_text: false,
+            include_why: false,
             timeout_ms: 10_000,
             retry_ms: 1_000,
             refusals_max: 20,

@@ -114,11 +114,13 @@ impl Courier {
                 Step::Gap(missing, kept) => Some(Letter::gap(missing, kept)),
                 Step::Reset(asked, head) => Some(Letter::reset(asked, head)),
                 Step::Record(seq, record) if self.wants(&record) => {
-                    let text = match self.hook.config.include_text {
+                    let config = &self.hook.config;
+                    let text = match config.include_text {
                         true => text_of(&self.settler, &record).await,
                         false => None,
                     };
-                    Some(Letter::event(seq, &record, text))
+                    let why = config.include_why || config.include_text;
+                    Some(Letter::event(seq, &record, text, why))
                 }
                 Step::Record(..) => None,
             };

@@ -22,9 +22,14 @@ pub struct Letter {
 }
 
 impl Letter {
-    pub fn event(seq: u64, record: &Record, text: Option<String>) -> Letter {
+    /// Without `why` nothing is in it that quotes what somebody wrote, or pointed at.
+    pub fn event(seq: u64, record: &Record, text: Option<String>, why: bool) -> Letter {
         let kind = told::kind(record).to_owned();
         let mut data = told::event(seq, record);
+        let findings = data["findings"].as_array_mut().filter(|_| !why);
+        for finding in findings.into_iter().flatten() {
+            finding["why"] = "".into();
+        }
         if let Some(text) = text {
             data["text"] = text.into();
         }
