@@ -117,6 +117,7 @@ fn routes() -> Routes {
         .own("get", "/v1/senders/{channel}/{sender}", get(senders::one))
         .act("post", "/v1/senders/{channel}/{sender}/forgive", post(senders::forgive))
         .act("post", "/v1/senders/{channel}/{sender}/time-out", post(senders::time_out))
+        .act("delete", "/v1/senders/{channel}/{sender}/time-out", delete(senders::lift))
         .act("post", "/v1/senders/{channel}/{sender}/permit", post(senders::permit))
         .act("post", "/v1/senders/{channel}/{sender}/ban", post(decrees::ban))
         .act("post", "/v1/senders/{channel}/{sender}/unban", post(decrees::unban))
