@@ -83,8 +83,8 @@ impl Pipeline {
         let mut recent = self.history.peek(message, &text, &watch);
         let policy = policy.acting(recent.shield, recent.trusted);
         recent.name = self.history.peek_name(message, |staff| named(&rules, message, staff));
-        recent.link_permitted = self.history.has_permit(message)
-            && decide::would_spend_permit(policy, message, &text);
+        recent.link_permitted =
+            self.history.has_permit(message) && decide::would_spend_permit(policy, message, &text);
         let (scanner, version) = (&rules.scanner, &rules.version);
         let by = By { scanner, version, policy, allows: Some(&self.history) };
         self.weigh(by, message, (&text, &recent), wait).await
