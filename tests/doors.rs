@@ -50,3 +50,6 @@ mod schema;
 mod senders;
 #[path = "doors/trial.rs"]
 mod trial;
+
+#[path = "doors/withdrawn.rs"]
+mod withdrawn;

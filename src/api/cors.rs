@@ -18,8 +18,8 @@ const SENT: &str = "authorization, *";
 /// How long a browser remembers that it may; what it is then answered is checked again.
 const REMEMBERED_S: &str = "600";
 
-/// Says to browsers whether the page may read the answer. Cookies never go along, so that a page can
-/// do no more than whoever holds its token.
+/// Says to browsers whether the page may read the answer. Cookies never go along, so that a page
+/// can do no more than whoever holds its token.
 pub(super) async fn cors(State(api): State<Api>, request: Request<Body>, next: Next) -> Response {
     let origins = &api.doors.config.api.origins;
     if origins.is_empty() {

@@ -229,7 +229,7 @@ fn tried(answer: Result<Reply, CallError>) -> Tried {
     }
 }
 
-/// Says something about the endpoint, and no word about this event: it is down, overloaded or broken.
+/// Says something about the endpoint, which is down, overloaded or broken; no word about this event.
 fn is_passing(status: StatusCode) -> bool {
     let asks_again =
         [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
