@@ -34,8 +34,9 @@ fn told(answer: &Answer) -> Vec<&str> {
 async fn a_page_of_a_named_origin_may_ask_and_read() {
     let house = open(&["https://other.example", PAGE]).await;
     let bearer = format!("Bearer {}", house.token);
-    let comment =
-        json!({ "comment": { "text": "hi" }, "requestedAttributes": { "TOXICITY": {} } }).to_string();
+    let wanted = json!({ "TOXICITY": {} });
+    let comment = json!({ "comment": { "text": "hi" }, "requestedAttributes": wanted });
+    let comment = comment.to_string();
     let moderation = json!({ "input": "hi" }).to_string();
     for (path, body) in [
         ("/v1alpha1/comments:analyze", &comment),

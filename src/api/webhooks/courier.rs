@@ -229,7 +229,7 @@ fn tried(answer: Result<Reply, CallError>) -> Tried {
     }
 }
 
-/// Says something about the endpoint, which is down, overloaded or broken; no word about this event.
+/// Says that the endpoint is down, overloaded or broken, and no word about this event.
 fn is_passing(status: StatusCode) -> bool {
     let asks_again =
         [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
