@@ -104,7 +104,7 @@ async fn a_question_changes_nothing_for_a_live_channel() {
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.json()
     };
-    let link = "look at https://otter-videos.example/watch";
+    let link = "look at https://example.org/watch";
     let permitted = || history.known(whose("u1"), now_ms()).may_link_until_ms.is_some();
     let first = asked("u1", link, false).await;
     assert!(permitted(), "a question spends no permit");

@@ -184,6 +184,7 @@ async fn a_time_out_is_lifted_without_forgiving() {
     history.silence(UNA, now_ms() + 900_000);
     assert_eq!(ask(&house, &token, "POST", &path, json!({ "seconds": 600 })).await.status, 200);
     assert_eq!(says(&house, "good evening").await, ["time_out"]);
+    house.doors.settler.audit.flush().await;
     let mut records = house.doors.settler.audit.subscribe();
     let lifted = lift().await;
     assert_eq!(lifted.status, 200, "{}", lifted.body);
