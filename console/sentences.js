@@ -185,6 +185,7 @@ learn({
   appeal_over_by: { en: 'Already {outcome} by {by}.', fr: 'Déjà {outcome} par {by}.' },
   outcome_upheld: { en: 'upheld', fr: 'confirmé' },
   outcome_overturned: { en: 'overturned', fr: 'renversé' },
+  outcome_lapsed: { en: 'lapsed', fr: 'échu' },
   against_masked: { en: 'masked', fr: 'masqué' },
   against_dropped: { en: 'dropped', fr: 'rejeté' },
   against_denied: { en: 'removed', fr: 'retiré' },

@@ -22,6 +22,7 @@ use crate::{
 pub mod answer;
 mod appeals;
 mod caller;
+mod cors;
 mod decisions;
 mod decrees;
 mod events;
@@ -112,9 +113,11 @@ fn routes() -> Routes {
         .act("post", "/v1/decisions/{id}/appeal", post(appeals::appeal))
         .own("get", "/v1/events", get(events::events))
         .own("post", "/v1/hook/{name}", post(hook::ask))
+        .act("post", "/v1/hook/{name}/withdraw", post(hook::withdraw))
         .own("get", "/v1/senders/{channel}/{sender}", get(senders::one))
         .act("post", "/v1/senders/{channel}/{sender}/forgive", post(senders::forgive))
         .act("post", "/v1/senders/{channel}/{sender}/time-out", post(senders::time_out))
+        .act("delete", "/v1/senders/{channel}/{sender}/time-out", delete(senders::lift))
         .act("post", "/v1/senders/{channel}/{sender}/permit", post(senders::permit))
         .act("post", "/v1/senders/{channel}/{sender}/ban", post(decrees::ban))
         .act("post", "/v1/senders/{channel}/{sender}/unban", post(decrees::unban))
@@ -167,10 +170,20 @@ impl Api {
         })
     }
 
-    /// A place among the requests that are worked on at once.
+    /// A place among the requests that are worked on at once. It is taken when the body is there:
+    /// whoever sends slowly keeps nobody out.
     fn place(&self) -> Result<SemaphorePermit<'_>, Failure> {
-        self.requests.try_acquire().map_err(|_| {
-            self.doors.settler.metrics.discard("api_requests");
+        self.place_of(&self.requests, "api_requests")
+    }
+
+    /// A place among others that are as many as may be; `reason` is what is counted where they are.
+    fn place_of<'a>(
+        &self,
+        places: &'a Semaphore,
+        reason: &'static str,
+    ) -> Result<SemaphorePermit<'a>, Failure> {
+        places.try_acquire().map_err(|_| {
+            self.doors.settler.metrics.discard(reason);
             let message = "too many requests at once";
             let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message);
             failure.after(Duration::from_secs(1))

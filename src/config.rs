@@ -348,6 +348,8 @@ pub struct ApiConfig {
     pub score_wait_ms: u64,
     /// Who may ask for verdicts without a token.
     pub keyless: Keyless,
+    /// Origins whose pages may ask in the shapes of other services from a browser; none: nobody's.
+    pub origins: Vec<String>,
 }
 
 /// Who needs no token to ask for verdicts.
@@ -374,6 +376,7 @@ impl Default for ApiConfig {
             keys_ms: 86_400_000,
             score_wait_ms: 2_000,
             keyless: Keyless::Never,
+            origins: Vec::new(),
         }
     }
 }

@@ -31,6 +31,7 @@ mod shown;
 mod stage;
 mod stream;
 mod trial;
+mod turns;
 
 use ended::Ended;
 use guard::Guard;
@@ -51,7 +52,7 @@ struct Console {
     /// Comparing all that is held is heavy: one at a time.
     comparing: Arc<Semaphore>,
     ended: Ended,
-    changes: crowds::Changes,
+    changes: turns::Changes,
     trials: Arc<Trials>,
     insights: Arc<Insights>,
     looks: Looks,
@@ -66,7 +67,7 @@ pub fn router(doors: Doors) -> Router {
         streams: Arc::new(Semaphore::new(doors.config.console.streams_max)),
         comparing: Arc::new(Semaphore::new(1)),
         ended: Ended::follow(&doors.settler.holds),
-        changes: crowds::follow(&doors),
+        changes: turns::follow(&doors),
         trials: Arc::new(Trials::new()),
         insights: Insights::follow(&doors),
         looks: Looks::new(doors.config.console.streams_max),

@@ -273,6 +273,11 @@ impl History {
         self.shields.list(now)
     }
 
+    /// Takes down the shields that are over, and tells whoever follows.
+    pub fn end_shields(&self, now: u64) {
+        self.shields.end(now);
+    }
+
     /// Every change of a shield from now on; who lags behind misses some.
     pub fn turns(&self) -> broadcast::Receiver<Turn> {
         self.shields.subscribe()

@@ -12,7 +12,7 @@ use crate::{
     message::{Finding, Gone, Language, Paid, Sender, Standing},
     metrics::Metrics,
     protocol::Frame,
-    store::{Store, StoreError},
+    store::{Store, StoreError, Table},
 };
 
 mod along;
@@ -325,6 +325,15 @@ impl HoldQueue {
     /// An undecided, undelivered or lately ended one.
     pub fn find(&self, id: &str) -> Option<Arc<Hold>> {
         self.ledger.book().entry(id).map(|entry| entry.row.hold.clone())
+    }
+
+    /// The same, and those that ended long ago, for as long as the record of it is kept.
+    pub async fn look_up(&self, id: &str) -> Result<Option<Arc<Hold>>, StoreError> {
+        if let Some(hold) = self.find(id) {
+            return Ok(Some(hold));
+        }
+        let row = self.ledger.store.load(Table::Holds, id).await?;
+        row.map(|bytes| ledger::read(id, &bytes).map(|row| row.hold)).transpose()
     }
 
     /// By which way its release would go now.

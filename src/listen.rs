@@ -161,6 +161,7 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
         |bot: Bot| bot.run(behind.settler.clone(), behind.store.clone(), draining.subscribe());
     let bots = bots.into_iter().map(|bot| tokio::spawn(work(bot))).collect();
     tasks.extend(api::webhooks::start(webhooks, &tls, &behind.store, &behind.settler));
+    tasks.push(tokio::spawn(behind.clone().age_appeals()));
     if let Some(file) = file {
         let running = Config::clone(&behind.config);
         let Pipeline { rules, scorer, .. } = behind.settler.pipeline.clone();

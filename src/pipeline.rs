@@ -74,6 +74,22 @@ impl Pipeline {
         judgement
     }
 
+    /// What would become of a message if it were said now: history is read, and told nothing.
+    pub async fn consider(&self, message: &Message, wait: Option<Duration>) -> Judgement {
+        let rules = self.rules.load_full();
+        let policy = rules.policy(&message.route, &message.channel);
+        let watch = Watch { flood: &policy.flood, crowd: &policy.crowd, shield: &policy.shield };
+        let text = normalize(&message.text);
+        let mut recent = self.history.peek(message, &text, &watch);
+        let policy = policy.acting(recent.shield, recent.trusted);
+        recent.name = self.history.peek_name(message, |staff| named(&rules, message, staff));
+        recent.link_permitted =
+            self.history.has_permit(message) && decide::would_spend_permit(policy, message, &text);
+        let (scanner, version) = (&rules.scanner, &rules.version);
+        let by = By { scanner, version, policy, allows: Some(&self.history) };
+        self.weigh(by, message, (&text, &recent), wait).await
+    }
+
     /// What would become of a message by other rules, of a sender of whom this is known: as
     /// [`Pipeline::judge`], but that history is neither asked nor told.
     pub async fn rehearse(

@@ -203,6 +203,10 @@ const WRONG: &[Case] = &[
         "[[route]]\nupstream = \"ftp://a\"\n[[route]]\npath = \"/\"\nupstream = \"ws://a\"\n",
         &[(2, "route[0].upstream", "ws://"), (4, "route[1].path", "path of route[0]")],
     ),
+    (
+        "[api]\norigins = [\"https://example.org\", \"https://*.example.org\"]\n",
+        &[(2, "api.origins", "*.example.org")],
+    ),
     ("[[route]]\npath = \"/a\"\n", &[(1, "route[0].upstream", "is missing")]),
     (
         "[[route]]\nupstream = \"ws://u:p@host\"\npolicy = \"lax\"\npath = \"x\"\n",

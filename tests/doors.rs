@@ -52,3 +52,6 @@ mod senders;
 mod together;
 #[path = "doors/trial.rs"]
 mod trial;
+
+#[path = "doors/withdrawn.rs"]
+mod withdrawn;

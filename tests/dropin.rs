@@ -4,6 +4,9 @@
 #[allow(dead_code)]
 mod house;
 
+#[path = "dropin/cors.rs"]
+mod cors;
+
 #[path = "dropin/errors.rs"]
 mod errors;
 

@@ -19,7 +19,7 @@ use tidegate::{
     api::webhooks,
     audit::{Event, Record},
     config::{Config, WebhookConfig},
-    message::{Sender, Verdict, now_ms},
+    message::{Category, Finding, Sender, Severity, Verdict, now_ms},
     metrics::Metrics,
     store::{Table, Write},
 };
@@ -96,6 +96,18 @@ fn record(number: u64, event: Event) -> Record {
     }
 }
 
+fn finding() -> Finding {
+    Finding {
+        rule: "links".into(),
+        category: Category::Link,
+        severity: Severity::new(2).expect("2 is a severity"),
+        span: None,
+        why: "a link to evil.example".into(),
+        shadow: false,
+        scored: None,
+    }
+}
+
 /// Records so many holds.
 async fn happen(house: &House, count: u64) {
     let audit = &house.doors.settler.audit;
@@ -163,6 +175,7 @@ async fn every_event_arrives_in_order_whatever_the_receiver_does() {
 async fn only_what_is_asked_for_is_told_and_texts_only_if_asked() {
     let house = house(|_| {}).await;
     let (some, texts) = (Receiver::open(SECRET).await, Receiver::open(SECRET).await);
+    let whys = Receiver::open(SECRET).await;
     let hooks = [
         WebhookConfig {
             events: ["shield", "denied"].map(str::to_owned).to_vec(),
@@ -170,6 +183,7 @@ async fn only_what_is_asked_for_is_told_and_texts_only_if_asked() {
             ..webhook(&house, "some", &some.url)
         },
         WebhookConfig { include_text: true, ..webhook(&house, "texts", &texts.url) },
+        WebhookConfig { include_why: true, ..webhook(&house, "whys", &whys.url) },
     ];
     let _couriers = Couriers::start(&house, &hooks).await;
     let on =
@@ -186,19 +200,28 @@ async fn only_what_is_asked_for_is_told_and_texts_only_if_asked() {
         (10, Event::Raid { by: raid, copies: 9, senders: 8, newcomers: 7 }),
         (12, Event::Judged(Verdict::Drop)),
     ] {
-        audit.record(record(number, event), Some("blorp blorp"));
+        let record = Record { findings: vec![finding()], ..record(number, event) };
+        audit.record(record, Some("blorp blorp"));
     }
     audit.record(record(2, on()), None);
     audit.flush().await;
     let got = some.taken(3).await;
     let kinds: Vec<_> = got.iter().map(|got| got.body["type"].clone()).collect();
     assert_eq!(kinds, ["shield_on", "denied", "shield_on"]);
+    // What was found quotes nothing, unless that is asked for.
+    let found = |got: &Got| got.body["data"]["findings"][0].clone();
+    assert_eq!((&found(&got[1])["rule"], &found(&got[1])["why"]), (&json!("links"), &json!("")));
+    assert!(got.iter().all(|got| !got.body.to_string().contains("evil.example")));
+    let whys = whys.taken(3).await;
+    assert_eq!(found(&whys[2])["why"], "a link to evil.example");
+    assert_eq!(whys[2].body["data"]["text"], json!(null));
     // By default: everything of that but what was merely dropped.
     let got = texts.taken(7).await;
     let kinds: Vec<_> = got.iter().map(|got| got.body["type"].clone()).collect();
     let all = ["shield_on", "shield_on", "held", "denied", "expired", "raid", "shield_on"];
     assert_eq!(kinds, all);
     assert_eq!(got[2].body["data"]["text"], "blorp blorp");
+    assert_eq!(found(&got[2])["why"], "a link to evil.example");
     assert_eq!(
         (&got[5].body["data"]["by"], &got[5].body["data"]["senders"]),
         (&json!("crowd"), &json!(8))
@@ -227,14 +250,19 @@ async fn an_endpoint_that_is_gone_hears_nothing_until_a_restart() {
 async fn what_is_refused_too_often_or_too_old_is_given_up_and_counted() {
     let house = house(|_| {}).await;
     let receiver = Receiver::open(SECRET).await;
-    // Three refusals end the first; the second is taken at the third try, for the overload between
-    // does not count; the third is too old for a second try.
+    // Three refusals end the first; the second is taken, for that it was down, slow, early or
+    // overloaded between does not count; the third is too old for a second try.
     let plan = [
-        Act::Status(500),
+        Act::Status(400),
         Act::Status(404),
+        Act::Redirect,
+        Act::Status(422),
         Act::Status(500),
-        Act::Status(500),
+        Act::Status(408),
+        Act::Status(425),
         Act::Later(503, "0"),
+        Act::Status(501),
+        Act::Status(400),
         Act::Take,
         Act::HangUp,
     ];
@@ -251,7 +279,7 @@ async fn what_is_refused_too_often_or_too_old_is_given_up_and_counted() {
     let got = receiver.taken(2).await;
     assert_order(&got);
     let tries: Vec<_> = got.iter().map(Got::seq).collect();
-    assert_eq!(tries, [1, 1, 1, 2, 2, 2, 3, 4]);
+    assert_eq!(tries, [1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3, 4]);
     assert_eq!(seqs(&got), [2, 4]);
     assert_eq!(counted(&house.doors.settler.metrics, "a", "dead"), 2);
 }
@@ -296,6 +324,27 @@ async fn what_was_pruned_before_it_was_told_is_told_as_a_gap() {
     let (missing, kept) = (&told["data"]["first_missing"], &told["data"]["first_kept"]);
     assert_eq!((&told["type"], missing, kept), (&json!("gap"), &json!(2), &json!(4)));
     assert_eq!(seqs(&got), [3, 4, 5], "the gap stands for what is before the fourth");
+}
+
+#[tokio::test]
+async fn a_place_that_is_in_no_log_is_told_as_a_reset() {
+    let house = house(|_| {}).await;
+    let receiver = Receiver::open(SECRET).await;
+    happen(&house, 2).await;
+    let place = Write {
+        table: Table::Meta,
+        key: "webhook/a".into(),
+        expect: tidegate::store::Expect::Anything,
+        value: Some(b"9".to_vec()),
+    };
+    house.doors.store.commit(vec![place]).await.expect("the store works");
+    let _couriers = Couriers::start(&house, &[webhook(&house, "a", &receiver.url)]).await;
+    let got = receiver.taken(1).await;
+    let told = &got[0].body;
+    let (kind, asked, id) = (&told["type"], &told["data"]["asked"], &told["data"]["id"]);
+    assert_eq!((kind, asked, id), (&json!("reset"), &json!(9), &json!(2)));
+    happen(&house, 1).await;
+    assert_eq!(seqs(&receiver.taken(2).await), [2, 3]);
 }
 
 #[tokio::test]

@@ -68,15 +68,20 @@ pub struct AnswerFinding {
 
 /// Judges as the proxy would, then asks for the score where the policy had no use for it.
 ///
-/// A sender without an id leaves no trace in history.
+/// Only what is to be remembered counts from then on as said in that channel, if its sender has an
+/// id.
 pub async fn judge(
     pipeline: &Pipeline,
     message: &Message,
+    remember: bool,
     id: Value,
     explain: Option<Language>,
 ) -> Answer {
     let started = Instant::now();
-    let mut judgement = pipeline.judge(message).await;
+    let mut judgement = match remember {
+        true => pipeline.judge(message).await,
+        false => pipeline.consider(message, None).await,
+    };
     let took = started.elapsed();
     if judgement.score == Score::Skipped && pipeline.scorer.available() {
         judgement.score = pipeline.score(&message.text).await;

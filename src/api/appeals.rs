@@ -38,8 +38,8 @@ pub async fn appeal(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let token = api.permit(request.headers(), Scope::Appeal).await?;
     let id = named(id)?;
-    let _place = api.place()?;
     let Asked { sender, text } = read_json(request, BODY_BYTES_MAX).await?;
+    let _place = api.place()?;
     let by = format!("token:{}", token.name);
     let appeal = api.doors.appeal(&id, &sender, &text, &by).await?;
     Ok((StatusCode::CREATED, Json(told(&appeal))))

@@ -21,7 +21,7 @@ pub async fn decision(
     let id = named(id)?;
     let (audit, holds) = (&api.doors.settler.audit, &api.doors.settler.holds);
     let records = audit.find(&id).await.map_err(Failure::from)?;
-    let hold = holds.find(&id);
+    let hold = holds.look_up(&id).await.map_err(Failure::from)?;
     if records.is_empty() && hold.is_none() {
         return Err(unknown(&id).into());
     }

@@ -46,7 +46,8 @@ pub struct Wanted {
 /// where an upgrade is asked for, over a WebSocket.
 ///
 /// An event's id is its place in the audit chain, so whoever comes back after a restart misses
-/// nothing that is still kept; where something is not, a `gap` says so.
+/// nothing that is still kept; where something is not, a `gap` says so, and where the place is of
+/// another chain, a `reset`.
 pub async fn events(
     State(api): State<Api>,
     wanted: Result<Query<Wanted>, QueryRejection>,
@@ -131,6 +132,7 @@ impl Listener {
             };
             match step {
                 Ok(Some(Step::Gap(missing, kept))) => return Next::Event(told::gap(missing, kept)),
+                Ok(Some(Step::Reset(asked, head))) => return Next::Event(told::reset(asked, head)),
                 Ok(Some(Step::Record(seq, record))) if self.wants.include(&record) => {
                     return Next::Event(told::event(seq, &record));
                 }

@@ -1,4 +1,4 @@
-//! Walks the chain of records from any place on, and says where some are gone.
+//! Walks the chain of records from any place on, and says where some are gone or it is another.
 
 use std::sync::Arc;
 
@@ -22,6 +22,8 @@ pub struct Feed {
     read: std::vec::IntoIter<(u64, Record)>,
     /// There may be more in the chain.
     behind: bool,
+    /// The place that was asked for and is beyond the end of the chain, until that is told.
+    beyond: Option<u64>,
     news: Receiver<Arc<Record>>,
 }
 
@@ -31,6 +33,9 @@ pub enum Step {
     Record(u64, Box<Record>),
     /// The records from the first place to before the second are kept no more.
     Gap(u64, u64),
+    /// The first place is not in this chain, which ends at the second: it is of a chain that was
+    /// lost, or of what came after the copy that was put back. What comes from now on follows.
+    Reset(u64, u64),
 }
 
 impl Feed {
@@ -48,6 +53,7 @@ impl Feed {
             last: after.unwrap_or(head).min(head),
             read: Vec::new().into_iter(),
             behind: true,
+            beyond: after.filter(|after| *after > head),
             news,
         })
     }
@@ -59,7 +65,7 @@ impl Feed {
 
     /// Whether everything that is known of was passed on.
     pub fn is_idle(&self) -> bool {
-        !self.behind && self.read.as_slice().is_empty()
+        !self.behind && self.beyond.is_none() && self.read.as_slice().is_empty()
     }
 
     /// The next record or gap; `None` when nothing is recorded any more. Nothing is lost where a
@@ -68,6 +74,9 @@ impl Feed {
     /// # Errors
     /// The store does not answer; it may be asked again.
     pub async fn next(&mut self) -> Result<Option<Step>, StoreError> {
+        if let Some(asked) = self.beyond.take() {
+            return Ok(Some(Step::Reset(asked, self.last)));
+        }
         loop {
             if let Some((seq, _)) = self.read.as_slice().first() {
                 let (seq, first) = (*seq, self.last + 1);

@@ -72,7 +72,7 @@ pub async fn list(
     Ok(Json(json!({ "holds": rows, "total": total, "next": next })))
 }
 
-/// `GET /v1/holds/{id}`: one that waits or ended lately.
+/// `GET /v1/holds/{id}`: one that waits or has ended, for as long as its record is kept.
 pub async fn one(
     State(api): State<Api>,
     id: Named<String>,
@@ -80,7 +80,8 @@ pub async fn one(
 ) -> Result<Json<Value>, Problem> {
     api.permit(&headers, Scope::Read).await?;
     let id = named(id)?;
-    let hold = api.doors.settler.holds.find(&id).ok_or_else(|| unknown(&id))?;
+    let hold = api.doors.settler.holds.look_up(&id).await.map_err(Failure::from)?;
+    let hold = hold.ok_or_else(|| unknown(&id))?;
     Ok(Json(api.held(&hold)))
 }
 

@@ -38,10 +38,13 @@ use crate::{
 mod answered;
 mod asked;
 mod remembered;
+mod withdrawn;
 
 use answered::Answered;
 use asked::Asked;
 use remembered::{Remembered, key};
+
+pub use withdrawn::withdraw;
 
 /// Connections have small numbers; those that stand for a sender of a hook have this bit.
 const NO_CONNECTION: u64 = 1 << 63;
@@ -53,10 +56,12 @@ pub struct Hooks(Arc<HashMap<String, Arc<Hook>>>);
 /// One server that asks.
 struct Hook {
     inlet: Inlet,
+    /// Messages that are being judged.
+    requests: Semaphore,
     wait_max: Duration,
     /// Requests that wait for a moderator.
     waiting: Semaphore,
-    remembered: Mutex<Remembered>,
+    remembered: Mutex<Remembered<Answered>>,
     /// Senders get numbers by it, as connections have them.
     numbers: RandomState,
 }
@@ -71,6 +76,13 @@ impl Hooks {
         });
         Hooks(Arc::new(hooks.collect()))
     }
+
+    fn named(&self, name: Named<String>) -> Result<Arc<Hook>, Failure> {
+        self.0.get(&named(name)?).cloned().ok_or_else(|| {
+            let message = "there is no hook of this name in the settings";
+            Failure::new(StatusCode::NOT_FOUND, "unknown", message)
+        })
+    }
 }
 
 /// `POST /v1/hook/{name}`: what is to become of a message that nobody has seen yet.
@@ -80,13 +92,10 @@ pub async fn ask(
     request: Request<Body>,
 ) -> Result<Json<Value>, Problem> {
     api.permit(request.headers(), Scope::Hook).await?;
-    let name = named(name)?;
-    let Some(hook) = api.hooks.0.get(&name).cloned() else {
-        let message = "there is no hook of this name in the settings";
-        return Err(Failure::new(StatusCode::NOT_FOUND, "unknown", message).into());
-    };
-    let place = api.place()?;
+    let hook = api.hooks.named(name)?;
     let asked: Asked = read_json(request, api.doors.config.api.body_bytes_max).await?;
+    // Its own: neither can other programs keep a chat waiting, nor a chat them.
+    let place = api.place_of(&hook.requests, "hook_requests")?;
     let (id, wait) = (asked.id.clone(), Duration::from_secs(asked.wait_s));
     let message = asked.message(&hook.inlet.name, &api.doors.config.limits)?;
     let settler = &api.doors.settler;
@@ -108,6 +117,7 @@ impl Hook {
         let name = config.name.as_str().into();
         Hook {
             inlet: Inlet { name, position: Position::Hook, language: config.language },
+            requests: Semaphore::new(config.requests_max),
             wait_max: Duration::from_secs(config.wait_max_s),
             waiting: Semaphore::new(config.waiting_max),
             remembered: Mutex::new(Remembered::new(config.remembered_max)),
@@ -120,7 +130,7 @@ impl Hook {
     /// It goes on where whoever asked goes away: a message is not judged by halves. `None`: it
     /// panicked.
     async fn judge(&self, settler: &Arc<Settler>, message: Message) -> Option<Arc<Answered>> {
-        let (settler, inlet) = (settler.clone(), self.inlet.clone());
+        let (holds, settler, inlet) = (&settler.holds, settler.clone(), self.inlet.clone());
         let (key, by) = (key(&message), self.by(&settler, &message));
         let judging = move || {
             let judged = tokio::spawn(async move {
@@ -134,7 +144,11 @@ impl Hook {
             None => judging().await,
             Some(key) => {
                 let lock = || self.remembered.lock().unwrap_or_else(|broken| broken.into_inner());
-                let judged = lock().once(key, judging);
+                let waits = |answered: &Answered| {
+                    let hold = answered.held().and_then(|id| holds.find(id));
+                    hold.is_some_and(|hold| !is_final(&hold, holds.now_ms()))
+                };
+                let judged = lock().once(key, waits, judging);
                 let answered = judged.await;
                 if answered.is_none() {
                     lock().forget(key);

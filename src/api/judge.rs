@@ -20,6 +20,11 @@ use crate::{
     message::{Language, Message, Sender, now_ms},
 };
 
+/// How old a message may be that is to count for its channel: history keeps no more …
+const PAST_MAX_MS: u64 = 10 * 60 * 1_000;
+/// … and how far its clock may be ahead.
+const AHEAD_MAX_MS: u64 = 10_000;
+
 /// Several messages; without `messages` a body is one. Unknown keys are ignored: the same objects
 /// fit `tidegate judge`.
 #[derive(Deserialize)]
@@ -36,9 +41,15 @@ struct Asked {
     /// Told apart for what is remembered of a sender.
     #[serde(default)]
     channel: Name,
-    /// Without it the message leaves no trace and knows of none.
+    /// Without it nobody in particular has said it.
     #[serde(default)]
     user: Name,
+    /// Whether it was said in that channel, and counts for what follows; else it is a question.
+    #[serde(default)]
+    remember: Option<bool>,
+    /// When it was said, in Unix seconds; what is not to be remembered is asked about now.
+    #[serde(default)]
+    ts: Value,
     /// `true`, or the language: the answer says why.
     #[serde(default)]
     explain: Explain,
@@ -90,18 +101,18 @@ enum Line {
     Bad { id: Value, error: String },
 }
 
+/// What is wrong with one message.
+fn unfit(error: &'static str, message: impl Into<String>) -> Failure {
+    Failure::new(StatusCode::UNPROCESSABLE_ENTITY, error, message)
+}
+
 pub async fn judge(State(api): State<Api>, request: Request<Body>) -> Result<Response, Problem> {
     let known = api.asks(&request).await?.is_known();
-    let _place = api.place()?;
     let limits = &api.doors.config.api;
     let body: Value = read_json(request, limits.body_bytes_max).await?;
+    let _place = api.place()?;
     if body.get("messages").is_none() {
-        return match api.line(parse(body)?, known).await {
-            Line::Judged(answer) => Ok(Json(answer).into_response()),
-            Line::Bad { error, .. } => {
-                Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "text", error).into())
-            }
-        };
+        return Ok(Json(api.answer(parse(body)?, known).await?).into_response());
     }
     let Several { messages } = parse(body)?;
     if messages.len() > limits.messages_max {
@@ -138,19 +149,28 @@ impl Api {
     /// A bad line gets an answer of its own; the others are judged all the same.
     async fn line_of(&self, message: &Value, known: bool) -> Line {
         let id = message.get("id").cloned().unwrap_or_default();
-        match Asked::deserialize(message) {
-            Ok(asked) => self.line(asked, known).await,
-            Err(error) => Line::Bad { id, error: error.to_string() },
+        let asked = match Asked::deserialize(message) {
+            Ok(asked) => asked,
+            Err(error) => return Line::Bad { id, error: error.to_string() },
+        };
+        match self.answer(asked, known).await {
+            Ok(answer) => Line::Judged(answer),
+            Err(failure) => Line::Bad { id, error: failure.message },
         }
     }
 
     /// Whoever is not known cannot be told from others, and must not fill what is remembered.
-    async fn line(&self, asked: Asked, known: bool) -> Line {
+    async fn answer(&self, asked: Asked, known: bool) -> Result<Answer, Failure> {
         let bytes_max = self.doors.config.limits.message_bytes_max;
         if asked.text.len() > bytes_max {
-            let error = format!("a text may have {bytes_max} bytes");
-            return Line::Bad { id: asked.id, error };
+            return Err(unfit("text", format!("a text may have {bytes_max} bytes")));
         }
+        let remember = asked.remember.unwrap_or_default();
+        if remember && !known {
+            let message = "what is asked without a token is not remembered";
+            return Err(Failure::new(StatusCode::UNAUTHORIZED, "token", message));
+        }
+        let at_ms = if remember { said_ms(&asked.ts, now_ms())? } else { now_ms() };
         let user = if known { asked.user.plain() } else { String::new() };
         let message = Message {
             route: self.route.clone(),
@@ -158,10 +178,48 @@ impl Api {
             sender: Sender { id: user.clone(), name: user, roles: Vec::new() },
             id: None,
             text: asked.text,
-            at_ms: now_ms(),
+            at_ms,
             ..Message::default()
         };
         let (pipeline, explain) = (&self.doors.settler.pipeline, asked.explain.language());
-        Line::Judged(answer::judge(pipeline, &message, asked.id, explain).await)
+        Ok(answer::judge(pipeline, &message, remember, asked.id, explain).await)
+    }
+}
+
+/// When a message was said that is to be remembered: now, unless it says so.
+fn said_ms(ts: &Value, now_ms: u64) -> Result<u64, Failure> {
+    let at_ms = match ts {
+        Value::Null => return Ok(now_ms),
+        ts => ts.as_f64().map(|seconds| seconds * 1_000.0),
+    };
+    let from = now_ms.saturating_sub(PAST_MAX_MS);
+    let fits = |at: &f64| (from as f64..=(now_ms + AHEAD_MAX_MS) as f64).contains(at);
+    at_ms.filter(fits).map(|at| at as u64).ok_or_else(|| {
+        let message = "`ts` is when it was said, in Unix seconds: ten minutes ago at most";
+        unfit("ts", message)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_counts_was_said_lately() {
+        let now_ms = 1_790_000_000_000;
+        for (ts, expected) in [
+            (json!(null), Some(now_ms)),
+            (json!(1_790_000_000), Some(now_ms)),
+            (json!(1_789_999_999.5), Some(now_ms - 500)),
+            (json!(1_789_999_400), Some(now_ms - 600_000)),
+            (json!(1_789_999_399), None),
+            (json!(1_790_000_010), Some(now_ms + 10_000)),
+            (json!(1_790_000_011), None),
+            (json!(now_ms), None),
+            (json!("now"), None),
+            (json!(-1), None),
+        ] {
+            assert_eq!(said_ms(&ts, now_ms).ok(), expected, "{ts}");
+        }
     }
 }

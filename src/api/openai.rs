@@ -42,7 +42,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         let message = "Only POST is answered here.";
         Fault::from(Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method", message))
     };
-    routes.own("post", "/v1/moderations", post(moderate).fallback(wrong_method))
+    routes.shaped("post", "/v1/moderations", post(moderate).fallback(wrong_method))
 }
 
 #[derive(Serialize)]
@@ -62,9 +62,9 @@ struct Moderated {
 
 async fn moderate(State(api): State<Api>, request: Request<Body>) -> Result<Response, Fault> {
     api.asks(&request).await?;
-    let _place = api.place()?;
     let limits = &api.doors.config.api;
     let body = read_body(request, limits.body_bytes_max).await?;
+    let _place = api.place()?;
     let body = serde_json::from_slice(&body).map_err(|error| Fault::json(&error))?;
     let bytes_max = api.doors.config.limits.message_bytes_max;
     let texts = input::read(&body, limits.messages_max, bytes_max)?;
@@ -129,7 +129,7 @@ impl Api {
         let pipeline = &self.doors.settler.pipeline;
         let (route, at_ms) = (self.route.clone(), now_ms());
         let message = Message { route, text, at_ms, ..Message::default() };
-        let judgement = pipeline.judge_within(&message, Some(wait)).await;
+        let judgement = pipeline.consider(&message, Some(wait)).await;
         let score = match judgement.score {
             // The policy had no use for it; who asks here has.
             Score::Skipped => pipeline.score_within(&message.text, Some(wait)).await,

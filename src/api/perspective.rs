@@ -53,12 +53,12 @@ pub(super) fn routes(routes: Routes) -> Routes {
     let suggested = || post(suggest).fallback(wrong_method);
     let found = get(discovery::this);
     routes
-        .own("post", "/v1alpha1/comments:analyze", analyzed())
+        .shaped("post", "/v1alpha1/comments:analyze", analyzed())
         .spelt("/v1alpha1/comments%3Aanalyze", analyzed())
-        .own("post", "/v1alpha1/comments:suggestscore", suggested())
+        .shaped("post", "/v1alpha1/comments:suggestscore", suggested())
         .spelt("/v1alpha1/comments%3Asuggestscore", suggested())
-        .own("get", "/$discovery/rest", get(discovery::any))
-        .own("get", "/discovery/v1/apis/commentanalyzer/v1alpha1/rest", found)
+        .shaped("get", "/$discovery/rest", get(discovery::any))
+        .shaped("get", "/discovery/v1/apis/commentanalyzer/v1alpha1/rest", found)
 }
 
 #[derive(Serialize)]

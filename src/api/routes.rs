@@ -7,7 +7,7 @@ use axum::{
     routing::{MethodRouter, any},
 };
 
-use super::{Api, keys, problem::Problem};
+use super::{Api, cors::cors, keys, problem::Problem};
 use crate::doors::Failure;
 
 /// Method and path of one thing that is served, as the description has them.
@@ -18,6 +18,7 @@ pub type Served = (&'static str, &'static str);
 pub(super) struct Routes {
     router: Router<Api>,
     acts: Router<Api>,
+    shapes: Router<Api>,
     served: Vec<Served>,
 }
 
@@ -46,9 +47,20 @@ impl Routes {
         self
     }
 
-    /// Another spelling of a path, which needs no description.
+    /// A route in the shape of another service, which pages of some origins may ask.
+    pub fn shaped(
+        mut self,
+        method: &'static str,
+        path: &'static str,
+        route: MethodRouter<Api>,
+    ) -> Routes {
+        self.served.push((method, path));
+        self.spelt(path, route)
+    }
+
+    /// Another spelling of such a path, which needs no description.
     pub fn spelt(mut self, path: &'static str, route: MethodRouter<Api>) -> Routes {
-        self.router = self.router.route(path, route);
+        self.shapes = self.shapes.route(path, route);
         self
     }
 
@@ -66,8 +78,11 @@ impl Routes {
             Problem(Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method", message))
         };
         let once = middleware::from_fn_with_state(api.clone(), keys::once);
+        let cors = middleware::from_fn_with_state(api.clone(), cors);
         self.router
             .merge(self.acts.route_layer(once))
+            // Also where the method is another: a browser asks with one of its own first.
+            .merge(self.shapes.layer(cors))
             .method_not_allowed_fallback(wrong_method)
             .route("/v1/{*rest}", any(nothing))
     }

@@ -115,6 +115,20 @@ pub async fn time_out(
     Ok(api.sender(whose)?)
 }
 
+/// `DELETE /v1/senders/{channel}/{sender}/time-out`: they may speak again, also where they might.
+pub async fn lift(
+    State(api): State<Api>,
+    names: Named<(String, String)>,
+    asked: Asked,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Problem> {
+    let by = api.decider(&headers).await?;
+    let ((place, sender), route) = (named(names)?, api.route_of(asked)?);
+    let whose = Whose { route: &route, channel: channel(&place), sender: &sender };
+    api.doors.unsilence(whose, &by)?;
+    Ok(api.sender(whose)?)
+}
+
 /// `POST /v1/senders/{channel}/{sender}/permit`: one link.
 pub async fn permit(
     State(api): State<Api>,

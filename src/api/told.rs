@@ -6,7 +6,7 @@ use super::answer::AnswerFinding;
 use crate::audit::{Event, Record};
 
 /// Every kind there is, for whoever chooses.
-pub const KINDS: [&str; 27] = [
+pub const KINDS: [&str; 28] = [
     "held",
     "masked",
     "dropped",
@@ -26,6 +26,7 @@ pub const KINDS: [&str; 27] = [
     "appealed",
     "appeal_upheld",
     "appeal_overturned",
+    "appeal_lapsed",
     "banned",
     "trusted",
     "allowed",
@@ -58,6 +59,7 @@ pub fn kind(record: &Record) -> &str {
         Event::Pardoned { .. } => "pardoned",
         Event::Appealed { .. } => "appealed",
         Event::AppealEnded { outcome, .. } if outcome == "upheld" => "appeal_upheld",
+        Event::AppealEnded { outcome, .. } if outcome == "lapsed" => "appeal_lapsed",
         Event::AppealEnded { .. } => "appeal_overturned",
         Event::Acted { .. } => "acted",
         Event::Banned { .. } => "banned",
@@ -82,6 +84,11 @@ pub fn gap(first_missing: u64, first_kept: u64) -> Value {
         "first_missing": first_missing,
         "first_kept": first_kept,
     })
+}
+
+/// Says that the place `asked` is not in this chain, which ends at `head`.
+pub fn reset(asked: u64, head: u64) -> Value {
+    json!({ "id": head, "kind": "reset", "asked": asked })
 }
 
 /// A record as programs see it: never the text.

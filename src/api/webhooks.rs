@@ -45,7 +45,7 @@ const GROUPS: [(&str, &[&str]); 3] = [
         ],
     ),
     ("shield", &["shield_on", "shield_off"]),
-    ("appeal", &["appealed", "appeal_upheld", "appeal_overturned"]),
+    ("appeal", &["appealed", "appeal_upheld", "appeal_overturned", "appeal_lapsed"]),
 ];
 
 /// An endpoint whose settings were read.

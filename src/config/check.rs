@@ -35,6 +35,9 @@ pub(super) fn check(config: &Config) -> Vec<(String, String)> {
             found.add("console.hosts", cause);
         }
     }
+    for origin in config.api.origins.iter().filter(|origin| !is_web_origin(origin)) {
+        found.add("api.origins", format!("{origin:?} is not like \"https://example.org:8443\""));
+    }
     routes(config, &mut found);
     inflows(config, &mut found);
     hooks::hooks(config, &mut found);
@@ -97,7 +100,7 @@ fn bounds(config: &Config, found: &mut Found) {
     let (listen, limits, hold) = (&config.listen, &config.limits, &config.hold);
     let (score, console, keep) = (&config.score, &config.console, &config.retention);
     let threads_max = 64;
-    let table: [(&str, u64, RangeInclusive<u64>); 52] = [
+    let table: [(&str, u64, RangeInclusive<u64>); 53] = [
         ("listen.connections_max", listen.connections_max as u64, 1..=1_000_000),
         ("listen.connections_per_ip_max", listen.connections_per_ip_max as u64, 1..=1_000_000),
         ("listen.accept_per_second", listen.accept_per_second.into(), 1..=1_000_000),
@@ -143,6 +146,7 @@ fn bounds(config: &Config, found: &mut Found) {
         ("api.keys_max", config.api.keys_max as u64, 1..=1_000_000),
         ("api.keys_ms", config.api.keys_ms, 1000..=7 * DAY_MS),
         ("api.score_wait_ms", config.api.score_wait_ms, 1..=MINUTE_MS),
+        ("api.origins", config.api.origins.len() as u64, 0..=1000),
         ("history.senders_max", config.history.senders_max as u64, 16..=10_000_000),
         ("history.lines_max", config.history.lines_max as u64, 64..=10_000_000),
         ("history.channels_max", config.history.channels_max as u64, 16..=1_000_000),
@@ -364,4 +368,44 @@ fn is_origin(origin: &str) -> bool {
     };
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
     !scheme.is_empty() && scheme.chars().all(plain) && !host.is_empty() && !host.contains('/')
+}
+
+/// An origin as browsers write it, so that it can be compared whole: lower case, no default port,
+/// nothing behind the host. Never a pattern.
+fn is_web_origin(origin: &str) -> bool {
+    let Some((scheme, host)) = origin.split_once("://") else { return false };
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.[]:".contains(c);
+    let default_port = match scheme {
+        "http" => host.ends_with(":80"),
+        "https" => host.ends_with(":443"),
+        _ => false,
+    };
+    let named = !scheme.is_empty() && !host.is_empty();
+    named && !default_port && scheme.chars().chain(host.chars()).all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_whole_and_as_browsers_write_it() {
+        for (origin, good) in [
+            ("https://example.org", true),
+            ("http://localhost:3000", true),
+            ("https://[2001:db8::1]:8443", true),
+            ("chrome-extension://abcdef", true),
+            ("*", false),
+            ("null", false),
+            ("https://*.example.org", false),
+            ("https://example.org/", false),
+            ("https://example.org:443", false),
+            ("https://Example.org", false),
+            ("https://me@example.org", false),
+            ("example.org", false),
+            ("https://", false),
+        ] {
+            assert_eq!(is_web_origin(origin), good, "{origin}");
+        }
+    }
 }

@@ -16,6 +16,8 @@ pub struct HookConfig {
     /// The policies of single channels, by the channel's name; the others have the hook's.
     pub channels: BTreeMap<String, String>,
     pub language: Language,
+    /// Messages being judged at once, beside all other requests; one more is answered 503.
+    pub requests_max: usize,
     /// The longest that a request may wait for a moderator.
     pub wait_max_s: u64,
     /// Requests that wait for a moderator at once; one more is answered `hold` at once.
@@ -31,6 +33,7 @@ impl Default for HookConfig {
             policy: "standard".into(),
             channels: BTreeMap::new(),
             language: Language::En,
+            requests_max: 64,
             wait_max_s: 30,
             waiting_max: 256,
             remembered_max: 10_000,
@@ -52,8 +55,10 @@ pub struct WebhookConfig {
     pub events: Vec<String>,
     /// Of these channels alone; empty: of all.
     pub channels: Vec<String>,
-    /// Whether the texts of messages go along.
+    /// Whether the texts of messages go along, and with them what was found in words.
     pub include_text: bool,
+    /// Whether findings say why as moderators read it, which may quote a word or a link's host.
+    pub include_why: bool,
     /// For one answer.
     pub timeout_ms: u64,
     /// Before the first repeat; doubled from then on.
@@ -75,6 +80,7 @@ impl Default for WebhookConfig {
             events: events.map(str::to_owned).to_vec(),
             channels: Vec::new(),
             include_text: false,
+            include_why: false,
             timeout_ms: 10_000,
             retry_ms: 1_000,
             refusals_max: 20,

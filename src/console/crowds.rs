@@ -10,21 +10,17 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::{
-    SemaphorePermit,
-    broadcast::{self, error::RecvError},
-};
+use tokio::sync::SemaphorePermit;
 
 use super::{BODY_BYTES_MAX, Console};
 use crate::{
     accounts::Role,
     audit::{Event, Record},
-    doors::{Doors, Failure, acts::refused, place::unfit, read_json},
-    history::{Because, Nuke, Pattern, Turn},
+    doors::{Failure, acts::refused, place::unfit, read_json},
+    history::{Because, Nuke, Pattern},
     hold::{Decision, Hold},
-    message::{Category, Crowd, Finding, Message, Sender, now_ms},
+    message::{Category, Finding, Message, Sender, now_ms},
     normalize::normalize,
-    settle::Sign,
 };
 
 /// Channels offered for a switch; those heard last.
@@ -43,65 +39,9 @@ const MINUTE_MS: u64 = 60_000;
 const COMPARED_BYTES: usize = 8 * 1024;
 /// Longer texts are no chat message to be nuked; the page takes no more.
 const TEXT_CHARS_MAX: usize = 2_000;
-/// Listeners are told that something changed, not what: being behind costs them nothing.
-const BEHIND_MAX: usize = 16;
 
-/// Tells consoles that shields or nukes changed.
-pub type Changes = broadcast::Sender<()>;
-
-/// Records what shields do, and passes every change on for as long as anybody judges.
-///
-/// It keeps neither the queue nor the history: when those are gone, the store has to be free.
-pub fn follow(doors: &Doors) -> Changes {
-    let (changes, _) = broadcast::channel(BEHIND_MAX);
-    let (told, audit, metrics) =
-        (changes.clone(), doors.settler.audit.clone(), doors.settler.metrics.clone());
-    let rules = doors.settler.pipeline.rules.clone();
-    let history = Arc::downgrade(&doors.settler.pipeline.history);
-    let mut turns = doors.settler.pipeline.history.turns();
-    tokio::spawn(async move {
-        for count in 0_u64.. {
-            match turns.recv().await {
-                Ok(turn) => {
-                    metrics.shield_changed(turn.on, turn.by.is_none());
-                    let id = format!("shield-{}-{count}", turn.at_ms);
-                    let version = rules.load().version.clone();
-                    audit.record(turned(id, &turn, &version), None);
-                    if let Some(history) = history.upgrade().filter(|_| raided(&turn)) {
-                        raid(&turn, &version).report(&history, &audit);
-                    }
-                }
-                // The list is right all the same; the log misses some, and it shows.
-                Err(RecvError::Lagged(_)) => metrics.discard("shield_turns"),
-                Err(RecvError::Closed) => break,
-            }
-            // Nobody listening is no failure.
-            let _ = told.send(());
-        }
-    });
-    changes
-}
-
-/// Nobody switched it: so many newcomers were hostile, or so many came.
-fn raided(turn: &Turn) -> bool {
-    turn.on && turn.by.is_none()
-}
-
-fn raid<'a>(turn: &'a Turn, rules: &'a str) -> Sign<'a> {
-    let (crowd, findings) = (Crowd::default(), Vec::new());
-    Sign { route: &turn.route, channel: &turn.channel, by: "shield", crowd, findings, rules }
-}
-
-fn turned(id: String, turn: &Turn, rules: &str) -> Record {
-    let what = if turn.on { "shield on" } else { "shield off" };
-    let by = turn.by.as_deref().unwrap_or("itself");
-    tracing::info!(route = turn.route, what, by, "a channel's shield changed");
-    let record = record(id, (&turn.route, &turn.channel), what.to_owned(), by, rules);
-    let event = Event::Settings { what: what.into(), by: by.into(), why: turn.why.clone() };
-    Record { event, ..record }
-}
-
-fn record(
+/// What somebody changed for a channel, or a channel's shield did by itself.
+pub fn record(
     id: String,
     (route, channel): (&str, &str),
     what: String,

@@ -8,6 +8,10 @@ use std::{collections::BTreeSet, time::Duration};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::{
+    sync::Mutex,
+    time::{MissedTickBehavior, interval},
+};
 
 use super::{Doors, Failure, place::unfit};
 use crate::{
@@ -24,14 +28,22 @@ const FULL_WAIT: Duration = Duration::from_secs(600);
 const OPEN_OF_SENDER_MAX: usize = 3;
 /// A few sentences.
 pub const TEXT_CHARS_MAX: usize = 500;
-/// Closed appeals that are looked at for their age whenever one comes in.
-const SWEPT: usize = 100;
+/// Rows read at once by whoever looks at the age of all.
+const PAGE: usize = 100;
+/// Ages are counted in days; an hour late is on time.
+const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+/// The log has room again, or the store answers again.
+const LOG_WAIT: Duration = Duration::from_secs(1);
 /// Where they stand among the small values: those that wait, and those that are over.
 const OPEN: &str = "appeal/open/";
 const OVER: &str = "appeal/over/";
 /// Whom records name where no person and no program decided.
 const NOBODY: [&str; 3] = ["expiry", "erasure", "sender"];
+/// Who ends what nobody has looked at.
+const CLOCK: &str = "clock";
+/// One is taken at a time, or two at once could be one too many, or be against the same decision.
+static TAKING: Mutex<()> = Mutex::const_new(());
 
 /// One appeal, without what its sender wrote.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -64,12 +76,13 @@ pub struct End {
     pub at_ms: u64,
 }
 
-/// Whether what was decided stands.
+/// Whether what was decided stands; it does, too, where nobody looked while the texts were there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     Upheld,
     Overturned,
+    Lapsed,
 }
 
 impl Outcome {
@@ -77,16 +90,18 @@ impl Outcome {
         match self {
             Outcome::Upheld => "upheld",
             Outcome::Overturned => "overturned",
+            Outcome::Lapsed => "lapsed",
         }
     }
 }
 
 impl Doors {
-    /// Takes a sender's appeal against a decision.
+    /// Takes a sender's appeal against a decision. When it returns, what the sender wrote is in the
+    /// log, and the appeal is where a moderator finds it.
     ///
     /// # Errors
     /// No such decision, of somebody else, nothing to appeal against, appealed already, or too
-    /// many that wait.
+    /// many that wait; or it cannot be kept now.
     pub async fn appeal(
         &self,
         decision: &str,
@@ -98,10 +113,11 @@ impl Doors {
         if text.is_empty() || text.chars().count() > TEXT_CHARS_MAX {
             return Err(unfit("text", format!("an appeal has 1 to {TEXT_CHARS_MAX} characters")));
         }
+        let _taking = TAKING.lock().await;
         self.settler.audit.flush().await;
         let records = self.settler.audit.find(decision).await?;
         let appeal = self.against(decision, &records, sender, by)?;
-        if self.load(OVER, decision).await?.is_some() {
+        if self.appeal_against(decision).await?.is_some() {
             return Err(already());
         }
         let open = self.appeals().await?;
@@ -115,15 +131,31 @@ impl Doors {
             let message = format!("{OPEN_OF_SENDER_MAX} appeals of one sender wait at most");
             return Err(Failure::new(StatusCode::CONFLICT, "appeals", message));
         }
+        self.keep_text(&appeal, text).await?;
         let write = put(OPEN, decision, Expect::Absent, Some(bytes(&appeal)?));
         self.store.commit(vec![write]).await.map_err(|error| match error {
             StoreError::Conflict(_) => already(),
             error => error.into(),
         })?;
-        let event = Event::Appealed { of: decision.to_owned(), by: by.to_owned() };
-        self.settler.audit.record(self.record_of(&appeal, event), Some(text));
-        self.sweep_appeals().await?;
         Ok(appeal)
+    }
+
+    /// Puts what the sender wrote in the log, and sees that it is there: an appeal without its text
+    /// is none.
+    async fn keep_text(&self, appeal: &Appeal, text: &str) -> Result<(), Failure> {
+        let (of, by) = (appeal.decision.clone(), appeal.by.clone());
+        let record = self.record_of(appeal, Event::Appealed { of, by });
+        let audit = &self.settler.audit;
+        audit.record(record, Some(text));
+        audit.flush().await;
+        match audit.find(&appeal.id).await?.iter().any(|own| !own.text_sha256.is_empty()) {
+            true => Ok(()),
+            false => {
+                let message = "an appeal cannot be kept now";
+                let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message);
+                Err(failure.after(LOG_WAIT))
+            }
+        }
     }
 
     /// Those that wait, oldest first.
@@ -167,9 +199,22 @@ impl Doors {
             return Err(Failure::new(StatusCode::FORBIDDEN, "own_decision", message));
         }
         appeal.end = Some(End { outcome, by: by.to_owned(), at_ms: now_ms() });
+        self.put_over(&appeal, stored).await?;
+        if forgive && outcome == Outcome::Overturned && !appeal.sender.id.is_empty() {
+            let Appeal { route, channel, sender, .. } = &appeal;
+            self.forgive(Whose { route, channel, sender: &sender.id }, by)?;
+        }
+        Ok(appeal)
+    }
+
+    /// Moves an appeal that has its end to those that are over, and tells.
+    async fn put_over(&self, appeal: &Appeal, stored: Vec<u8>) -> Result<(), Failure> {
+        let Appeal { decision, end: Some(End { outcome, by, .. }), .. } = appeal else {
+            return Ok(());
+        };
         let writes = vec![
             put(OPEN, decision, Expect::Exactly(stored), None),
-            put(OVER, decision, Expect::Absent, Some(bytes(&appeal)?)),
+            put(OVER, decision, Expect::Absent, Some(bytes(appeal)?)),
         ];
         match self.store.commit(writes).await {
             Ok(()) => {}
@@ -181,17 +226,10 @@ impl Doors {
             }
             Err(error) => return Err(error.into()),
         }
-        let event = Event::AppealEnded {
-            of: decision.to_owned(),
-            outcome: outcome.name().to_owned(),
-            by: by.to_owned(),
-        };
-        self.settler.audit.record(self.record_of(&appeal, event), None);
-        if forgive && outcome == Outcome::Overturned && !appeal.sender.id.is_empty() {
-            let Appeal { route, channel, sender, .. } = &appeal;
-            self.forgive(Whose { route, channel, sender: &sender.id }, by)?;
-        }
-        Ok(appeal)
+        let (of, outcome) = (decision.clone(), outcome.name().to_owned());
+        let event = Event::AppealEnded { of, outcome, by: by.clone() };
+        self.settler.audit.record(self.record_of(appeal, event), None);
+        Ok(())
     }
 
     /// What is on record of a decision, as something to appeal against.
@@ -258,21 +296,64 @@ impl Doors {
         row.map(|row| Ok((read(&key, &row)?, row))).transpose()
     }
 
-    /// Forgets what was over before the records of it went.
-    async fn sweep_appeals(&self) -> Result<(), Failure> {
-        let keep_ms = u64::from(self.config.retention.record_days) * DAY_MS;
-        let old_ms = now_ms().saturating_sub(keep_ms);
-        let rows = self.store.scan(Table::Meta, OVER, SWEPT).await?;
-        let mut writes = Vec::new();
-        for (key, row) in rows.into_iter().take_while(|(key, _)| key.starts_with(OVER)) {
-            let appeal = read(&key, &row)?;
-            if appeal.at_ms < old_ms {
-                writes.push(put(OVER, &appeal.decision, Expect::Anything, None));
+    /// Looks at the age of all appeals, now and every hour, until its task is aborted.
+    pub async fn age_appeals(self) {
+        let mut looks = interval(SWEEP_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            if let Err(Failure { message, .. }) = self.sweep_appeals(now_ms()).await {
+                tracing::warn!(cause = message, "old appeals stay for now");
             }
         }
+    }
+
+    /// Ends what waited until the texts went that somebody would have had to read, and forgets what
+    /// was over before the records of it went.
+    ///
+    /// # Errors
+    /// The store does not answer. One that cannot be read keeps no other from its end.
+    pub async fn sweep_appeals(&self, now_ms: u64) -> Result<(), Failure> {
+        let keep = &self.config.retention;
+        let before = |days: u32| now_ms.saturating_sub(u64::from(days) * DAY_MS);
+        // Where texts go at once somebody has a day to look at the rest.
+        let (lapses_ms, goes_ms) = (before(keep.text_days.max(1)), before(keep.record_days));
+        for (mut appeal, stored) in self.older(OPEN, lapses_ms).await? {
+            let at_ms = now_ms;
+            appeal.end = Some(End { outcome: Outcome::Lapsed, by: CLOCK.to_owned(), at_ms });
+            match self.put_over(&appeal, stored).await {
+                Ok(()) => {}
+                // Somebody has looked in this moment.
+                Err(failure) if failure.status == StatusCode::CONFLICT => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        let gone = self.older(OVER, goes_ms).await?;
+        let write = |appeal: &Appeal, row| put(OVER, &appeal.decision, Expect::Exactly(row), None);
+        let writes: Vec<Write> = gone.into_iter().map(|(own, row)| write(&own, row)).collect();
         match writes.is_empty() {
             true => Ok(()),
             false => Ok(self.store.commit(writes).await?),
+        }
+    }
+
+    /// Those in a place that were handed in before then.
+    async fn older(&self, place: &str, before_ms: u64) -> Result<Vec<(Appeal, Vec<u8>)>, Failure> {
+        let (mut found, mut after) = (Vec::new(), place.to_owned());
+        loop {
+            let rows = self.store.scan(Table::Meta, &after, PAGE).await?;
+            let mut own = rows.into_iter().take_while(|(key, _)| key.starts_with(place)).peekable();
+            if own.peek().is_none() {
+                return Ok(found);
+            }
+            for (key, row) in own {
+                match read(&key, &row) {
+                    Ok(appeal) if appeal.at_ms < before_ms => found.push((appeal, row)),
+                    Ok(_) => {}
+                    Err(error) => tracing::warn!(%error, "an appeal cannot be read"),
+                }
+                after = key;
+            }
         }
     }
 }

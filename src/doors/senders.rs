@@ -53,6 +53,20 @@ impl Doors {
         .await
     }
 
+    /// Lets a sender speak again whom a time-out keeps silent, whoever gave it; the strikes stay,
+    /// and so does a ban. Of somebody who is not silent nothing is recorded.
+    pub fn unsilence(&self, whose: Whose, by: &str) -> Result<(), Failure> {
+        let channel = self.meant(whose)?;
+        let whose = Whose { channel: &channel, ..whose };
+        let history = &self.settler.pipeline.history;
+        if history.known(whose, now_ms()).timed_out_until_ms.is_some() {
+            history.end_time_outs(whose);
+            let (what, by) = ("time_out".to_owned(), by.to_owned());
+            self.record_act(whose, Event::Lifted { what, by });
+        }
+        Ok(())
+    }
+
     /// Lets a sender post one link in a channel; says until when.
     pub fn permit_link(&self, whose: Whose, seconds: u64, by: &str) -> Result<u64, Failure> {
         within("a permit", seconds, PERMIT_S_MAX)?;

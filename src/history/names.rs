@@ -105,6 +105,22 @@ impl History {
         lock(known).put(key, judged.clone());
         judged
     }
+
+    /// The same, leaving no trace: nobody is learnt or forgotten, and nothing remembered.
+    pub fn peek_name(
+        &self,
+        message: &Message,
+        judge: impl FnOnce(&[Staff]) -> Named,
+    ) -> SharedName {
+        if message.name().is_empty() {
+            return SharedName::default();
+        }
+        let channel = self.key(&message.route, &message.channel, "");
+        let teams = lock(&self.names.teams[(channel % SHARDS as u128) as usize]);
+        let team = teams.staff.find(channel).map(|team| team.members.clone());
+        drop(teams);
+        SharedName::new(judge(&team.unwrap_or_default()))
+    }
 }
 
 impl Teams {

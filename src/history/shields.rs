@@ -197,17 +197,27 @@ impl Shields {
 
     /// Every channel in shield mode, the newest first; what is over is taken down.
     pub fn list(&self, now: u64) -> Vec<Shield> {
+        self.end(now);
+        let channels = lock(&self.channels);
+        let up = channels.values().filter(|entry| entry.is_up());
+        let mut shields: Vec<Shield> = up.map(Entry::shown).collect();
+        drop(channels);
+        shields.sort_by_key(|shield| Reverse(shield.since_ms));
+        shields
+    }
+
+    /// Takes down what is over, and tells.
+    pub fn end(&self, now: u64) {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return;
+        }
         let mut channels = lock(&self.channels);
         let over: Vec<u64> =
             channels.iter().filter(|(_, entry)| entry.is_over(now)).map(|(key, _)| *key).collect();
         let over: Vec<Entry> = over.iter().filter_map(|key| channels.remove(key)).collect();
         self.counted(&channels);
-        let up = channels.values().filter(|entry| entry.is_up());
-        let mut shields: Vec<Shield> = up.map(Entry::shown).collect();
         drop(channels);
         over.into_iter().for_each(|entry| self.tell_over(entry, now));
-        shields.sort_by_key(|shield| Reverse(shield.since_ms));
-        shields
     }
 
     fn counted(&self, channels: &HashMap<u64, Entry>) {

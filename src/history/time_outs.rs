@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Mutex};
 
-use super::{Key, bounded::Bounded, lock};
+use super::{History, Key, Whose, bounded::Bounded, lock};
 
 /// Time-outs of one sender that run at once; only undoing needs more than the longest.
 const ENDS_MAX: usize = 8;
@@ -78,6 +78,13 @@ impl TimeOuts {
         let last = lock(&self.ends).get(&key).and_then(|ends| ends.iter().max().copied());
         let step = lock(&self.steps).find(key).and_then(|ends| ends.iter().max().copied());
         last.max(step).filter(|until| *until > now)
+    }
+}
+
+impl History {
+    /// Ends all time-outs of a sender in a channel; strikes stay.
+    pub fn end_time_outs(&self, whose: Whose) {
+        self.time_outs.forget(self.key(whose.route, whose.channel, whose.sender));
     }
 }
 

@@ -1,5 +1,7 @@
 //! Notes what screens show, and takes it off them again.
 
+use std::sync::Arc;
+
 use super::Settler;
 use crate::{
     config::Position,
@@ -35,12 +37,20 @@ impl Settler {
                 && hold.route == route
                 && deleted.iter().any(|deleted| is_of(hold, deleted))
         };
+        self.withdraw_those(meant).await;
+    }
+
+    /// Ends what is held and meant; which ended so.
+    pub async fn withdraw_those(&self, meant: impl Fn(&Hold) -> bool) -> Vec<Arc<Hold>> {
+        let mut withdrawn = Vec::new();
         for hold in self.holds.list().into_iter().filter(|hold| meant(hold)) {
-            // Another viewer's connection, or a moderator, may have been first.
-            if let Err(cause) = self.holds.withdraw(&hold.id).await {
-                tracing::debug!(%cause, "a deleted message was not withdrawn");
+            match self.holds.withdraw(&hold.id).await {
+                Ok(hold) => withdrawn.push(hold),
+                // Another viewer's connection, or a moderator, may have been first.
+                Err(cause) => tracing::debug!(%cause, "a deleted message was not withdrawn"),
             }
         }
+        withdrawn
     }
 
     pub(super) fn note_shown(&self, message: &Message) {

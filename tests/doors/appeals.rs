@@ -1,5 +1,10 @@
 //! Tries appeals from the platform's call to the moderator's end and what everybody is told.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use serde_json::{Value, json};
 use tidegate::{
     accounts::Scope,
@@ -8,6 +13,7 @@ use tidegate::{
     commands::audit::erase,
     history::Whose,
     message::{Sender, Verdict, now_ms},
+    store::{Expect, Table, Write},
 };
 
 use crate::house::{Answer, House, house, raw, request};
@@ -30,7 +36,11 @@ async fn token(house: &House) -> String {
 
 /// A machine's verdict on somebody's message.
 async fn dropped(house: &House, id: &str, sender: &str) {
-    let record = Record {
+    house.doors.settler.audit.record(verdict(id, sender), Some("what was said"));
+}
+
+fn verdict(id: &str, sender: &str) -> Record {
+    Record {
         id: id.into(),
         at_ms: now_ms(),
         route: "".into(),
@@ -41,8 +51,7 @@ async fn dropped(house: &House, id: &str, sender: &str) {
         rules: String::new(),
         decided_by: "policy standard, threat 3".into(),
         text_sha256: String::new(),
-    };
-    house.doors.settler.audit.record(record, Some("what was said"));
+    }
 }
 
 async fn listed(house: &House, cookie: &str) -> Vec<Value> {
@@ -185,4 +194,98 @@ async fn what_a_sender_wrote_goes_when_the_sender_is_erased() {
     assert_eq!(erase(&house.doors.config, erasure).await.expect("the door answers"), 2);
     let rest = listed(&house, &ben).await;
     assert_eq!((&rest[0]["said"], &rest[0]["text"]), (&json!(""), &json!("")));
+}
+
+#[tokio::test]
+async fn what_is_taken_is_stored_even_where_the_log_is_overrun() {
+    let house = house(|_| {}).await;
+    let token = token(&house).await;
+    let audit = &house.doors.settler.audit;
+    for n in 0..3 {
+        dropped(&house, &format!("x{n}"), "u1").await;
+    }
+    audit.flush().await;
+    let over = Arc::new(AtomicBool::new(false));
+    let flood = std::thread::spawn({
+        let (over, audit) = (over.clone(), audit.clone());
+        move || {
+            while !over.load(Ordering::Relaxed) {
+                audit.record(verdict("noise", "u9"), None);
+            }
+        }
+    });
+    for n in 0..3 {
+        let decision = format!("x{n}");
+        let answer = appeals(&house, &token, &decision, "u1").await;
+        let state = house.doors.appeal_against(&decision).await.expect("the store answers");
+        match answer.status {
+            201 => {
+                let id = answer.json()["appeal"].as_str().expect("an id").to_owned();
+                let text = audit.text(&id).await.expect("the store answers");
+                assert_eq!(text.as_deref(), Some("it was a quote"));
+            }
+            status => {
+                assert_eq!((status, state.is_none()), (503, true), "{}", answer.body);
+                assert!(answer.header("retry-after").is_some(), "{}", answer.head);
+            }
+        }
+    }
+    over.store(true, Ordering::Relaxed);
+    flood.join().expect("it ends");
+    for n in 0..3 {
+        let status = appeals(&house, &token, &format!("x{n}"), "u1").await.status;
+        assert!(matches!(status, 201 | 409), "now there is room: {status}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_old_and_broken_keeps_no_appeal_from_being_taken() {
+    let house = house(|_| {}).await;
+    let token = token(&house).await;
+    let broken = Write {
+        table: Table::Meta,
+        key: "appeal/over/a".into(),
+        expect: Expect::Anything,
+        value: Some(b"no appeal".to_vec()),
+    };
+    house.doors.store.commit(vec![broken]).await.expect("the store works");
+    dropped(&house, "x1", "u1").await;
+    assert_eq!(appeals(&house, &token, "x1", "u1").await.status, 201);
+    house.doors.sweep_appeals(now_ms()).await.expect("the others have their end");
+}
+
+#[tokio::test]
+async fn an_appeal_that_nobody_looks_at_lapses_and_that_is_told() {
+    let house = house(|_| {}).await;
+    let (ben, token) = (house.cookie("ben").await, token(&house).await);
+    for (id, act) in [("x1", Some("uphold")), ("x2", None)] {
+        dropped(&house, id, "u1").await;
+        assert_eq!(appeals(&house, &token, id, "u1").await.status, 201);
+        if let Some(act) = act {
+            assert_eq!(end(&house, &ben, id, act).await.status, 200);
+        }
+    }
+    let state = async |id: &str| {
+        let path = format!("/v1/decisions/{id}/appeal");
+        let answer = ask(&house, &token, "GET", &path, json!({})).await;
+        (answer.status == 200).then(|| answer.json()["state"].clone())
+    };
+    let in_days = |days: u64| house.doors.sweep_appeals(now_ms() + days * 86_400_000 + 1_000);
+    let days = house.doors.config.retention.clone();
+    in_days(u64::from(days.text_days) - 1).await.expect("the store answers");
+    assert_eq!(state("x2").await, Some(json!("open")));
+    in_days(days.text_days.into()).await.expect("the store answers");
+    assert_eq!(state("x2").await, Some(json!("lapsed")));
+    assert_eq!(state("x1").await, Some(json!("upheld")), "what is over has its end");
+    assert!(listed(&house, &ben).await.is_empty());
+    let late = end(&house, &ben, "x2", "overturn").await;
+    assert_eq!((late.status, &late.json()["outcome"]), (409, &json!("lapsed")));
+    house.doors.settler.audit.flush().await;
+    let log = house.doors.settler.audit.recent(1).await.expect("the log is there");
+    let (of, outcome, by) = ("x2".to_owned(), "lapsed".to_owned(), "clock".to_owned());
+    assert_eq!(log[0].event, Event::AppealEnded { of, outcome, by });
+    assert_eq!(appeals(&house, &token, "x2", "u1").await.status, 409, "once and for all");
+    // With the records of it, it is forgotten.
+    in_days(days.record_days.into()).await.expect("the store answers");
+    assert_eq!((state("x1").await, state("x2").await), (None, None));
 }

@@ -6,11 +6,16 @@ use serde_json::{Value, json};
 use tidegate::{
     audit::Event,
     config::RouteConfig,
+    history::Because,
     hold::{Hold, State},
     message::{Message, Sender, Verdict, now_ms},
 };
+use tokio::time::{Duration, timeout};
 
 use crate::house::{Answer, House, house};
+
+/// Nothing here takes this long; a test that waits longer has failed.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const LINE: &str = "everybody leave gremlo and watch the blorp splat tonight";
 
@@ -85,6 +90,28 @@ async fn all_that_is_held_alike_is_decided_at_once() {
 
 fn switch(channel: &str, minutes: u64) -> Value {
     json!({ "route": "", "channel": channel, "minutes": minutes })
+}
+
+#[tokio::test]
+async fn a_shield_that_is_over_is_told_though_nobody_looks() {
+    let house = house(|_| {}).await;
+    let mut records = house.doors.settler.audit.subscribe();
+    let because = Because { by: "ana", why: "" };
+    let (history, now) = (&house.doors.settler.pipeline.history, now_ms());
+    history.switch_shield("", "lobby", Some(now + 300), because, now);
+    let over = async {
+        loop {
+            let record = records.recv().await.expect("the log is there");
+            if let Event::Settings { what, by, .. } = &record.event
+                && what == "shield off"
+            {
+                return (record.channel.clone(), by.clone(), record.at_ms);
+            }
+        }
+    };
+    let (channel, by, at_ms) = timeout(PATIENCE, over).await.expect("it is told");
+    assert_eq!((channel.as_str(), by.as_str()), ("lobby", "itself"));
+    assert!(at_ms >= now + 300, "not before its end");
 }
 
 #[tokio::test]

@@ -17,10 +17,10 @@ use tokio::time::timeout;
 use crate::house::{Answer, House, house, raw, request};
 
 /// Nothing here takes this long; a test that waits longer has failed.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// A house with a hook, the lists of `tests/data/words` and a token for the hook.
-async fn asked(policy: &str, change: impl FnOnce(&mut Config)) -> (House, String) {
+pub async fn asked(policy: &str, change: impl FnOnce(&mut Config)) -> (House, String) {
     let text = format!("[policy.p]\npreset = \"standard\"\n{policy}\n");
     let mut parsed = Config::parse(&text, "t.toml").expect(&text);
     let hook = HookConfig { name: "rooms".into(), policy: "p".into(), ..HookConfig::default() };
@@ -39,7 +39,7 @@ async fn asked(policy: &str, change: impl FnOnce(&mut Config)) -> (House, String
     (house, token)
 }
 
-async fn post(house: &House, token: &str, path: &str, body: &Value) -> Answer {
+pub async fn post(house: &House, token: &str, path: &str, body: &Value) -> Answer {
     let bearer = format!("Bearer {token}");
     let headers = [
         ("host", "tidegate.internal"),
@@ -49,13 +49,13 @@ async fn post(house: &House, token: &str, path: &str, body: &Value) -> Answer {
     raw(house.console, &request("POST", path, &headers, &body.to_string())).await
 }
 
-async fn ask(house: &House, token: &str, body: &Value) -> Value {
+pub async fn ask(house: &House, token: &str, body: &Value) -> Value {
     let answer = post(house, token, "/v1/hook/rooms", body).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     answer.json()
 }
 
-fn said(id: &str, sender: &str, text: &str) -> Value {
+pub fn said(id: &str, sender: &str, text: &str) -> Value {
     let sender = json!({ "id": sender, "name": sender });
     json!({ "id": id, "channel": "lobby", "sender": sender, "text": text })
 }
@@ -161,6 +161,39 @@ async fn what_is_asked_twice_is_judged_once() {
     house.doors.settler.audit.flush().await;
     let old = ask(&house, &token, &body).await;
     assert_eq!((&old["action"], &old["state"]), (&json!("pass"), &json!("released")));
+    // Whoever asks by its id is told, for as long as its record is kept.
+    let read = house.doors.accounts.issue_token("reader", &[Scope::Read]).await.expect("a token");
+    let bearer = format!("Bearer {read}");
+    for path in [format!("/v1/holds/{id}"), format!("/v1/decisions/{id}")] {
+        let headers = [("host", "any"), ("authorization", bearer.as_str())];
+        let answer = raw(house.console, &request("GET", &path, &headers, "")).await;
+        assert_eq!((answer.status, &answer.json()["state"]), (200, &json!("released")), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_waits_is_known_however_many_others_are_asked() {
+    let (house, token) = asked("", |config| config.hook[0].remembered_max = 4).await;
+    let holds = &house.doors.settler.holds;
+    let body = said("held", "u1", "i will snarfle");
+    let first = ask(&house, &token, &body).await;
+    let id = first["decision"].as_str().expect("an id");
+    let others = async |from: usize| {
+        for n in from..from + 20 {
+            ask(&house, &token, &said(&format!("m{n}"), &format!("v{n}"), "good evening")).await;
+        }
+    };
+    others(0).await;
+    assert_eq!(ask(&house, &token, &body).await["decision"], id, "it is judged once");
+    assert_eq!(holds.list().len(), 1);
+    let mut changes = holds.subscribe();
+    holds.decide(id, Decision::Release, "ana").await.expect("it is held");
+    until(&mut changes, id, State::Released).await;
+    ask(&house, &token, &said("next", "v1", "good morning")).await;
+    let later = ask(&house, &token, &body).await;
+    assert_eq!((&later["action"], &later["decision"]), (&json!("pass"), &json!(id)));
+    others(100).await;
+    assert_eq!(ask(&house, &token, &body).await["action"], "hold", "and no longer than that");
 }
 
 async fn until(changes: &mut tokio::sync::broadcast::Receiver<Change>, id: &str, state: State) {
@@ -177,7 +210,7 @@ async fn until(changes: &mut tokio::sync::broadcast::Receiver<Change>, id: &str,
 }
 
 /// The id of the next message that is held.
-async fn next_held(changes: &mut tokio::sync::broadcast::Receiver<Change>) -> String {
+pub async fn next_held(changes: &mut tokio::sync::broadcast::Receiver<Change>) -> String {
     loop {
         let next = timeout(PATIENCE, changes.recv()).await.expect("in time");
         if let Change::Added(hold) = next.expect("the queue is there") {

@@ -12,6 +12,8 @@ use tidegate::{
     },
     config::Config,
     doors::control,
+    history::Whose,
+    message::now_ms,
 };
 
 use crate::house::{Answer, House, PASSWORD, house, raw, request};
@@ -63,7 +65,7 @@ async fn an_answer_says_why_where_it_is_asked_to() {
 }
 
 #[tokio::test]
-async fn only_a_text_with_a_user_is_remembered() {
+async fn only_what_is_to_be_remembered_is() {
     let house = house(|_| {}).await;
     // The default flood rule finds the same text too often from one sender, never from nobody.
     let found = async |body: &str| {
@@ -75,8 +77,77 @@ async fn only_a_text_with_a_user_is_remembered() {
         }
         rules
     };
-    assert_eq!(found(r#"{"text":"hello there"}"#).await, Vec::<Value>::new());
-    assert_ne!(found(r#"{"text":"hello there","user":"u9"}"#).await, Vec::<Value>::new());
+    let none = Vec::<Value>::new();
+    assert_eq!(found(r#"{"text":"hello there"}"#).await, none);
+    assert_eq!(found(r#"{"text":"hello there","user":"u9"}"#).await, none);
+    assert_eq!(found(r#"{"text":"hello there","user":"u9","remember":false}"#).await, none);
+    assert_eq!(found(r#"{"text":"hello there","remember":true}"#).await, none);
+    let history = &house.doors.settler.pipeline.history;
+    assert_eq!((history.senders(), history.crowds()), (0, (0, 0)), "a question leaves no trace");
+    let live = r#"{"text":"hello there","user":"u9","remember":true}"#;
+    assert_ne!(found(live).await, none);
+    // A question knows of what was said, and adds nothing to it.
+    let asked = r#"{"text":"hello there","user":"u9"}"#;
+    assert_ne!(judge(&house, &house.token, asked).await.json()["findings"], json!([]));
+}
+
+#[tokio::test]
+async fn a_question_changes_nothing_for_a_live_channel() {
+    let house = house(|_| {}).await;
+    let history = &house.doors.settler.pipeline.history;
+    let whose = |sender| Whose { route: "", channel: "lobby", sender };
+    house.doors.permit_link(whose("u1"), 600, "ana").expect("it may be");
+    let asked = async |sender: &str, text: &str, remember: bool| {
+        let body = json!({ "text": text, "channel": "lobby", "user": sender,
+            "remember": remember });
+        let answer = judge(&house, &house.token, &body.to_string()).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()
+    };
+    let link = "look at https://example.org/watch";
+    let permitted = || history.known(whose("u1"), now_ms()).may_link_until_ms.is_some();
+    let first = asked("u1", link, false).await;
+    assert!(permitted(), "a question spends no permit");
+    assert_eq!(asked("u1", link, true).await["verdict"], first["verdict"]);
+    assert!(!permitted());
+    // A raid that is only asked about raises no shield.
+    let raid = "everybody leave this boring room and come watch the splat show with us";
+    for (remember, shields) in [(false, 0), (true, 1)] {
+        for n in 0..200 {
+            asked(&format!("raider{n}"), raid, remember).await;
+        }
+        assert_eq!(history.shields(now_ms()).len(), shields, "{remember}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_remembered_says_when_it_was_said_or_is_refused() {
+    let house = house(|_| {}).await;
+    let asked = async |ts: Value, remember: bool| {
+        let body = json!({ "text": "hi", "user": "u1", "ts": ts, "remember": remember });
+        let answer = judge(&house, &house.token, &body.to_string()).await;
+        (answer.status, answer.json()["error"].as_str().unwrap_or_default().to_owned())
+    };
+    let now_s = now_ms() as f64 / 1_000.0;
+    let (ok, refused) = ((200, String::new()), (422, "ts".to_owned()));
+    for (ts, remember, expected) in [
+        (json!(now_s - 60.0), true, &ok),
+        (json!(null), true, &ok),
+        (json!(now_s - 3_600.0), true, &refused),
+        (json!(now_s + 3_600.0), true, &refused),
+        (json!("yesterday"), true, &refused),
+        // A question is asked now, whatever the line was taken from.
+        (json!(1_000), false, &ok),
+        (json!("yesterday"), false, &ok),
+    ] {
+        assert_eq!(asked(ts.clone(), remember).await, *expected, "{ts} {remember}");
+    }
+    let body = json!({ "messages": [
+        { "id": 1, "text": "hi", "user": "u1", "remember": true, "ts": 1_000 },
+        { "id": 2, "text": "hi", "user": "u1", "remember": true } ] });
+    let lines = judge(&house, &house.token, &body.to_string()).await.json();
+    assert!(lines["messages"][0]["error"].is_string(), "{lines}");
+    assert_eq!(lines["messages"][1]["verdict"], "pass");
 }
 
 #[tokio::test]

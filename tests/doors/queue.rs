@@ -264,6 +264,24 @@ async fn events_come_from_wherever_a_listener_broke_off() {
 }
 
 #[tokio::test]
+async fn a_place_beyond_the_end_is_of_another_log() {
+    let house = house(|_| {}).await;
+    let token = token(&house, &[Scope::Read, Scope::Decide]).await;
+    let hold = house.hold("blorp").await;
+    let path = format!("/v1/holds/{}/remove", hold.id);
+    assert_eq!(ask(&house, &token, "POST", &path, "").await.status, 200);
+    house.doors.settler.audit.flush().await;
+    for (query, last) in [("?after=40", ""), ("", "40"), ("?kinds=held&channel=other", "40")] {
+        let told = listen(&house, &token, query, last, 1).await;
+        // Its id is where the listener is by now: whoever comes back with it misses nothing more.
+        let reset = json!({ "event": "reset", "id": "1",
+            "data": { "id": 1, "kind": "reset", "asked": 40 } });
+        assert_eq!(told[0], reset, "{query}");
+    }
+    assert_eq!(listen(&house, &token, "?after=0", "", 1).await[0]["event"], "denied");
+}
+
+#[tokio::test]
 async fn no_more_listen_than_may() {
     let house = house(|config| config.api.streams_max = 0).await;
     let token = token(&house, &[Scope::Read]).await;

@@ -173,3 +173,32 @@ async fn a_shield_goes_up_and_down_by_the_consoles_own_act() {
         assert_eq!(answer.status, status, "{body}");
     }
 }
+
+#[tokio::test]
+async fn a_time_out_is_lifted_without_forgiving() {
+    let (house, token) = strict().await;
+    let history = &house.doors.settler.pipeline.history;
+    let path = format!("{PLACE}/time-out");
+    let lift = async || ask(&house, &token, "DELETE", &path, json!("")).await;
+    history.strike(UNA, 4.5, 3_600_000_000, now_ms());
+    history.silence(UNA, now_ms() + 900_000);
+    assert_eq!(ask(&house, &token, "POST", &path, json!({ "seconds": 600 })).await.status, 200);
+    assert_eq!(says(&house, "good evening").await, ["time_out"]);
+    house.doors.settler.audit.flush().await;
+    let mut records = house.doors.settler.audit.subscribe();
+    let lifted = lift().await;
+    assert_eq!(lifted.status, 200, "{}", lifted.body);
+    assert_eq!(
+        (&lifted.json()["timed_out_until_ms"], &lifted.json()["strikes"]),
+        (&json!(null), &json!(4.5))
+    );
+    assert!(!says(&house, "good evening again").await.contains(&"time_out".to_owned()));
+    let (what, by) = ("time_out".to_owned(), "token:panel".to_owned());
+    let record = records.recv().await.expect("the log is there");
+    assert_eq!(record.event, Event::Lifted { what, by });
+    assert_eq!((record.sender.id.as_str(), record.channel.as_str()), ("una", "#lobby"));
+    // Of somebody who is not silent there is nothing to lift, and nothing to record.
+    assert_eq!(lift().await.status, 200);
+    house.doors.settler.audit.flush().await;
+    assert!(records.try_recv().is_err());
+}

@@ -98,6 +98,12 @@ async fn a_socket_says_what_the_stream_says() {
     let gap = json!({ "id": 2, "kind": "gap", "first_missing": 1, "first_kept": 3 });
     assert_eq!(event(&mut late).await, gap);
     assert_eq!(event(&mut late).await["id"], 3);
+    // What is no place in this log is said to be none.
+    let mut stranger = open(&house, &token, "?after=99").await.expect("it is let in");
+    let reset = json!({ "id": 6, "kind": "reset", "asked": 99 });
+    assert_eq!(event(&mut stranger).await, reset);
+    happen(&house, "f", Verdict::Hold).await;
+    assert_eq!(event(&mut stranger).await["id"], 7);
 }
 
 #[tokio::test]

@@ -190,7 +190,11 @@ async fn programs_here_need_no_key_where_the_settings_say_so() {
                 assert_eq!(answer.status == 200, good && expected, "{path} {headers:?}");
             }
         }
-        // Nobody knows who it was, so that nothing is remembered.
+        // Nobody knows who it was, so that nothing is remembered, and whoever asks for it is told.
+        let kind = ("content-type", "application/json");
+        let judge = r#"{"text":"hello there","user":"u1","remember":true}"#;
+        let answer = ask(&house, "/v1/judge", &[("host", own.as_str()), kind], judge).await;
+        assert_eq!((answer.status, &answer.json()["error"]), (401, &json!("token")));
         assert_eq!(house.doors.settler.pipeline.history.senders(), 0);
     }
 }

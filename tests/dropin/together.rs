@@ -21,7 +21,9 @@ fn messages() -> Vec<Value> {
     );
     all.push(json!({ "id": "none" }));
     // From the third on, the flood rule finds them: each depends on those before.
-    all.extend((0..8).map(|n| json!({ "id": n, "text": "hello there", "user": "b" })));
+    all.extend(
+        (0..8).map(|n| json!({ "id": n, "text": "hello there", "user": "b", "remember": true })),
+    );
     all
 }
 

@@ -37,9 +37,10 @@ use crate::{input::Input, memory::Memory};
 const REQUESTS_MAX: u32 = 5_000;
 const TEXT_BYTES_MAX: usize = 4 * 1024;
 
-const ROUTES: [(Method, &str); 10] = [
+const ROUTES: [(Method, &str); 11] = [
     (Method::POST, "/v1/judge"),
     (Method::POST, "/v1/hook/rooms"),
+    (Method::POST, "/v1/hook/rooms/withdraw"),
     (Method::POST, "/v1alpha1/comments:analyze"),
     (Method::POST, "/v1alpha1/comments:suggestscore"),
     (Method::POST, "/v1/moderations"),

@@ -92,7 +92,8 @@ impl Answered {
             _ => ("drop", NoticeKind::Expired),
         };
         answer["action"] = action.into();
-        let notice = settler.notice_of(hold, kind).1;
+        // Whoever took it back knows.
+        let notice = settler.notice_of(hold, kind).1.filter(|_| hold.state != State::Withdrawn);
         answer["notices"] = told(notice.as_slice());
         answer
     }

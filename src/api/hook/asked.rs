@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Ids and names stand in records and answers.
-const NAME_BYTES_MAX: usize = 512;
+pub const NAME_BYTES_MAX: usize = 512;
 
 /// A question. Unknown keys are ignored, so that a server can send what it has.
 #[derive(Debug, Deserialize)]
@@ -82,8 +82,8 @@ impl Asked {
         if self.text.len() > limits.message_bytes_max {
             return refuse("text", format!("a text may have {} bytes", limits.message_bytes_max));
         }
-        let (id, sender) = (plain(&self.id), plain(&self.sender.id));
-        let (channel, name) = (plain(&self.channel), self.sender.name);
+        let (id, sender) = (self.id.plain(), self.sender.id.plain());
+        let (channel, name) = (self.channel.plain(), self.sender.name);
         for (key, value) in [("id", &id), ("sender", &sender), ("channel", &channel)] {
             if value.len() > NAME_BYTES_MAX {
                 return refuse(key, format!("{key} may have {NAME_BYTES_MAX} bytes"));
@@ -94,7 +94,7 @@ impl Asked {
         }
         let known = |role: &Role| self.sender.roles.iter().any(|named| named == role.name());
         let roles = Role::ALL.into_iter().filter(known).collect();
-        let paid = self.paid.and_then(|paid| Paid::new(&plain(&paid.amount), &paid.currency));
+        let paid = self.paid.and_then(|paid| Paid::new(&paid.amount.plain(), &paid.currency));
         Ok(Message {
             route: route.clone(),
             channel,
@@ -113,10 +113,13 @@ impl Asked {
     }
 }
 
-fn plain(name: &Name) -> String {
-    match name {
-        Name::Text(text) => text.clone(),
-        Name::Number(number) => number.to_string(),
-        Name::Absent => String::new(),
+impl Name {
+    /// As messages and records have it.
+    pub fn plain(&self) -> String {
+        match self {
+            Name::Text(text) => text.clone(),
+            Name::Number(number) => number.to_string(),
+            Name::Absent => String::new(),
+        }
     }
 }

@@ -112,12 +112,15 @@ impl Courier {
             let Some(step) = feed.next().await? else { return Ok(End::Closed) };
             let letter = match step {
                 Step::Gap(missing, kept) => Some(Letter::gap(missing, kept)),
+                Step::Reset(asked, head) => Some(Letter::reset(asked, head)),
                 Step::Record(seq, record) if self.wants(&record) => {
-                    let text = match self.hook.config.include_text {
+                    let config = &self.hook.config;
+                    let text = match config.include_text {
                         true => text_of(&self.settler, &record).await,
                         false => None,
                     };
-                    Some(Letter::event(seq, &record, text))
+                    let why = config.include_why || config.include_text;
+                    Some(Letter::event(seq, &record, text, why))
                 }
                 Step::Record(..) => None,
             };
@@ -219,15 +222,18 @@ fn tried(answer: Result<Reply, CallError>) -> Tried {
     match reply.status {
         status if status.is_success() => Tried::Taken,
         StatusCode::GONE => Tried::Gone,
-        // It says that it cannot now, or somebody before it does: no word about this event.
-        status @ (StatusCode::TOO_MANY_REQUESTS
-        | StatusCode::BAD_GATEWAY
-        | StatusCode::SERVICE_UNAVAILABLE
-        | StatusCode::GATEWAY_TIMEOUT) => {
+        status if is_passing(status) => {
             Tried::Away(format!("it answers {}", status.as_u16()), asked)
         }
         status => Tried::Refused(status, asked),
     }
+}
+
+/// Says that the endpoint is down, overloaded or broken, and no word about this event.
+fn is_passing(status: StatusCode) -> bool {
+    let asks_again =
+        [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
+    status.is_server_error() || asks_again.contains(&status)
 }
 
 /// Half of it to all of it, so that many do not come back at once.

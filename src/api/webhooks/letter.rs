@@ -22,9 +22,14 @@ pub struct Letter {
 }
 
 impl Letter {
-    pub fn event(seq: u64, record: &Record, text: Option<String>) -> Letter {
+    /// Without `why` nothing is in it that quotes what somebody wrote, or pointed at.
+    pub fn event(seq: u64, record: &Record, text: Option<String>, why: bool) -> Letter {
         let kind = told::kind(record).to_owned();
         let mut data = told::event(seq, record);
+        let findings = data["findings"].as_array_mut().filter(|_| !why);
+        for finding in findings.into_iter().flatten() {
+            finding["why"] = "".into();
+        }
         if let Some(text) = text {
             data["text"] = text.into();
         }
@@ -35,9 +40,19 @@ impl Letter {
 
     /// Says that records are gone that nobody was told of.
     pub fn gap(first_missing: u64, first_kept: u64) -> Letter {
-        let (kind, at_ms) = ("gap".to_owned(), now_ms());
-        let id = id(&[kind.clone(), first_missing.to_string(), first_kept.to_string()]);
-        let body = body(&kind, at_ms, &told::gap(first_missing, first_kept));
+        let places = [first_missing, first_kept];
+        Letter::of_chain("gap", places, &told::gap(first_missing, first_kept))
+    }
+
+    /// Says that the endpoint's place is not in this chain.
+    pub fn reset(asked: u64, head: u64) -> Letter {
+        Letter::of_chain("reset", [asked, head], &told::reset(asked, head))
+    }
+
+    fn of_chain(kind: &str, places: [u64; 2], data: &Value) -> Letter {
+        let (kind, at_ms) = (kind.to_owned(), now_ms());
+        let [one, other] = places.map(|place| place.to_string());
+        let (id, body) = (id(&[kind.clone(), one, other]), body(&kind, at_ms, data));
         Letter { id, kind, decision: String::new(), at_ms, body }
     }
 }

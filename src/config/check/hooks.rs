@@ -18,6 +18,7 @@ pub(super) fn hooks(config: &Config, found: &mut Found) {
         if let Some(cause) = plain_cause(&hook.name) {
             found.add(key("name"), cause);
         }
+        found.within(key("requests_max"), hook.requests_max as u64, 1..=100_000);
         found.within(key("wait_max_s"), hook.wait_max_s, 0..=HOUR_S);
         found.within(key("waiting_max"), hook.waiting_max as u64, 0..=100_000);
         found.within(key("remembered_max"), hook.remembered_max as u64, 1..=1_000_000);
