@@ -235,8 +235,10 @@ fn at_the_end(house: &House, hold: &Hold) -> OnExpiry {
 async fn who_is_silenced_is_not_heard_by_what_waits() {
     let house = holding("on_expiry = \"release\"").await;
     let doors = &house.doors;
-    let both = async || [house.held("u1", "so blorp").await, house.held("u1", "a blorp").await];
-    let elsewhere = house.held("u2", "so blorp").await;
+    let both = async || {
+        [house.held("u1", "i will snarfle").await, house.held("u1", "they will snarfle").await]
+    };
+    let elsewhere = house.held("u2", "i will snarfle").await;
     assert_eq!(at_the_end(&house, &elsewhere), OnExpiry::Release);
 
     for act in ["ban", "time-out"] {

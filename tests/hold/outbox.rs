@@ -72,8 +72,8 @@ async fn what_a_kill_left_unsaid_is_in_the_log_at_the_next_start() {
                 assert_eq!(&told(&next, id).await, events, "{mode}, after {moment} ms");
             }
             assert_eq!(outbox(&next).await, 0);
-            drop(next);
-            let again = live(&copy, config()).await;
+            let again = copy.killed();
+            let again = live(&again, config()).await;
             for (id, events) in &expected {
                 assert_eq!(&told(&again, id).await, events, "{mode}: a second start");
             }
@@ -122,9 +122,9 @@ async fn what_waits_of_a_silenced_sender_is_not_released_by_the_clock() {
     let shown = |id: &str| life.queue.find(id).unwrap().on_expiry;
     assert_eq!((shown(&kept), shown(&other)), (OnExpiry::Drop, OnExpiry::Release));
     life.queue.decide(&by_hand, Decision::Release, "ana").await.unwrap();
-    drop(life);
-    // It is so after a restart, too.
-    let life = live(&dir, config()).await;
+    // It is so after a kill, too.
+    let after = dir.killed();
+    let life = live(&after, config()).await;
     pass(HOUR_MS + 1).await;
     for (id, state) in [
         (kept, State::Expired),
