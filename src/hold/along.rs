@@ -107,7 +107,7 @@ impl Ledger {
                     self.mirror_all(theirs);
                     return Ok(());
                 }
-                Err(StoreError::Conflict(key)) => _ = self.learn(&key).await?,
+                Err(StoreError::Conflict(key)) => self.learn(&key).await?,
                 // If it was written all the same, whoever next changes one of them learns of it.
                 Err(error) => return Err(error),
             }

@@ -182,7 +182,7 @@ fn what_the_log_lacks_or_says_twice_is_found() {
     let (by, held) = (|| "ana".to_owned(), audit::Event::Judged(Verdict::Hold));
     let undone = || audit::Event::Undone { by: by() };
     let denied = || decided("denied", &by());
-    let told = vec![Event::Sent { connection: 1, message: 1, kind: Kind::Held }];
+    let told = [Event::Sent { connection: 1, message: 1, kind: Kind::Held }];
     let told = [&told[..], &[Event::Told { message: 1, verdict: "hold".to_owned() }]].concat();
     let undo = Event::Acted { hold: "h1".to_owned(), act: Act::Undo, answer: Answer::Done };
     let hold = Some((State::Denied, Some("ana")));
