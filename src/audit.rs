@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use serde::{Deserialize, Serialize};
@@ -152,6 +152,8 @@ pub(crate) struct Inner {
     told: broadcast::Sender<Arc<Record>>,
     /// Whether something is in the outbox that no job will bring.
     behind: Arc<AtomicBool>,
+    /// The number of the last row in the outbox.
+    last_noted: AtomicU64,
 }
 
 /// A record on its way into the chain.
@@ -189,7 +191,8 @@ impl Audit {
         let (told, _) = broadcast::channel(LISTENERS_BEHIND_MAX);
         let keep = texts::Keep { text_days, record_days };
         let behind = Arc::new(AtomicBool::new(true));
-        let inner = Inner { store, metrics, jobs, told, behind };
+        let last_noted = AtomicU64::new(outbox::last(&*store).await?);
+        let inner = Inner { store, metrics, jobs, told, behind, last_noted };
         let writer = writer::Writer::open(&inner, keep).await?;
         tokio::spawn(writer.run(queue));
         Ok(Audit { inner: Arc::new(inner) })
@@ -202,6 +205,20 @@ impl Audit {
         if self.inner.jobs.try_send(Job::Append(Box::new(due))).is_err() {
             self.inner.metrics.discard("audit_full");
         }
+    }
+
+    /// Makes a record ready to be written with what it tells of: its row goes into that commit.
+    pub fn note(&self, record: Record) -> Noted {
+        Noted::new(self.inner.last_noted.fetch_add(1, Ordering::Relaxed) + 1, record)
+    }
+
+    /// Appends what is in the outbox and will be brought by nobody: its commit was written though
+    /// it failed.
+    pub fn catch_up(&self) {
+        self.inner.behind.store(true, Ordering::Relaxed);
+        // Only to wake the writer: where the queue is full it is awake.
+        let (done, _) = oneshot::channel();
+        let _ = self.inner.jobs.try_send(Job::Flush(done));
     }
 
     /// Queues a record that was written down with what it tells of. Never waits: where the queue

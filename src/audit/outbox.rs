@@ -5,7 +5,7 @@
 //! until its record is in the log, wherever a crash falls; whoever starts next appends what is
 //! left, and no record can be lost or stand in the log twice.
 
-use super::{Due, Record};
+use super::{Due, Record, chain};
 use crate::store::{Expect, Store, StoreError, Table, Write};
 
 /// A record whose row is written with what it tells of.
@@ -17,8 +17,9 @@ pub struct Noted {
 }
 
 impl Noted {
-    /// `key` is unique over restarts, and sorts by time: in its order the rest is appended.
-    pub fn new(key: String, record: Record) -> Noted {
+    /// `number` is above that of every row that is there: in their order the rest is appended.
+    pub(super) fn new(number: u64, record: Record) -> Noted {
+        let key = format!("{number:020}");
         let bytes = serde_json::to_vec(&record).expect("strings and numbers are JSON");
         Noted { key, record, bytes }
     }
@@ -40,6 +41,16 @@ impl Noted {
         let expect = Expect::Exactly(bytes);
         let taken = Some(Write { table: Table::Outbox, key, expect, value: None });
         Due { record, text: None, taken }
+    }
+}
+
+/// The number of the last row that is there. Times would not do: a clock may be set back.
+pub(super) async fn last(store: &dyn Store) -> Result<u64, StoreError> {
+    let mut after = String::new();
+    loop {
+        let rows = store.scan(Table::Outbox, &after, chain::PAGE).await?;
+        let Some((last, _)) = rows.last() else { return Ok(after.parse().unwrap_or(0)) };
+        after.clone_from(last);
     }
 }
 

@@ -274,7 +274,7 @@ impl Doors {
     }
 
     fn noted(&self, record: Record) -> Noted {
-        Noted::new(self.settler.holds.fresh_id(), record)
+        self.settler.audit.note(record)
     }
 
     pub(super) fn new_decree(

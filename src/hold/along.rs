@@ -60,8 +60,7 @@ impl Ledger {
         let along = bring.map(|bring| bring(&next.hold)).unwrap_or_default();
         let mut records = told::of(&was, &next, step, by, self.clock.now_ms());
         records.extend(along.records);
-        let told: Vec<_> =
-            records.into_iter().map(|record| Noted::new(self.fresh_id(), record)).collect();
+        let told: Vec<_> = records.into_iter().map(|record| self.audit.note(record)).collect();
         let id = &next.hold.id;
         let mut writes = vec![put(id, Expect::Exactly(stored), Some(bytes.clone()))];
         writes.extend(along.writes);

@@ -166,7 +166,7 @@ impl Ledger {
     async fn insert(self: &Arc<Self>, row: Row, record: Option<Record>) -> Result<(), StoreError> {
         let id = row.hold.id.clone();
         let bytes = write(&row)?;
-        let noted = record.map(|record| Noted::new(self.fresh_id(), record));
+        let noted = record.map(|record| self.audit.note(record));
         let mut writes = vec![put(&id, Expect::Absent, Some(bytes.clone()))];
         writes.extend(noted.as_ref().map(Noted::write));
         match self.commit(writes).await {
@@ -196,7 +196,7 @@ impl Ledger {
     /// A record that has come to its end already.
     pub async fn insert_ended(&self, row: Row, record: Option<Record>) -> Result<(), StoreError> {
         let bytes = write(&row)?;
-        let noted = record.map(|record| Noted::new(self.fresh_id(), record));
+        let noted = record.map(|record| self.audit.note(record));
         let mut writes = vec![put(&row.hold.id, Expect::Absent, Some(bytes.clone()))];
         writes.extend(noted.as_ref().map(Noted::write));
         self.commit(writes).await?;

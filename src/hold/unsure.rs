@@ -9,7 +9,7 @@ use super::{
     Hold,
     along::Taken,
     ledger::{DOUBTS_MAX, Ledger},
-    states::Step,
+    states::{Row, Step},
 };
 use crate::store::StoreError;
 
@@ -48,10 +48,25 @@ impl Ledger {
         let found = self.load(id).await?;
         // Somebody else may have been faster.
         let Some(unsure) = self.unsure().remove(id) else { return Ok(None) };
-        if found.is_none_or(|(_, found)| found != unsure.bytes) {
+        if found.as_ref().is_none_or(|(_, found)| *found != unsure.bytes) {
+            let went_on =
+                |row: &Row| row.rev > unsure.next.rev && same(&row.hold, &unsure.next.hold);
+            if found.is_some_and(|(row, _)| went_on(&row)) {
+                // Taken, and another step followed before it was known: what goes with it holds.
+                unsure.then.into_iter().for_each(|then| then());
+                self.mirror_all(unsure.others);
+            }
+            // If it was taken its records are there, and nobody else brings them.
+            self.audit.catch_up();
             return Ok(None);
         }
         let step = unsure.step.clone();
         Ok(Some((step, self.settle(unsure))))
     }
+}
+
+/// Whether both are the same decision.
+fn same(one: &Hold, other: &Hold) -> bool {
+    let of = |hold: &Hold| hold.decided.as_ref().map(|own| (own.by.clone(), own.at_ms));
+    of(one).is_some() && of(one) == of(other)
 }

@@ -231,14 +231,20 @@ fn at_the_end(house: &House, hold: &Hold) -> OnExpiry {
     house.doors.held(&hold.id).expect("it waits").on_expiry
 }
 
+/// A message that the clock would release.
+async fn waiting(house: &House, sender: &str) -> Arc<Hold> {
+    let held = house.held(sender, "so blorp").await;
+    let id = house.doors.settler.holds.fresh_id();
+    let hold = Hold { id, on_expiry: OnExpiry::Release, ..Hold::clone(&held) };
+    house.doors.settler.holds.hold(hold).await.expect("there is room")
+}
+
 #[tokio::test]
 async fn who_is_silenced_is_not_heard_by_what_waits() {
-    let house = holding("on_expiry = \"release\"").await;
+    let house = holding("").await;
     let doors = &house.doors;
-    let both = async || {
-        [house.held("u1", "i will snarfle").await, house.held("u1", "they will snarfle").await]
-    };
-    let elsewhere = house.held("u2", "i will snarfle").await;
+    let both = async || [waiting(&house, "u1").await, waiting(&house, "u1").await];
+    let elsewhere = waiting(&house, "u2").await;
     assert_eq!(at_the_end(&house, &elsewhere), OnExpiry::Release);
 
     for act in ["ban", "time-out"] {
