@@ -286,5 +286,5 @@ async fn every_described_path_is_answered() {
             }
         }
     }
-    assert_eq!(described, 6);
+    assert_eq!(described, 7);
 }
