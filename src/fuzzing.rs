@@ -24,7 +24,8 @@ pub use crate::{
 };
 use crate::{
     commands::import,
-    message::{Category, Severity},
+    decide::{Heard, Policy, RULES, Seen},
+    message::{Category, Finding, Score, Severity},
 };
 
 /// Name and text of each list that an import would write.
@@ -38,4 +39,14 @@ pub fn imported(
     severity: Severity,
 ) -> Result<Vec<(String, String)>, Vec<String>> {
     import::read(from, text, category, severity).map(|mut draft| draft.lists("file"))
+}
+
+/// What one rule finds, the others not being asked.
+pub fn found_by(name: &str, policy: &Policy, seen: &Seen) -> Vec<Finding> {
+    let heard = Heard::new(policy, &Score::Skipped);
+    let mut found = Vec::new();
+    for rule in RULES.iter().filter(|rule| rule.name() == name) {
+        rule.find(policy, seen, &heard, &mut found);
+    }
+    found
 }

@@ -12,11 +12,12 @@ use std::{
 use arc_swap::ArcSwap;
 use tidegate::{
     config::Config,
+    decide::armed_line,
     history::History,
     message::{Category, Message, Severity, Verdict},
     metrics::Metrics,
     pipeline::Pipeline,
-    rules::{Outcome, Reloader, Ruleset, reload_on_change},
+    rules::{Outcome, Reloader, Ruleset, reload_on_change, secret_key},
     score::Scorer,
 };
 
@@ -107,6 +108,38 @@ fn every_bad_list_is_named() {
     for part in ["hate.txt:2: ", "threat.txt:1: "] {
         assert!(errors.contains(part), "{part} in {errors}");
     }
+}
+
+/// Without its key a channel's secrets guard nothing, so that a damaged one must stop the start, and
+/// must not be made anew: the lines in the settings would be worth nothing.
+#[test]
+fn a_damaged_key_is_refused_and_left_as_it_is() {
+    let setup = Setup::new("secretkey");
+    let (folder, file) = (&setup.folder, setup.folder.join("secrets.key"));
+    assert!(secret_key::load(folder).is_err(), "there is none yet");
+    let key = secret_key::load_or_make(folder).unwrap();
+    let line = armed_line(&key, "halgrim voss").unwrap();
+    let again = secret_key::load_or_make(folder).unwrap();
+    assert_eq!(armed_line(&again, "halgrim voss").unwrap(), line, "another key");
+
+    setup.settings(&format!("[policy.own.personal]\nsecrets = [{line:?}]\n"));
+    let config = Config { state_dir: folder.clone(), ..setup.config() };
+    assert!(Ruleset::build(&config).is_ok());
+    let good = fs::read_to_string(&file).unwrap();
+    let bad = ["", "no key", &good[..20], &good.repeat(4), &"A".repeat(64), "\u{e9}"];
+    for text in bad {
+        fs::write(&file, text).unwrap();
+        assert!(secret_key::load_or_make(folder).is_err(), "{text:?}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), text, "it was written over");
+        let causes = Ruleset::build(&config).err().expect("no key").join("\n");
+        assert!(causes.starts_with("policy.own.personal.secrets: "), "{causes}");
+        assert!(causes.contains("secrets.key") && !causes.contains(good.trim()), "{causes}");
+    }
+    // A key, and not the one that the line was made with.
+    fs::remove_file(&file).unwrap();
+    secret_key::load_or_make(folder).unwrap();
+    let causes = Ruleset::build(&config).err().expect("another key").join("\n");
+    assert!(causes.starts_with("policy.own.personal.secrets: number 1 "), "{causes}");
 }
 
 struct Watched {

@@ -335,3 +335,65 @@ async fn files_of_others_are_refused() {
         assert!(refused(*open, &dir, &what, &[]).await, "{what}: accepted");
     }
 }
+
+/// Changes the closed file as another version of Tidegate would.
+fn changed(file: &Path, change: impl FnOnce(&redb::WriteTransaction)) {
+    let database = redb::Database::open(file).unwrap();
+    let transaction = database.begin_write().unwrap();
+    change(&transaction);
+    transaction.commit().unwrap();
+}
+
+const META: redb::TableDefinition<&str, &[u8]> = redb::TableDefinition::new("meta");
+const HOLDS: redb::TableDefinition<&str, u64> = redb::TableDefinition::new("holds");
+const DECREES: redb::TableDefinition<&str, &[u8]> = redb::TableDefinition::new("decrees");
+
+#[tokio::test]
+async fn a_later_format_is_refused_and_an_earlier_file_goes_on() {
+    let (_, open) = STORES[0];
+    let later = Dir::new();
+    let (file, ..) = sample(open, &later).await;
+    changed(&file, |transaction| {
+        transaction.open_table(META).unwrap().insert("format", &b"2"[..]).unwrap();
+    });
+    assert!(refused(open, &later, "format 2", &[]).await);
+    let Err(StoreError::Corrupt { cause, .. }) = open(&later.0) else { panic!("accepted") };
+    assert!(cause.contains("another version of Tidegate"), "{cause}");
+
+    // Decrees are younger than the format: what lacks their table gets it with the first of them.
+    let earlier = Dir::new();
+    let (file, _, written) = sample(open, &earlier).await;
+    changed(&file, |transaction| assert!(transaction.delete_table(DECREES).unwrap()));
+    let store = open(&earlier.0).unwrap();
+    assert_eq!(store.load(Table::Decrees, "d").await.unwrap(), None);
+    assert_eq!(store.scan(Table::Decrees, "", 9).await.unwrap(), []);
+    let decree = || Write { table: Table::Decrees, ..write("d", Expect::Absent, Some("until")) };
+    store.commit(vec![decree()]).await.unwrap();
+    assert_eq!(store.load(Table::Decrees, "d").await.unwrap(), Some(b"until".to_vec()));
+    assert!(matches!(store.commit(vec![decree()]).await, Err(StoreError::Conflict(_))));
+    assert_eq!(all(&*store).await, written);
+}
+
+/// Rows whose type is another's are met after the file was opened, and are damage all the same;
+/// what is asked of it next is answered as before.
+#[tokio::test]
+async fn a_table_that_is_not_ours_is_named_as_damage() {
+    let (_, open) = STORES[0];
+    let dir = Dir::new();
+    let (file, ..) = sample(open, &dir).await;
+    changed(&file, |transaction| {
+        let ours: redb::TableDefinition<&str, &[u8]> = redb::TableDefinition::new("holds");
+        assert!(transaction.delete_table(ours).unwrap());
+        transaction.open_table(HOLDS).unwrap().insert("0-0", 7).unwrap();
+    });
+    let store = open(&dir.0).unwrap();
+    for _ in 0..2 {
+        let read = store.load(Table::Holds, "0-0").await;
+        assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{read:?}");
+        let written = store.commit(vec![write("new", Expect::Absent, Some("1"))]).await;
+        assert!(matches!(written, Err(StoreError::Corrupt { .. })), "{written:?}");
+    }
+    let other = Write { table: Table::Meta, ..write("m", Expect::Absent, Some("1")) };
+    store.commit(vec![other]).await.unwrap();
+    assert_eq!(store.load(Table::Meta, "m").await.unwrap(), Some(b"1".to_vec()));
+}

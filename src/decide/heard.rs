@@ -49,7 +49,7 @@ pub struct Heard<'a> {
 }
 
 impl Heard<'_> {
-    pub(super) fn new<'a>(policy: &Policy, score: &'a Score) -> Heard<'a> {
+    pub(crate) fn new<'a>(policy: &Policy, score: &'a Score) -> Heard<'a> {
         let none = Heard { score, state: State::default(), thresholds: [None; Head::ALL.len()] };
         let Score::Known(scores) = score else { return none };
         let thresholds = Head::ALL.map(|head| policy.threshold(&scores.model, head));

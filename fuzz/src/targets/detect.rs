@@ -4,8 +4,9 @@ use std::sync::LazyLock;
 
 use tidegate::{
     config::Config,
-    decide::{self, Policy, SecretKey, Secrets, Seen, armed_line},
-    message::{Finding, Message, Recent, Score},
+    decide::{Policy, SecretKey, Secrets, Seen, armed_line},
+    fuzzing::found_by,
+    message::{Finding, Message, Recent},
     normalize::normalize,
 };
 
@@ -59,8 +60,7 @@ fn find(rule: &str, text: &str) -> Vec<Finding> {
     let message = Message { text: text.to_owned(), ..Message::default() };
     let (read, recent) = (normalize(text), Recent::default());
     let seen = Seen { message: &message, text: &read, hits: &[], recent: &recent };
-    let mut found = decide::findings(&POLICY, &seen, &Score::Skipped);
-    found.retain(|finding| finding.rule == rule);
+    let found = found_by(rule, &POLICY, &seen);
     assert!(found.len() <= FINDINGS_MAX, "{} findings", found.len());
     for finding in &found {
         let Some(span) = finding.span.clone() else { continue };

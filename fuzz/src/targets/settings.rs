@@ -53,10 +53,13 @@ pub fn conditions(bytes: &[u8]) {
     let policy = PolicyConfig { when: Some(vec![when]), ..PolicyConfig::default() };
     let mut config = Config::default();
     config.policy.insert("own".into(), policy);
-    let policy = match Policy::compile(&config) {
-        Ok(mut policies) => policies.remove("own").expect("it was put there"),
-        Err(causes) => return assert!(causes.iter().all(|cause| !cause.is_empty())),
-    };
+    // Most are wrong, and nothing else is compiled for them.
+    let wrong = Policy::problems(&config);
+    if !wrong.is_empty() {
+        return assert!(wrong.iter().all(|(_, cause)| !cause.is_empty()));
+    }
+    let mut policies = Policy::compile(&config).expect("nothing is wrong with it");
+    let policy = policies.remove("own").expect("it was put there");
     let rich = Message {
         channel: "room".into(),
         text: "a blorp, and a 😀".into(),

@@ -7,12 +7,18 @@ use crate::{
     message::{Sender, Verdict},
 };
 
-/// Which seeds: `SEED=7` one, and what happened in it; `SEEDS=10000` as many from 0 on.
+/// Which seeds: `SEED=7` one, and what happened in it; `SEEDS=10000` as many from 0 on;
+/// `SEEDS=2500..5000` a share of them.
 fn seeds() -> std::ops::Range<u64> {
-    let number = |name: &str| std::env::var(name).ok().map(|n| n.parse::<u64>().expect("a number"));
-    match (number("SEED"), number("SEEDS")) {
-        (Some(seed), _) => seed..seed + 1,
-        (None, count) => 0..count.unwrap_or(20),
+    let number = |text: &str| text.parse::<u64>().expect("a number");
+    let said = |name: &str| std::env::var(name).ok();
+    if let Some(seed) = said("SEED") {
+        return number(&seed)..number(&seed) + 1;
+    }
+    let seeds = said("SEEDS").unwrap_or_else(|| "20".into());
+    match seeds.split_once("..") {
+        Some((from, to)) => number(from)..number(to),
+        None => 0..number(&seeds),
     }
 }
 
