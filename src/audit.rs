@@ -1,6 +1,6 @@
 //! Stamps what was decided, chains it and tells whoever listens.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -145,6 +145,15 @@ pub(crate) struct Inner {
     metrics: Arc<Metrics>,
     jobs: mpsc::Sender<Job>,
     told: broadcast::Sender<Arc<Record>>,
+    /// Whoever keeps the log from now on, where this process does not any more.
+    successor: OnceLock<mpsc::Sender<Passed>>,
+}
+
+/// A record for the process that keeps the log now, and its text.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Passed {
+    pub record: Box<Record>,
+    pub text: Option<String>,
 }
 
 /// What the writer is asked to do, in the order asked.
@@ -175,14 +184,27 @@ impl Audit {
         let writer =
             writer::Writer::open(store.clone(), metrics.clone(), told.clone(), keep).await?;
         tokio::spawn(writer.run(queue));
-        Ok(Audit { inner: Arc::new(Inner { store, metrics, jobs, told }) })
+        let successor = OnceLock::new();
+        Ok(Audit { inner: Arc::new(Inner { store, metrics, jobs, told, successor }) })
+    }
+
+    /// From now on records go to whoever listens here; those of before are written still.
+    pub fn hand_over(&self) -> mpsc::Receiver<Passed> {
+        let (successor, passed) = mpsc::channel(QUEUE_MAX);
+        // A log is handed over once.
+        let _ = self.inner.successor.set(successor);
+        passed
     }
 
     /// Queues a record for the chain; `text` is kept apart where given. Never waits: when the
     /// bounded queue is full the record is discarded and counted.
     pub fn record(&self, record: Record, text: Option<&str>) {
-        let job = Job::Append(Box::new(record), text.map(str::to_owned));
-        if self.inner.jobs.try_send(job).is_err() {
+        let (record, text) = (Box::new(record), text.map(str::to_owned));
+        let queued = match self.inner.successor.get() {
+            Some(successor) => successor.try_send(Passed { record, text }).is_ok(),
+            None => self.inner.jobs.try_send(Job::Append(record, text)).is_ok(),
+        };
+        if !queued {
             self.inner.metrics.discard("audit_full");
         }
     }

@@ -18,12 +18,14 @@ use crate::{
 mod book;
 mod clock;
 mod delivery;
+mod errands;
 mod ledger;
 mod refunds;
 mod retention;
 mod states;
 mod unsure;
 
+pub use errands::{Asked, Errand};
 use ledger::{Ledger, Outcome};
 pub use refunds::{Refund, Refunds};
 use states::Step;
@@ -130,7 +132,7 @@ pub enum Way {
     Orphan,
 }
 
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum HoldError {
     /// The queue's bound or the sender's: the policy's `when_full` decides.
     #[error("{0} held messages are the most there may be")]
@@ -256,7 +258,15 @@ impl HoldQueue {
     /// `Full` at a bound of the configuration; `Store` where it is not written, `Conflict` among
     /// them where its id was held before. The message is then not held.
     pub async fn hold(&self, hold: Hold) -> Result<Arc<Hold>, HoldError> {
-        self.ledger.add(hold).await
+        if !self.is_handed_over() {
+            match self.ledger.add(hold.clone()).await {
+                // The store was left to the next process meanwhile, and has nothing of it.
+                Err(HoldError::Store(_)) if self.is_handed_over() => {}
+                added => return added,
+            }
+        }
+        self.send(Errand::Hold(Box::new(hold.clone()))).await?;
+        Ok(Arc::new(hold))
     }
 
     /// How many messages of this connection in this channel still wait for their end; a denial
@@ -297,6 +307,12 @@ impl HoldQueue {
     /// # Errors
     /// `Already` where it was decided, as for a second moderator.
     pub async fn withdraw(&self, id: &str) -> Result<Arc<Hold>, DecideError> {
+        if self.is_handed_over() {
+            let hold = self.find(id).ok_or_else(|| DecideError::Unknown(id.to_owned()))?;
+            // Whoever keeps the queue now says by itself why it would not.
+            let _ = self.send(Errand::Withdraw { id: id.to_owned() }).await;
+            return Ok(hold);
+        }
         match self.ledger.step(id, Step::Withdraw, "sender").await? {
             Outcome::Done(hold) => Ok(hold),
             Outcome::Refused(hold) => Err(already(&hold)),
@@ -311,7 +327,12 @@ impl HoldQueue {
 
     /// Says whether a claimed release reached the socket; its text is erased.
     pub async fn written(&self, id: &str, ok: bool) {
-        self.ledger.written(id, ok).await;
+        if !self.is_handed_over() {
+            return self.ledger.written(id, ok).await;
+        }
+        if let Err(error) = self.send(Errand::Written { id: id.to_owned(), ok }).await {
+            tracing::error!(%error, id, "a release was not noted as written");
+        }
     }
 
     /// The undecided: the paid ones, then the others, of each the oldest first.

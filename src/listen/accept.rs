@@ -44,7 +44,27 @@ pub struct Door {
     handshake: Duration,
     header_bytes_max: usize,
     metrics: Arc<Metrics>,
-    stop: watch::Receiver<bool>,
+    shut: watch::Receiver<bool>,
+    closed: watch::Receiver<bool>,
+}
+
+/// Ends a door in two steps: nobody new is accepted, and whoever is inside is asked to go.
+#[derive(Default)]
+pub struct Stop {
+    shut: watch::Sender<bool>,
+    close: watch::Sender<bool>,
+}
+
+impl Stop {
+    pub fn shut(&self) {
+        self.shut.send_replace(true);
+    }
+
+    /// Shuts it, and lets each connection end with the answer that is under way.
+    pub fn close(&self) {
+        self.shut();
+        self.close.send_replace(true);
+    }
 }
 
 /// How many connections a door has room for.
@@ -78,7 +98,7 @@ impl Door {
         places: &Places,
         tls: Option<TlsAcceptor>,
         metrics: Arc<Metrics>,
-        stop: watch::Receiver<bool>,
+        stop: &Stop,
     ) -> Door {
         Door {
             name,
@@ -92,7 +112,8 @@ impl Door {
             handshake: Duration::from_millis(config.handshake_ms),
             header_bytes_max: config.header_bytes_max.max(HEADER_BYTES_MIN),
             metrics,
-            stop,
+            shut: stop.shut.subscribe(),
+            closed: stop.close.subscribe(),
         }
     }
 
@@ -117,7 +138,7 @@ impl Door {
             pace.wait().await;
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = stopped(self.stop.clone()) => return,
+                () = told(self.shut.clone()) => return,
             };
             let (stream, addr) = match accepted {
                 Ok(accepted) => accepted,
@@ -183,11 +204,11 @@ impl Door {
             .serve_connection(TokioIo::new(wire), service)
             .with_upgrades();
         let mut connection = pin!(connection);
-        let stop = self.stop.clone();
+        let closed = self.closed.clone();
         // What a peer does wrong on its own connection is its own affair: hyper has answered it.
         tokio::select! {
             _ = connection.as_mut() => {}
-            () = stopped(stop) => {
+            () = told(closed) => {
                 connection.as_mut().graceful_shutdown();
                 let _ = timeout(Duration::from_secs(1), connection).await;
             }
@@ -196,7 +217,7 @@ impl Door {
 }
 
 /// Ready once this door is told to stop, or nobody is left to tell it.
-async fn stopped(mut stop: watch::Receiver<bool>) {
+async fn told(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
