@@ -119,7 +119,8 @@ fn model(about: About) -> Value {
 }
 
 async fn metrics(State(doors): State<Doors>) -> Response {
-    // A shield that goes down by itself does so when somebody looks.
+    // What goes down by itself does so when somebody looks.
+    doors.settler.pipeline.scorer.overload();
     doors
         .settler
         .metrics
@@ -213,10 +214,7 @@ async fn erase(State(doors): State<Doors>, request: Request<Body>) -> Result<Jso
     Ok(Json(json!({ "erased": erased })))
 }
 
-async fn upgrade(
-    State(doors): State<Doors>,
-    headers: HeaderMap,
-) -> Result<Json<Value>, Failure> {
+async fn upgrade(State(doors): State<Doors>, headers: HeaderMap) -> Result<Json<Value>, Failure> {
     permit(&doors, &headers)?;
     match doors.control.upgrade().await {
         Ok(pid) => Ok(Json(json!({ "pid": pid }))),

@@ -46,6 +46,8 @@ pub struct Door {
     metrics: Arc<Metrics>,
     shut: watch::Receiver<bool>,
     closed: watch::Receiver<bool>,
+    /// Whether everybody new is refused for now.
+    refuses: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
 /// Ends a door in two steps: nobody new is accepted, and whoever is inside is asked to go.
@@ -114,7 +116,13 @@ impl Door {
             metrics,
             shut: stop.shut.subscribe(),
             closed: stop.close.subscribe(),
+            refuses: Arc::new(|| false),
         }
+    }
+
+    /// Refuses whoever is new for as long as this says so.
+    pub fn refusing(self, refuses: impl Fn() -> bool + Send + Sync + 'static) -> Door {
+        Door { refuses: Arc::new(refuses), ..self }
     }
 
     /// Waits until every connection has ended.
@@ -150,6 +158,11 @@ impl Door {
                     continue;
                 }
             };
+            if (self.refuses)() {
+                self.metrics.refuse("overload");
+                refuse(&stream);
+                continue;
+            }
             let Some(claim) = self.claim(addr.ip()) else {
                 refuse(&stream);
                 continue;

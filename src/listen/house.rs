@@ -1,10 +1,6 @@
 //! Puts everything together: first what needs neither store nor traffic, then the rest.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use axum::{body::Body, extract::ConnectInfo};
@@ -14,7 +10,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_rustls::{TlsAcceptor, rustls::ClientConfig};
 
 use super::{
-    Running, StartError,
+    ADMIN, CHAT, CONSOLE, Running, StartError,
     accept::{Door, Places, Stop},
     sockets::Sockets,
     tls,
@@ -33,7 +29,7 @@ use crate::{
     metrics::Metrics,
     pipeline::Pipeline,
     rules::{self, Ruleset},
-    score::Scorer,
+    score::{Scorer, Step},
     session::{self, Gate, Once, Route},
     settle::{self, Settler},
     store::{self, Expect, Store, StoreError, Table, Write},
@@ -194,24 +190,22 @@ impl House {
 }
 
 /// The ports for chat, for console and API, and for operators.
-fn open_doors(
-    behind: &Doors,
-    tls: &Option<TlsAcceptor>,
-    stops: &[Stop; 3],
-) -> [Door; 3] {
+fn open_doors(behind: &Doors, tls: &Option<TlsAcceptor>, stops: &[Stop; 3]) -> [Door; 3] {
     let listen = &behind.config.listen;
     let door = |name, places: &Places, tls: Option<TlsAcceptor>, stop: &Stop| {
         Door::new(name, listen, places, tls, behind.settler.metrics.clone(), stop)
     };
+    let scorer = behind.settler.pipeline.scorer.clone();
     let of_one = listen.connections_per_ip_max;
     let proxies = &behind.config.console.proxies[..];
     let viewers = Places { all: listen.connections_max, of_one, proxies: &[] };
     // One address cannot lock all others out.
     let callers = Places { all: DOORS_MAX, of_one: of_one.min(DOORS_MAX / 2), proxies };
     [
-        door("chat", &viewers, tls.clone(), &stops[0]),
-        door("console", &callers, tls.clone(), &stops[1]),
-        door("admin", &callers, None, &stops[2]),
+        door("chat", &viewers, tls.clone(), &stops[CHAT])
+            .refusing(move || scorer.overload() == Step::Newcomers),
+        door("console", &callers, tls.clone(), &stops[CONSOLE]),
+        door("admin", &callers, None, &stops[ADMIN]),
     ]
 }
 

@@ -70,10 +70,7 @@ pub async fn hand_over(running: Running, mut successor: Successor) -> Result<Don
 }
 
 /// Tells whoever asked, if anybody waits for it.
-pub fn answer(
-    asked: Option<oneshot::Sender<Result<u32, String>>>,
-    said: Result<u32, String>,
-) {
+pub fn answer(asked: Option<oneshot::Sender<Result<u32, String>>>, said: Result<u32, String>) {
     if let Some(asked) = asked {
         // A command that was interrupted does not want to know.
         let _ = asked.send(said);

@@ -9,11 +9,7 @@ use std::{
 use futures_util::StreamExt;
 use tokio::{sync::watch, time::Instant};
 
-use super::{
-    End, Session,
-    end::restarting,
-    judged_leg,
-};
+use super::{End, Session, end::restarting, judged_leg};
 use crate::protocol;
 
 /// How long a closing handshake may take before the transport is cut.

@@ -281,18 +281,15 @@ impl Counts {
             let line: Value = serde_json::from_str(&text).expect("JSON");
             *arrived.entry(line["id"].as_str().expect("an id").to_owned()).or_default() += 1;
         }
-        let by_message: HashMap<&str, &Hold> = stored
-            .iter()
-            .map(|hold| (hold.message_id.as_deref().expect("an id"), hold))
-            .collect();
+        let by_message: HashMap<&str, &Hold> =
+            stored.iter().map(|hold| (hold.message_id.as_deref().expect("an id"), hold)).collect();
         let (said, told, decided) = (
             self.said.lock().expect("no panic"),
             self.told_held.lock().expect("no panic"),
             self.decided.lock().expect("no panic"),
         );
-        let dealt_with = |id: &String| {
-            arrived.contains_key(id) || by_message.contains_key(id.as_str())
-        };
+        let dealt_with =
+            |id: &String| arrived.contains_key(id) || by_message.contains_key(id.as_str());
         let kept = |id: &&String| {
             let state = by_message.get(id.as_str()).map(|hold| hold.state);
             matches!(state, Some(State::Approved | State::Released))
