@@ -105,8 +105,6 @@ pub async fn run(
     file: Option<PathBuf>,
     predecessor: Option<Predecessor>,
 ) -> Result<(), StartError> {
-    // Named now: when a new file has taken its place, the system names the old one.
-    let program = std::env::current_exe();
     let mut signals = Signals::listen().map_err(StartError::Signals)?;
     let (upgrades, mut asked) = mpsc::channel(1);
     let (inherited, mut old) = match predecessor {
@@ -137,11 +135,10 @@ pub async fn run(
             Some(answer) = asked.recv() => Some(answer),
         };
         let busy = before.as_ref().is_some_and(|before| !before.is_finished());
-        let raised = match (&program, busy) {
-            (_, true) => Err("the process of before has not ended yet".to_owned()),
-            (Err(cause), _) => Err(format!("this program's file is not known: {cause}")),
-            (Ok(program), _) => tokio::select! {
-                raised = running.raise(program) => raised,
+        let raised = match busy {
+            true => Err("the process of before has not ended yet".to_owned()),
+            false => tokio::select! {
+                raised = running.raise() => raised,
                 () = signals.end() => break,
             },
         };

@@ -3,19 +3,30 @@
 mod common;
 
 use std::{
+    collections::HashSet,
     fs,
     net::SocketAddr,
     os::unix::net::UnixDatagram,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    time::{Duration, Instant},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use common::{Client, Folder, PATIENCE, Room, connect, console, next_json, say};
-use console::{Moderator, PASSWORD};
-use futures_util::{SinkExt, StreamExt};
+use common::{
+    Client, Folder, PATIENCE, Room, connect,
+    console::{Moderator, PASSWORD},
+    next_json, say,
+};
+use futures_util::StreamExt;
 use hyper::StatusCode;
-use tidegate::config::{Config, IdentityConfig, IdentitySource};
+use serde_json::Value;
+use tidegate::{
+    config::{Config, CrowdConfig, IdentityConfig, IdentitySource, PolicyConfig, ShieldConfig},
+    message::Verdict,
+};
 use tokio::{net::TcpListener, time::timeout};
 use tokio_tungstenite::tungstenite::{Message, protocol::frame::coding::CloseCode};
 
@@ -34,18 +45,20 @@ struct Gate {
 }
 
 impl Gate {
-    async fn start() -> Gate {
+    /// `drain_ms`: how long connections have to come back.
+    async fn start(drain_ms: u64) -> Gate {
         let (folder, room) = (Folder::new("upgrade"), Room::open().await);
         let mut config = common::config(&folder, room.address, |route| {
             let name = "user".to_owned();
             route.identity = Some(IdentityConfig { from: IdentitySource::Query, name });
         });
         let listen = &mut config.listen;
-        listen.drain_ms = 300;
-        listen.grace_ms = 5_000;
+        listen.drain_ms = drain_ms;
+        listen.grace_ms = drain_ms + 5_000;
         for port in [&mut listen.chat, &mut listen.console, &mut listen.admin] {
             *port = free_port().await;
         }
+        config.policy.insert("standard".to_owned(), unhurried());
         let file = folder.file("tidegate.toml", &toml::to_string(&config).expect("TOML"));
         add_moderator(&file);
         let socket = folder.0.join("notify");
@@ -97,13 +110,15 @@ impl Gate {
     async fn upgraded(&mut self) {
         let done = self.upgrade().await;
         assert!(done.status.success(), "{done:?}: {}", self.log());
+        self.note_successor();
+        let said = format!("process {} has taken over\n", self.pid);
+        assert_eq!(String::from_utf8_lossy(&done.stdout), said);
+    }
+
+    /// Waits until systemd is told which process is the main one now.
+    fn note_successor(&mut self) {
         let said = self.notified();
-        let pid = said.strip_prefix("READY=1").map(|_| self.notified()).unwrap_or(said);
-        let pid = pid.strip_prefix("MAINPID=").expect("the new process").to_owned();
-        assert_eq!(
-            String::from_utf8_lossy(&done.stdout).trim(),
-            format!("process {pid} has taken over")
-        );
+        let pid = said.strip_prefix("MAINPID=").unwrap_or_else(|| panic!("{said}"));
         self.pid = pid.parse().expect("a number");
     }
 
@@ -167,107 +182,104 @@ async fn end(client: &mut Client) -> Option<CloseCode> {
     timeout(PATIENCE, heard).await.expect("it ends")
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_process_takes_over_and_nobody_is_refused() {
-    let mut gate = Gate::start().await;
+/// Many say the same at once here, and that is no raid.
+fn unhurried() -> PolicyConfig {
+    let crowd = CrowdConfig { action: Verdict::Pass, ..CrowdConfig::default() };
+    let shield = ShieldConfig { auto: false, ..ShieldConfig::default() };
+    let hold_ms = Some(3_600_000);
+    let (crowd, shield) = (Some(crowd), Some(shield));
+    PolicyConfig { crowd, shield, hold_ms, ..PolicyConfig::default() }
+}
+
+async fn connections(gate: &Gate) -> Vec<Client> {
     let mut clients = Vec::new();
     for number in 0..CONNECTIONS {
         clients.push(connect(gate.chat(), &format!("/ws?user=u{number}")).await);
     }
-    say(&mut clients[0], "held-before", "i will snarfle").await;
+    clients
+}
+
+/// Waits until all of these have arrived in the room, and says what else has.
+async fn arrived(gate: &mut Gate, mut awaited: HashSet<String>) -> Vec<String> {
+    let mut others = Vec::new();
+    while !awaited.is_empty() {
+        let said: Value = serde_json::from_str(&gate.room.hears().await).expect("JSON");
+        let id = said["id"].as_str().expect("an id").to_owned();
+        if !awaited.remove(&id) {
+            others.push(id);
+        }
+    }
+    others
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_process_takes_over_and_nobody_is_refused() {
+    let mut gate = Gate::start(300).await;
+    let mut clients = connections(&gate).await;
+    say(&mut clients[0], "held", "i will snarfle").await;
     assert_eq!(next_json(&mut clients[0]).await["verdict"], "hold");
 
     // Whoever comes while it changes hands is served by the one or the other.
-    let (chat, began) = (gate.chat(), Instant::now());
+    let over = Arc::new(AtomicBool::new(false));
+    let (chat, ended) = (gate.chat(), over.clone());
     let newcomers = tokio::spawn(async move {
-        let mut came = Vec::new();
-        while came.is_empty() || began.elapsed() < Duration::from_millis(500) {
-            came.push(connect(chat, "/ws?user=new").await);
+        let mut count = 0;
+        while !ended.load(Ordering::SeqCst) {
+            let mut client = connect(chat, "/ws?user=new").await;
+            client.close(None).await.expect("a connection");
+            count += 1;
         }
-        came
+        count
     });
     gate.upgraded().await;
-    let mut newcomers = newcomers.await.expect("nobody is refused");
+    over.store(true, Ordering::SeqCst);
+    assert!(newcomers.await.expect("nobody is refused") > 0);
 
-    // What an old connection says while the other process has the store.
-    let mut told = Vec::new();
+    // What is said before the close was read arrives.
+    let mut said = HashSet::new();
     for (number, client) in clients.iter_mut().enumerate() {
-        told.push(format!("late-{number}"));
-        let line = serde_json::json!({
-            "type": "chat", "id": told[number], "channel": "lobby", "user": format!("u{number}"),
-            "text": "what a lovely evening",
-        });
-        // It may have been closed by now: then nothing is said.
-        if client.send(Message::text(line.to_string())).await.is_err() {
-            told.pop();
-            told.push(String::new());
-        }
+        let id = format!("late-{number}");
+        say(client, &id, "what a lovely evening").await;
+        said.insert(id);
     }
-    for (number, client) in clients.iter_mut().enumerate() {
-        assert_eq!(end(client).await, Some(CloseCode::Restart), "{number}: {}", gate.log());
+    for client in &mut clients {
+        assert_eq!(end(client).await, Some(CloseCode::Restart), "{}", gate.log());
     }
+    assert_eq!(arrived(&mut gate, said).await, [""; 0]);
     gate.drained().await;
-    for client in &mut newcomers {
-        // Those that the old process served still are asked back, the others are not.
-        say(client, "n", "hello there").await;
-    }
+
+    // What was held is there, and goes to its sender's new connection, once.
     let moderator = gate.moderator().await;
     let rows = moderator.queue().await;
     assert_eq!(rows.len(), 1, "{rows:?}");
-    assert_eq!(rows[0]["message_id"], "held-before");
-
-    // It is released to its sender's new connection, once.
     let mut client = connect(gate.chat(), "/ws?user=u0").await;
-    say(&mut client, "here", "back again").await;
-    while !gate.room.hears().await.contains("\"here\"") {}
-    let id = rows[0]["id"].as_str().expect("an id").to_owned();
-    assert_eq!(moderator.act(&id, "release").await.0, StatusCode::OK);
-    while !gate.room.hears().await.contains("held-before") {}
+    say(&mut client, "back", "back again").await;
+    arrived(&mut gate, ["back".to_owned()].into()).await;
+    let id = rows[0]["id"].as_str().expect("an id");
+    assert_eq!(moderator.act(id, "release").await.0, StatusCode::OK);
+    assert_eq!(arrived(&mut gate, ["held".to_owned()].into()).await, [""; 0]);
 
     // And again, by a signal.
     gate.signal("USR2");
-    let said = gate.notified();
-    let said = if said == "READY=1" { gate.notified() } else { said };
-    let pid = said.strip_prefix("MAINPID=").expect("the third process").to_owned();
+    gate.note_successor();
     assert_eq!(end(&mut client).await, Some(CloseCode::Restart));
-    gate.pid = pid.parse().expect("a number");
     let mut client = connect(gate.chat(), "/ws?user=u0").await;
     say(&mut client, "last", "still here").await;
-    while !gate.room.hears().await.contains("\"last\"") {}
+    assert_eq!(arrived(&mut gate, ["last".to_owned()].into()).await, [""; 0]);
 }
 
-/// What an old connection's messages come to while another process has the store.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_held_while_it_drains_is_held_by_the_other_process() {
-    let mut gate = Gate::start().await;
-    // All of it takes long enough for the connection to be there still.
-    let mut settings = gate.config.clone();
-    settings.listen.drain_ms = 5_000;
-    settings.listen.grace_ms = 10_000;
-    let text = toml::to_string(&settings).expect("TOML");
-    fs::write(&gate.file, text).expect("a file");
-    gate.upgraded().await;
-    gate.drained().await;
-    let mut clients = Vec::new();
-    for number in 0..CONNECTIONS {
-        clients.push(connect(gate.chat(), &format!("/ws?user=u{number}")).await);
-    }
+async fn what_is_held_while_the_old_process_drains_is_held_by_the_new_one() {
+    let mut gate = Gate::start(60_000).await;
+    let mut clients = connections(&gate).await;
     gate.upgraded().await;
     let mut held = Vec::new();
     for (number, client) in clients.iter_mut().enumerate() {
         let id = format!("late-{number}");
         say(client, &id, "i will snarfle").await;
-        let heard = async {
-            while let Some(Ok(heard)) = client.next().await {
-                match heard {
-                    Message::Text(text) if text.contains("hold") => return true,
-                    Message::Close(_) => return false,
-                    _ => {}
-                }
-            }
-            false
-        };
-        if timeout(PATIENCE, heard).await.expect("an end") {
+        // One in some thousands is asked to leave just now.
+        if let Message::Text(told) = common::next(client).await {
+            assert!(told.contains("\"hold\""), "{told}");
             held.push(id);
         }
     }
@@ -277,20 +289,25 @@ async fn what_is_held_while_it_drains_is_held_by_the_other_process() {
         let same = rows.iter().filter(|row| row["message_id"] == id.as_str()).count();
         assert_eq!(same, 1, "{id} was promised, and is there {same} times");
     }
+    // The process before has not ended.
+    let again = gate.upgrade().await;
+    let said = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(!again.status.success() && said.contains("not ended yet"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_the_new_process_does_not_start_the_old_one_goes_on() {
-    let gate = Gate::start().await;
+    let gate = Gate::start(300).await;
     let mut client = connect(gate.chat(), "/ws?user=u0").await;
     say(&mut client, "held", "i will snarfle").await;
     assert_eq!(next_json(&mut client).await["verdict"], "hold");
     let good = fs::read_to_string(&gate.file).expect("the settings");
+    let chat = gate.chat().to_string();
     let state = gate.config.state_dir.display().to_string();
     for (bad, why) in [
-        // Not even TOML, in the part that the command itself does not need.
+        // A model that is not there, and an address that is not this machine's.
         (format!("state_dir = {state:?}\n[score]\nmanifest = \"nowhere.toml\"\n"), "nowhere.toml"),
-        (good.replace("127.0.0.1", "192.0.2.1"), "192.0.2.1"),
+        (good.replace(&chat, "192.0.2.1:7400"), "192.0.2.1"),
     ] {
         fs::write(&gate.file, bad).expect("a file");
         let done = gate.upgrade().await;

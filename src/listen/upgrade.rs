@@ -38,9 +38,12 @@ impl Last {
 }
 
 impl Running {
-    pub(super) async fn raise(&self, program: &Path) -> Result<Successor, String> {
-        tracing::info!(program = %program.display(), "another process is to take over");
-        Successor::raise(program, &self.house.sockets).await
+    pub(super) async fn raise(&self) -> Result<Successor, String> {
+        // As it was called: a link may lead to another version now.
+        let called = std::env::args_os().next().filter(|called| !called.is_empty());
+        let program = called.ok_or_else(|| "this program was called without a name".to_owned())?;
+        tracing::info!(?program, "another process is to take over");
+        Successor::raise(Path::new(&program), &self.house.sockets).await
     }
 }
 
