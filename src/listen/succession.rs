@@ -5,10 +5,7 @@ use std::io;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{
-        UnixStream,
-        unix::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    net::UnixStream,
 };
 
 use crate::{
@@ -64,14 +61,16 @@ pub struct Talk {
 impl Talk {
     pub fn over(stream: std::os::unix::net::UnixStream) -> io::Result<Talk> {
         stream.set_nonblocking(true)?;
-        let (heard, said) = UnixStream::from_std(stream)?.into_split();
-        let ear = Ear { heard: BufReader::new(heard), line: Vec::new() };
-        Ok(Talk { ear, mouth: Mouth(said) })
+        // Not tokio's halves: one of them ends the talk when it is dropped, and where a process
+        // fails somebody else has a last word to say.
+        let said = UnixStream::from_std(stream.try_clone()?)?;
+        let heard = BufReader::new(UnixStream::from_std(stream)?);
+        Ok(Talk { ear: Ear { heard, line: Vec::new() }, mouth: Mouth(said) })
     }
 }
 
 pub struct Ear {
-    heard: BufReader<OwnedReadHalf>,
+    heard: BufReader<UnixStream>,
     line: Vec<u8>,
 }
 
@@ -89,7 +88,7 @@ impl Ear {
     }
 }
 
-pub struct Mouth(OwnedWriteHalf);
+pub struct Mouth(UnixStream);
 
 impl Mouth {
     pub async fn say(&mut self, said: &impl Serialize) -> io::Result<()> {
