@@ -321,3 +321,23 @@ async fn where_the_new_process_does_not_start_the_old_one_goes_on() {
     let rows = gate.moderator().await.queue().await;
     assert_eq!(rows.len(), 1, "{rows:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_the_new_process_cannot_have_the_store_the_old_one_takes_it_up_again() {
+    let gate = Gate::start(300).await;
+    let mut client = connect(gate.chat(), "/ws?user=u0").await;
+    say(&mut client, "held", "i will snarfle").await;
+    assert_eq!(next_json(&mut client).await["verdict"], "hold");
+    let good = fs::read_to_string(&gate.file).expect("the settings");
+    let state = gate.config.state_dir.display().to_string();
+    fs::write(&gate.file, good.replace(&state, "/proc/nowhere")).expect("a file");
+    gate.signal("USR2");
+    // The old process had given up its store by then.
+    assert_eq!(end(&mut client).await, Some(CloseCode::Restart), "{}", gate.log());
+    let mut client = connect(gate.chat(), "/ws?user=u0").await;
+    say(&mut client, "again", "i will snarfle").await;
+    assert_eq!(next_json(&mut client).await["verdict"], "hold");
+    let rows = gate.moderator().await.queue().await;
+    assert_eq!(rows.len(), 2, "{rows:?}: {}", gate.log());
+    assert!(gate.log().contains("/proc/nowhere"), "{}", gate.log());
+}
