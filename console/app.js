@@ -36,6 +36,8 @@ let asking = false;
 let linked = false;
 // The store refuses: nothing can be held, and policy says what passes.
 let failing = false;
+// What is given up because more is asked than the model can read: 0 to 3.
+let overload = 0;
 
 function enter(who) {
   me = who;
@@ -53,6 +55,7 @@ function enter(who) {
       ended.replace(data.ended);
       crowds.replace(data.crowds);
       failing = data.store_failing;
+      overload = data.overload;
       link();
       decrees.replace(data.decrees);
       queue.looked(data.looks.looks);
@@ -77,6 +80,7 @@ function enter(who) {
       queue.ways(data.ways, data.total);
       crowds.replace(data.crowds);
       failing = data.store_failing;
+      overload = data.overload;
       link();
       decrees.redraw();
     },
@@ -97,6 +101,7 @@ function leave(why = '') {
   me = null;
   linked = false;
   failing = false;
+  overload = 0;
   closeAll();
   $('nuke').close();
   looks.start(null);
@@ -128,10 +133,11 @@ function face() {
 }
 
 function link() {
-  $('link').classList.toggle('lost', !linked || failing);
+  $('link').classList.toggle('lost', !linked || failing || overload > 0);
   let state = 'linked';
   if (!linked) state = 'lost';
   else if (failing) state = 'store_failing';
+  else if (overload > 0) state = `overload_${overload}`;
   $('link-text').textContent = say(state);
 }
 

@@ -70,6 +70,18 @@ const TABLE = {
     en: 'The disk fails: nothing can be held',
     fr: 'Le disque refuse : rien ne peut être retenu',
   },
+  overload_1: {
+    en: 'Very busy: known senders are judged without the model',
+    fr: 'Très chargé : les habitués sont jugés sans le modèle',
+  },
+  overload_2: {
+    en: 'Overloaded: the model cannot read every message',
+    fr: 'Surchargé : le modèle ne peut pas lire tous les messages',
+  },
+  overload_3: {
+    en: 'Overloaded: new connections are refused',
+    fr: 'Surchargé : les nouvelles connexions sont refusées',
+  },
   lost: { en: 'Connection lost, trying again…', fr: 'Connexion perdue, nouvel essai…' },
   release: { en: 'Release', fr: 'Publier' },
   remove: { en: 'Remove', fr: 'Retirer' },

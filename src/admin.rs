@@ -42,6 +42,7 @@ pub fn router(doors: Doors) -> Router {
         .route("/control/tokens/revoke", post(revoke_tokens))
         .route("/control/audit", get(verify_audit))
         .route("/control/erase", post(erase))
+        .route("/control/upgrade", post(upgrade))
         .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "not_found", "nothing is here") })
         .layer(middleware::from_fn(marks::mark))
         .with_state(doors)
@@ -118,7 +119,8 @@ fn model(about: About) -> Value {
 }
 
 async fn metrics(State(doors): State<Doors>) -> Response {
-    // A shield that goes down by itself does so when somebody looks.
+    // What goes down by itself does so when somebody looks.
+    doors.settler.pipeline.scorer.overload();
     doors
         .settler
         .metrics
@@ -210,6 +212,14 @@ async fn erase(State(doors): State<Doors>, request: Request<Body>) -> Result<Jso
     // Who it was is what they want forgotten.
     tracing::info!(route = whose.route, erased, "a sender's texts were erased");
     Ok(Json(json!({ "erased": erased })))
+}
+
+async fn upgrade(State(doors): State<Doors>, headers: HeaderMap) -> Result<Json<Value>, Failure> {
+    permit(&doors, &headers)?;
+    match doors.control.upgrade().await {
+        Ok(pid) => Ok(Json(json!({ "pid": pid }))),
+        Err(cause) => Err(Failure::new(StatusCode::CONFLICT, "not_upgraded", cause)),
+    }
 }
 
 fn permit(doors: &Doors, headers: &HeaderMap) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! Stamps what was decided, chains it and tells whoever listens.
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
@@ -154,6 +154,8 @@ pub(crate) struct Inner {
     behind: Arc<AtomicBool>,
     /// The number of the last row in the outbox.
     last_noted: AtomicU64,
+    /// Whoever keeps the log from now on, where this process does not any more.
+    successor: OnceLock<mpsc::Sender<Passed>>,
 }
 
 /// A record on its way into the chain.
@@ -162,6 +164,13 @@ struct Due {
     text: Option<String>,
     /// Where it has a row in the outbox: takes it out, if it is still there.
     taken: Option<Write>,
+}
+
+/// A record for the process that keeps the log now, and its text.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Passed {
+    pub record: Box<Record>,
+    pub text: Option<String>,
 }
 
 /// What the writer is asked to do, in the order asked.
@@ -192,17 +201,35 @@ impl Audit {
         let keep = texts::Keep { text_days, record_days };
         let behind = Arc::new(AtomicBool::new(true));
         let last_noted = AtomicU64::new(outbox::last(&*store).await?);
-        let inner = Inner { store, metrics, jobs, told, behind, last_noted };
+        let successor = OnceLock::new();
+        let inner = Inner { store, metrics, jobs, told, behind, last_noted, successor };
         let writer = writer::Writer::open(&inner, keep).await?;
         tokio::spawn(writer.run(queue));
         Ok(Audit { inner: Arc::new(inner) })
     }
 
+    /// From now on records go to whoever listens here; those of before are written still.
+    pub fn hand_over(&self) -> mpsc::Receiver<Passed> {
+        let (successor, passed) = mpsc::channel(QUEUE_MAX);
+        // A log is handed over once.
+        let _ = self.inner.successor.set(successor);
+        passed
+    }
+
     /// Queues a record for the chain; `text` is kept apart where given. Never waits: when the
     /// bounded queue is full the record is discarded and counted.
     pub fn record(&self, record: Record, text: Option<&str>) {
-        let due = Due { record, text: text.map(str::to_owned), taken: None };
-        if self.inner.jobs.try_send(Job::Append(Box::new(due))).is_err() {
+        let text = text.map(str::to_owned);
+        let queued = match self.inner.successor.get() {
+            Some(successor) => {
+                successor.try_send(Passed { record: Box::new(record), text }).is_ok()
+            }
+            None => {
+                let due = Due { record, text, taken: None };
+                self.inner.jobs.try_send(Job::Append(Box::new(due))).is_ok()
+            }
+        };
+        if !queued {
             self.inner.metrics.discard("audit_full");
         }
     }

@@ -28,6 +28,7 @@ mod run;
 mod running;
 pub mod secret;
 pub mod stage;
+pub mod upgrade;
 pub mod user;
 
 /// A gate in the path of a livestream chat: passes, masks, holds or drops each message.
@@ -44,6 +45,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Run the proxy, the console, the API and the admin port
     Run(RunArgs),
+    /// Let a new version of the program take over from the running one, without a closed door
+    Upgrade(upgrade::UpgradeArgs),
     /// Show a chat on a stream and read it aloud: only what passed, without an account
     Stage(stage::StageArgs),
     /// Judge standard input line by line; one JSON object a line comes back
@@ -275,6 +278,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Demo(args) => run::demo(&args),
         Command::Run(args) => run::run(&args),
+        Command::Upgrade(args) => upgrade::run(&args),
         Command::Stage(args) => stage::run(&args),
         Command::Judge(args) => judge::run(&args),
         Command::Eval(args) => eval::run(&args),

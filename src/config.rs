@@ -107,9 +107,9 @@ pub struct ListenConfig {
     pub body_bytes_max: usize,
     /// Whether clients that offer compression get it.
     pub compression: Compression,
-    /// At SIGTERM, closes with 1012 are spread over this window.
+    /// At SIGTERM and after an upgrade, closes with 1012 are spread over this window.
     pub drain_ms: u64,
-    /// At SIGTERM, whoever is still connected after this is cut off; the process ends then, and up
+    /// Then too, whoever is still connected after this is cut off; the process ends then, and up
     /// to four seconds later where something is still being written.
     pub grace_ms: u64,
 }

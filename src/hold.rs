@@ -19,6 +19,7 @@ mod along;
 mod book;
 mod clock;
 mod delivery;
+mod errands;
 mod ledger;
 mod refunds;
 mod retention;
@@ -27,6 +28,7 @@ mod told;
 mod unsure;
 
 pub use along::{Along, Bring};
+pub use errands::{Asked, Errand};
 use ledger::Ledger;
 pub use refunds::{Refund, Refunds};
 use states::Step;
@@ -133,7 +135,7 @@ pub enum Way {
     Orphan,
 }
 
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum HoldError {
     /// The queue's bound or the sender's: the policy's `when_full` decides.
     #[error("{0} held messages are the most there may be")]
@@ -259,12 +261,25 @@ impl HoldQueue {
     /// `Full` at a bound of the configuration; `Store` where it is not written, `Conflict` among
     /// them where its id was held before. The message is then not held.
     pub async fn hold(&self, hold: Hold) -> Result<Arc<Hold>, HoldError> {
-        self.ledger.add(hold, None).await
+        self.add(hold, None).await
     }
 
     /// The same, and on record from the same moment on.
     pub async fn hold_on_record(&self, hold: Hold, record: Record) -> Result<Arc<Hold>, HoldError> {
-        self.ledger.add(hold, Some(record)).await
+        self.add(hold, Some(record)).await
+    }
+
+    async fn add(&self, hold: Hold, record: Option<Record>) -> Result<Arc<Hold>, HoldError> {
+        if !self.is_handed_over() {
+            match self.ledger.add(hold.clone(), record.clone()).await {
+                // The store was left to the next process meanwhile, and has nothing of it.
+                Err(HoldError::Store(_)) if self.is_handed_over() => {}
+                added => return added,
+            }
+        }
+        let (own, record) = (Box::new(hold.clone()), record.map(Box::new));
+        self.send(Errand::Hold { hold: own, record }).await?;
+        Ok(Arc::new(hold))
     }
 
     /// How many messages of this connection in this channel still wait for their end; a denial
@@ -297,6 +312,12 @@ impl HoldQueue {
     /// # Errors
     /// `Already` where it was decided, as for a second moderator.
     pub async fn withdraw(&self, id: &str) -> Result<Arc<Hold>, DecideError> {
+        if self.is_handed_over() {
+            let hold = self.find(id).ok_or_else(|| DecideError::Unknown(id.to_owned()))?;
+            // Whoever keeps the queue now says by itself why it would not.
+            let _ = self.send(Errand::Withdraw { id: id.to_owned() }).await;
+            return Ok(hold);
+        }
         self.stepped(id, Step::Withdraw, "sender", None).await
     }
 
@@ -307,7 +328,12 @@ impl HoldQueue {
 
     /// Says whether a claimed release reached the socket; its text is erased.
     pub async fn written(&self, id: &str, ok: bool) {
-        self.ledger.written(id, ok).await;
+        if !self.is_handed_over() {
+            return self.ledger.written(id, ok).await;
+        }
+        if let Err(error) = self.send(Errand::Written { id: id.to_owned(), ok }).await {
+            tracing::error!(%error, id, "a release was not noted as written");
+        }
     }
 
     /// The undecided: the paid ones, then the others, of each the oldest first.

@@ -30,7 +30,7 @@ pub struct Metrics {
     ladder: Family<Labels, Counter>,
     /// By `reason`.
     connections_refused: Family<Labels, Counter>,
-    /// By `result`: `known`, `cached`, `late`, `not_needed`.
+    /// By `result`: `known`, `cached`, `late`, `not_needed`, `spared`.
     scores: Family<Labels, Counter>,
     uncertain: Family<Labels, Counter>,
     /// By `result`: `ok`, `refused`.
@@ -63,6 +63,8 @@ pub struct Metrics {
     pub score_seconds: Histogram,
     /// Messages that wait for the model now.
     pub score_queue: Gauge,
+    /// What is given up because more is asked than the model can read: 0 to 3.
+    pub overload: Gauge,
     /// Texts in one batch.
     pub score_batch: Histogram,
     /// One batch in the model.
@@ -111,6 +113,7 @@ impl Metrics {
             judge_seconds: seconds(),
             score_seconds: seconds(),
             score_queue: Gauge::default(),
+            overload: Gauge::default(),
             score_batch: Histogram::new(exponential_buckets(1.0, 2.0, 11)),
             model_seconds: seconds(),
             store_commit_seconds: seconds(),
@@ -134,6 +137,7 @@ impl Metrics {
         r.register("scores", "What the model stage answered", self.scores.clone());
         r.register("model_loads", "Attempts to swap the model", self.model_loads.clone());
         r.register("score_queue", "Messages waiting for the model", self.score_queue.clone());
+        r.register("overload_step", "What is given up for the model", self.overload.clone());
         r.register("score_batch", "Texts in one batch for the model", self.score_batch.clone());
         r.register("uncertain", "Texts the first model was unsure of", self.uncertain.clone());
         r.register("reloads", "Attempts to load new rules", self.reloads.clone());

@@ -15,7 +15,7 @@ use crate::{
     normalize::normalize,
     rules::{Ruleset, Yardstick},
     scan::{Before, Scanner},
-    score::Scorer,
+    score::{Scorer, Step},
 };
 
 /// By what one message is judged.
@@ -122,9 +122,13 @@ impl Pipeline {
         let seen = Seen { message, text, hits: &hits, recent };
         let prepared = decide::prepare(policy, &seen);
         let needed = prepared.needs_score();
+        let (said, meant) = (&message.text, undisguised(text));
+        let spared = || wait.is_none() && hits.is_empty() && is_known(message, recent);
         let score = match needed {
-            true => self.scorer.score_within(&message.text, undisguised(text), wait).await,
             false => self.scorer.skip(),
+            true if message.paid.is_some() => self.scorer.score_paid(said, meant, wait).await,
+            true if spared() && self.scorer.overload() >= Step::Trusted => self.scorer.spare(),
+            true => self.scorer.score_within(said, meant, wait).await,
         };
         let Ruling { verdict, asked, releases, findings, mask, grounds } = prepared.judge(&score);
         let Recent { first, strikes, warning, shield, trusted, crowd, .. } = *recent;
@@ -169,6 +173,14 @@ impl Pipeline {
     pub async fn score_within(&self, text: &str, wait: Option<Duration>) -> Score {
         self.scorer.score_within(text, undisguised(&normalize(text)), wait).await
     }
+}
+
+/// Somebody of whom little harm is to be expected: with a role, trusted, or known for long, and
+/// nothing on record.
+fn is_known(message: &Message, recent: &Recent) -> bool {
+    let long = !recent.first && !recent.newcomer;
+    let known = !message.sender.roles.is_empty() || recent.trusted || long;
+    known && recent.strikes <= 0.0 && !recent.shield
 }
 
 /// What is to be found in the name that a message's sender goes by.

@@ -26,6 +26,7 @@ mod cascade;
 mod embedded;
 mod load;
 mod onnx;
+mod overload;
 mod shown;
 mod worker;
 
@@ -36,9 +37,11 @@ pub mod text;
 pub use cascade::Cascade;
 pub use load::{Prepared, files, open};
 pub use onnx::{check as check_file, ensure_silence, runtime_cause};
+pub use overload::Step;
 pub use shown::Shown;
 
 use cache::Cache;
+use overload::Overload;
 use worker::{Ask, Worker};
 
 /// A toxicity model: batch in, one row of probabilities per text out.
@@ -114,6 +117,7 @@ struct Stage {
     keys: RandomState,
     cache_max: usize,
     deadline: Duration,
+    overload: Arc<Overload>,
     metrics: Arc<Metrics>,
 }
 
@@ -158,13 +162,17 @@ impl Scorer {
         let (queue, asks) = sync_channel(config.queue_max.max(1));
         let cache = Cache::new(config.cache_max);
         let loaded = Arc::new(ArcSwap::from_pointee(Loaded { prepared, cache }));
-        Worker::start(config, asks, &loaded, &metrics);
+        let deadline = Duration::from_millis(config.score_deadline_ms);
+        let overload = Overload::new(config.threads, deadline, config.queue_max, metrics.clone());
+        let overload = Arc::new(overload);
+        Worker::start(config, asks, &loaded, &overload, &metrics);
         let stage = Stage {
             queue,
             loaded,
             keys: RandomState::new(),
             cache_max: config.cache_max,
-            deadline: Duration::from_millis(config.score_deadline_ms),
+            deadline,
+            overload,
             metrics,
         };
         Scorer { stage: Some(Arc::new(stage)) }
@@ -193,6 +201,26 @@ impl Scorer {
         reading: Option<&str>,
         wait: Option<Duration>,
     ) -> Score {
+        self.score_of(text, reading, wait, false).await
+    }
+
+    /// The same for what was paid for: it is asked for as long as there is room at all.
+    pub async fn score_paid(
+        &self,
+        text: &str,
+        reading: Option<&str>,
+        wait: Option<Duration>,
+    ) -> Score {
+        self.score_of(text, reading, wait, true).await
+    }
+
+    async fn score_of(
+        &self,
+        text: &str,
+        reading: Option<&str>,
+        wait: Option<Duration>,
+        paid: bool,
+    ) -> Score {
         let Some(stage) = &self.stage else { return Score::Skipped };
         let reading = reading.filter(|reading| *reading != text);
         let key = stage.keys.hash_one((text, reading));
@@ -203,7 +231,21 @@ impl Scorer {
         }
         drop(loaded);
         let asked = Instant::now();
-        let score = stage.ask(key, text, reading, wait.unwrap_or(stage.deadline)).await;
+        let admitted = match wait {
+            None if !paid => {
+                let queued = u64::try_from(stage.metrics.score_queue.get()).unwrap_or(0);
+                stage.overload.admits(queued, stage.deadline)
+            }
+            // Whoever can wait, waits.
+            _ => true,
+        };
+        let score = match admitted {
+            true => stage.ask(key, text, reading, wait.unwrap_or(stage.deadline)).await,
+            false => {
+                stage.metrics.discard("score_overload");
+                Score::Late
+            }
+        };
         stage.metrics.score_seconds.observe(asked.elapsed().as_secs_f64());
         stage.metrics.scored(if score == Score::Late { "late" } else { "known" });
         score
@@ -213,6 +255,19 @@ impl Scorer {
     pub fn skip(&self) -> Score {
         if let Some(stage) = &self.stage {
             stage.metrics.scored("not_needed");
+        }
+        Score::Skipped
+    }
+
+    /// What is given up now because more is asked than the model can read.
+    pub fn overload(&self) -> Step {
+        self.stage.as_ref().map_or(Step::Nothing, |stage| stage.overload.step())
+    }
+
+    /// No score, for others need it more.
+    pub fn spare(&self) -> Score {
+        if let Some(stage) = &self.stage {
+            stage.metrics.scored("spared");
         }
         Score::Skipped
     }
@@ -245,9 +300,13 @@ impl Stage {
     async fn ask(&self, key: u64, text: &str, reading: Option<&str>, wait: Duration) -> Score {
         let (answer, row) = oneshot::channel();
         let ask = Ask { key, text: text.to_owned(), reading: reading.map(str::to_owned), answer };
+        let bytes = ask.bytes();
         self.metrics.score_queue.inc();
+        self.overload.enter(bytes);
         if let Err(refused) = self.queue.try_send(ask) {
             self.metrics.score_queue.dec();
+            self.overload.leave(bytes);
+            self.overload.turned_away();
             self.metrics.discard(match refused {
                 TrySendError::Full(_) => "score_queue_full",
                 TrySendError::Disconnected(_) => "score_threads_gone",

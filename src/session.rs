@@ -98,6 +98,8 @@ pub struct Session {
     /// Who closed first and in which words, until the other side has answered.
     closing: Option<(protocol::Leg, Option<CloseFrame>, Instant)>,
     drained: BoxFuture<'static, ()>,
+    /// The client was asked to come back elsewhere, and finishes what it has sent.
+    leaving: bool,
     timer: Pin<Box<Sleep>>,
     /// Which leg is listened to first, in turn.
     turn: bool,
@@ -147,6 +149,7 @@ impl Session {
             claims: FuturesOrdered::new(),
             unflushed: Vec::new(),
             closing: None,
+            leaving: false,
             turn: false,
             burst: 0,
             channels: HashSet::new(),
@@ -192,7 +195,7 @@ impl Session {
                 });
             }
             Event::Check => return self.check(),
-            Event::Drain => return Some(End::restart()),
+            Event::Drain => self.leave(),
         }
         None
     }
@@ -220,6 +223,7 @@ impl Session {
     /// has to say arrives, and its own code and reason do.
     fn heard_last(&mut self, from: protocol::Leg, last: Last) -> Option<End> {
         match (last, self.closing.take()) {
+            (Last::Close(_) | Last::Lost, _) if self.leaving => Some(End::restart()),
             (Last::Close(frame), None) => {
                 self.other(from).close(frame.as_ref());
                 self.closing = Some((from, frame, Instant::now() + CLOSING));

@@ -3,6 +3,7 @@
 use std::{fs, io, path::Path, sync::Arc};
 
 use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 
 mod embedded;
 
@@ -24,6 +25,11 @@ pub trait Store: Send + Sync {
         after: &str,
         limit: usize,
     ) -> BoxFuture<'_, Result<Entries, StoreError>>;
+
+    /// Leaves its place to another process, everything that was asked so far being written;
+    /// whatever is asked afterwards is `Unavailable`. It blocks until then. A store that many may
+    /// have open has nothing to do.
+    fn close(&self) {}
 }
 
 /// Keys and values, in key order.
@@ -86,7 +92,7 @@ pub enum Expect {
     Exactly(Vec<u8>),
 }
 
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum StoreError {
     /// The key holds something else than was expected: somebody was faster.
     #[error("{0} was changed by somebody else")]

@@ -10,6 +10,8 @@ mod graph;
 mod load;
 #[path = "score/manifest.rs"]
 mod manifest;
+#[path = "score/overload.rs"]
+mod overload;
 #[path = "score/pieces.rs"]
 mod pieces;
 #[path = "score/shown.rs"]

@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 use super::{DemoArgs, Failure, RunArgs, settings};
 use crate::{
     demo,
-    listen::{self, StartError},
+    listen::{self, Predecessor, StartError},
     message::Language,
 };
 
@@ -16,13 +16,24 @@ use crate::{
 /// # Errors
 /// `Config` before any port is bound, `No` for a port or a store that cannot be had.
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
+    let found = Predecessor::find().map_err(|cause| Failure::No(cause.to_string()))?;
+    let apology = found.as_ref().and_then(|found| found.apology().ok());
+    let done = run_from(args, found);
+    if let (Err(failure), Some(apology)) = (&done, apology) {
+        apology.say(failure);
+    }
+    done
+}
+
+fn run_from(args: &RunArgs, predecessor: Option<Predecessor>) -> Result<(), Failure> {
     // The settings are judged before any port is bound.
     let config = settings(args)?;
     log("info");
     for (key, cause) in config.exposed() {
         tracing::warn!(key, cause, "open to others");
     }
-    serve(listen::run(config, args.config.clone()))?.map_err(|cause| match cause {
+    let running = listen::run(config, args.config.clone(), predecessor);
+    serve(running)?.map_err(|cause| match cause {
         StartError::Config(wrong) => Failure::Config(wrong),
         other => Failure::No(other.to_string()),
     })

@@ -88,6 +88,7 @@ impl Console {
             "ended": ended.iter().map(|h| self.shown(h)).collect::<Vec<_>>(),
             "crowds": self.crowds(),
             "store_failing": holds.is_failing(),
+            "overload": self.doors.settler.pipeline.scorer.overload() as u8,
             "decrees": self.decrees(),
             "looks": self.looks(),
         })
@@ -107,6 +108,7 @@ impl Console {
             "ways": ways,
             "crowds": crowds,
             "store_failing": holds.is_failing(),
+            "overload": self.doors.settler.pipeline.scorer.overload() as u8,
         })
     }
 

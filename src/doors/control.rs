@@ -10,15 +10,21 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::accounts::secret;
 
 const FILE: &str = "control.json";
 
+/// Where another process is asked for that takes over; the answer is its number, or why there is
+/// none.
+pub type Upgrades = mpsc::Sender<oneshot::Sender<Result<u32, String>>>;
+
 /// The secret that opens `/control/*` on the admin port; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Control {
     digest: Arc<str>,
+    upgrades: Option<Upgrades>,
 }
 
 /// What stands in the file: enough for a command to call. It is never shown.
@@ -49,12 +55,29 @@ impl Control {
         file.write_all(&text)?;
         file.sync_all()?;
         fs::rename(fresh, path)?;
-        Ok(Control { digest })
+        Ok(Control { digest, upgrades: None })
+    }
+
+    /// With somebody who can start the process that takes over.
+    pub fn with(self, upgrades: Option<Upgrades>) -> Control {
+        Control { upgrades, ..self }
+    }
+
+    /// Has another process take over, and waits until it does.
+    ///
+    /// # Errors
+    /// Why none does: this one goes on.
+    pub async fn upgrade(&self) -> Result<u32, String> {
+        let cannot = || "this process cannot start another one".to_owned();
+        let upgrades = self.upgrades.as_ref().ok_or_else(cannot)?;
+        let (answer, answered) = oneshot::channel();
+        upgrades.send(answer).await.map_err(|_| cannot())?;
+        answered.await.unwrap_or_else(|_| Err("this process ends".to_owned()))
     }
 
     /// A door without a key: nothing opens it.
     pub fn closed() -> Control {
-        Control { digest: secret::digest(&secret::fresh()).into() }
+        Control { digest: secret::digest(&secret::fresh()).into(), upgrades: None }
     }
 
     pub fn opens(&self, token: &str) -> bool {

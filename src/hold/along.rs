@@ -196,11 +196,18 @@ impl HoldQueue {
     /// waits of a sender: who is silenced is not heard by what they said before. A person may
     /// release it.
     pub async fn keep_back(&self, whose: Whose<'_>, rows: Vec<Write>) -> Result<(), StoreError> {
+        // Whoever keeps the queue now minds it by what is in force there.
+        if self.is_handed_over() {
+            return Ok(());
+        }
         self.ledger.keep_back(whose, rows).await
     }
 
     /// Leaves it to the clock again, where that was so before.
     pub async fn give_back(&self, whose: Whose<'_>) -> Result<(), StoreError> {
+        if self.is_handed_over() {
+            return Ok(());
+        }
         let theirs = self.ledger.book().open_of(whose);
         // A crash on the way leaves some to people alone, which is the mild mistake.
         for (row, _) in theirs.iter().filter(|(row, _)| row.kept_back) {

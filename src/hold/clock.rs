@@ -56,6 +56,9 @@ pub async fn run(ledger: Weak<Ledger>, wake: Arc<Notify>) {
     loop {
         let next = {
             let Some(ledger) = ledger.upgrade() else { return };
+            if ledger.successor.get().is_some() {
+                return;
+            }
             work_off(&ledger).await;
             let doubts = remove_doubts(&ledger).await;
             let unsure = make_sure(&ledger).await;

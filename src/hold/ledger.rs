@@ -3,15 +3,15 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, mpsc};
 
 use super::{
-    Change, Hold, HoldError, State,
+    Asked, Change, Hold, HoldError, State,
     along::{Bring, Taken},
     book::Book,
     clock::{self, Clock},
@@ -61,6 +61,8 @@ pub struct Ledger {
     /// Differs from start to start, so that ids stay unique where the clock was set back.
     start: u32,
     pub last_live: AtomicU64,
+    /// Whoever keeps the queue from now on, where this process does not any more.
+    pub successor: OnceLock<mpsc::Sender<Asked>>,
 }
 
 /// What became of a step.
@@ -103,6 +105,7 @@ impl Ledger {
             start: u32::from_ne_bytes(random),
             // Numbers of an earlier start never name a connection of this one.
             last_live: AtomicU64::new(start),
+            successor: OnceLock::new(),
             clock,
         });
         ledger.reload().await?;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{
-    Hold, HoldQueue, State, StoredFrame,
+    Errand, Hold, HoldError, HoldQueue, State, StoredFrame,
     ledger::{Ledger, PAGE, read},
     states::Row,
     told,
@@ -114,7 +114,10 @@ impl HoldQueue {
     /// # Errors
     /// The store did not take it. It is counted and in the audit log's queue all the same.
     pub async fn turn_away(&self, hold: Hold) -> Result<(), StoreError> {
-        self.ledger.turn_away(hold).await
+        match self.is_handed_over() {
+            true => self.send(Errand::TurnAway(Box::new(hold))).await.map_err(HoldError::store),
+            false => self.ledger.turn_away(hold).await,
+        }
     }
 }
 

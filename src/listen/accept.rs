@@ -44,7 +44,29 @@ pub struct Door {
     handshake: Duration,
     header_bytes_max: usize,
     metrics: Arc<Metrics>,
-    stop: watch::Receiver<bool>,
+    shut: watch::Receiver<bool>,
+    closed: watch::Receiver<bool>,
+    /// Whether everybody new is refused for now.
+    refuses: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+/// Ends a door in two steps: nobody new is accepted, and whoever is inside is asked to go.
+#[derive(Default)]
+pub struct Stop {
+    shut: watch::Sender<bool>,
+    close: watch::Sender<bool>,
+}
+
+impl Stop {
+    pub fn shut(&self) {
+        self.shut.send_replace(true);
+    }
+
+    /// Shuts it, and lets each connection end with the answer that is under way.
+    pub fn close(&self) {
+        self.shut();
+        self.close.send_replace(true);
+    }
 }
 
 /// How many connections a door has room for.
@@ -78,7 +100,7 @@ impl Door {
         places: &Places,
         tls: Option<TlsAcceptor>,
         metrics: Arc<Metrics>,
-        stop: watch::Receiver<bool>,
+        stop: &Stop,
     ) -> Door {
         Door {
             name,
@@ -92,8 +114,15 @@ impl Door {
             handshake: Duration::from_millis(config.handshake_ms),
             header_bytes_max: config.header_bytes_max.max(HEADER_BYTES_MIN),
             metrics,
-            stop,
+            shut: stop.shut.subscribe(),
+            closed: stop.close.subscribe(),
+            refuses: Arc::new(|| false),
         }
+    }
+
+    /// Refuses whoever is new for as long as this says so.
+    pub fn refusing(self, refuses: impl Fn() -> bool + Send + Sync + 'static) -> Door {
+        Door { refuses: Arc::new(refuses), ..self }
     }
 
     /// Waits until every connection has ended.
@@ -117,7 +146,7 @@ impl Door {
             pace.wait().await;
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = stopped(self.stop.clone()) => return,
+                () = told(self.shut.clone()) => return,
             };
             let (stream, addr) = match accepted {
                 Ok(accepted) => accepted,
@@ -129,6 +158,11 @@ impl Door {
                     continue;
                 }
             };
+            if (self.refuses)() {
+                self.metrics.refuse("overload");
+                refuse(&stream);
+                continue;
+            }
             let Some(claim) = self.claim(addr.ip()) else {
                 refuse(&stream);
                 continue;
@@ -183,11 +217,11 @@ impl Door {
             .serve_connection(TokioIo::new(wire), service)
             .with_upgrades();
         let mut connection = pin!(connection);
-        let stop = self.stop.clone();
+        let closed = self.closed.clone();
         // What a peer does wrong on its own connection is its own affair: hyper has answered it.
         tokio::select! {
             _ = connection.as_mut() => {}
-            () = stopped(stop) => {
+            () = told(closed) => {
                 connection.as_mut().graceful_shutdown();
                 let _ = timeout(Duration::from_secs(1), connection).await;
             }
@@ -196,7 +230,7 @@ impl Door {
 }
 
 /// Ready once this door is told to stop, or nobody is left to tell it.
-async fn stopped(mut stop: watch::Receiver<bool>) {
+async fn told(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 

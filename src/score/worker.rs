@@ -14,7 +14,7 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
-use super::{Loaded, Model, Uncertain};
+use super::{Loaded, Model, Uncertain, overload::Overload};
 use crate::{config::ScoreConfig, message::Score, metrics::Metrics};
 
 /// Text that one batch takes, about; a longer one is run by itself. Some hundred ids: what the
@@ -35,7 +35,7 @@ impl Ask {
         [Some(self.text.as_str()), self.reading.as_deref()].into_iter().flatten()
     }
 
-    fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.texts().map(str::len).sum()
     }
 }
@@ -54,7 +54,8 @@ pub(super) struct Worker {
     queue_max: usize,
     batch_max: usize,
     deadline_ns: u64,
-    /// What the model takes for a byte of text, in nanoseconds; 0 before it is known.
+    overload: Arc<Overload>,
+    /// The overload's.
     ns_a_byte: Arc<AtomicU64>,
     metrics: Arc<Metrics>,
     /// Whether the last batch failed, so that a long illness is logged once.
@@ -67,10 +68,10 @@ impl Worker {
         config: &ScoreConfig,
         asks: Receiver<Ask>,
         loaded: &Arc<ArcSwap<Loaded>>,
+        overload: &Arc<Overload>,
         metrics: &Arc<Metrics>,
     ) {
         let waiting = Arc::new(Mutex::new(Waiting { asks, stack: Vec::new() }));
-        let ns_a_byte = Arc::new(AtomicU64::new(0));
         let ill = Arc::new(AtomicBool::new(false));
         for number in 0..config.threads.max(1) {
             let worker = Worker {
@@ -79,7 +80,8 @@ impl Worker {
                 queue_max: config.queue_max.max(1),
                 batch_max: config.batch_max.max(1),
                 deadline_ns: config.score_deadline_ms.saturating_mul(1_000_000),
-                ns_a_byte: ns_a_byte.clone(),
+                ns_a_byte: overload.ns_a_byte.clone(),
+                overload: overload.clone(),
                 metrics: metrics.clone(),
                 ill: ill.clone(),
             };
@@ -132,7 +134,7 @@ impl Worker {
         {
             stack.push(ask);
         }
-        let waited = stack.len();
+        let (waited, waited_bytes) = (stack.len(), stack.iter().map(Ask::bytes).sum::<usize>());
         // Whose deadline has passed no longer listens, and costs the model nothing.
         stack.retain(|ask| !ask.answer.is_closed());
         let (mut batch, mut bytes, bytes_max) = (Vec::new(), 0, self.bytes_in_time());
@@ -145,6 +147,7 @@ impl Worker {
         }
         self.metrics.score_queue.dec_by((waited - stack.len()) as i64);
         let left: usize = stack.iter().map(Ask::bytes).sum();
+        self.overload.leave(waited_bytes - left);
         Some((batch, left > bytes_max))
     }
 

@@ -35,7 +35,7 @@ impl End {
     }
 
     pub fn restart() -> End {
-        let client = say(CloseCode::Restart, "the service restarts, please reconnect");
+        let client = Farewell::Close(Some(restarting()));
         let server = say(CloseCode::Away, "the proxy restarts");
         End { client, server, reason: "drained" }
     }
@@ -86,6 +86,12 @@ fn gone(who: protocol::Leg) -> Farewell {
         protocol::Leg::Client => say(CloseCode::Away, "the client is gone"),
         protocol::Leg::Server => say(CloseCode::Error, "the chat server is gone"),
     }
+}
+
+/// What clients are told that are to come back.
+pub fn restarting() -> CloseFrame {
+    let reason = "the service restarts, please reconnect".into();
+    CloseFrame { code: CloseCode::Restart, reason }
 }
 
 fn say(code: CloseCode, reason: &'static str) -> Farewell {

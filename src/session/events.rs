@@ -128,7 +128,7 @@ impl Session {
             }
         }
         if let Some((first, frame, _)) = self.closing.take_if(|(_, _, until)| *until <= now) {
-            return Some(End::closed(first, frame));
+            return Some(if self.leaving { End::restart() } else { End::closed(first, frame) });
         }
         let next = self.next_check();
         self.timer.as_mut().reset(next);

@@ -7,14 +7,28 @@ use std::{
 };
 
 use futures_util::StreamExt;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
-use super::{End, Session, judged_leg};
+use super::{End, Session, end::restarting, judged_leg};
+use crate::protocol;
 
 /// How long a closing handshake may take before the transport is cut.
 pub const CLOSING: Duration = Duration::from_secs(3);
 
 impl Session {
+    /// Asks the client to come back. What it sent before it reads that still arrives: the chat
+    /// server is told when the client has answered.
+    pub(super) fn leave(&mut self) {
+        // It came to its moment once, and is asked again with everything else.
+        self.drained = Box::pin(std::future::pending());
+        if self.closing.is_none() {
+            let frame = restarting();
+            self.client.close(Some(&frame));
+            self.closing = Some((protocol::Leg::Server, Some(frame), Instant::now() + CLOSING));
+            self.leaving = true;
+        }
+    }
+
     /// Finishes what was begun, closes both legs and waits a little for their answers.
     pub(super) async fn part(mut self: Box<Self>, end: End) {
         let _ = tokio::time::timeout(CLOSING, self.finish()).await;
@@ -65,8 +79,12 @@ impl Session {
     }
 }
 
+/// A session that opens while all others close goes within this.
+const LATE_MS: u64 = 1_000;
+
 /// Ready at a random moment of the drain window once draining has begun.
 pub async fn drained(mut draining: watch::Receiver<bool>, window_ms: u64) {
+    let window_ms = if *draining.borrow() { window_ms.min(LATE_MS) } else { window_ms };
     // A sender that is gone is a process that ends: that is draining too.
     let _ = draining.wait_for(|draining| *draining).await;
     let mut random = [0; 8];

@@ -97,15 +97,17 @@ impl Store for Embedded {
         let after = after.to_owned();
         Box::pin(self.read(move |file| file.scan(table, &after, limit)))
     }
+
+    fn close(&self) {
+        self.shared.write_all();
+        self.shared.file.close();
+    }
 }
 
 impl Drop for Embedded {
-    /// Leaves the directory free for the next who opens it, everything queued being written.
-    ///
     /// It may wait for a commit that runs now: stores are dropped when the process stops.
     fn drop(&mut self) {
-        self.shared.write_all();
-        self.shared.file.close();
+        self.close();
     }
 }
 

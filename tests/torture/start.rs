@@ -1,4 +1,5 @@
-//! Tortures the release binary: kills it, damages its store, sends it enemies, changes its rules.
+//! Tortures the release binary: kills it, damages its store, sends it enemies, changes its rules,
+//! and lets others take over from it.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -16,13 +17,14 @@ mod reloads;
 mod room;
 mod stores;
 mod system;
+mod upgrades;
 mod wire;
 
 use std::process::ExitCode;
 
 use dice::Dice;
 
-const USAGE: &str = "torture kills|stores|crowd|reloads [--full] [--seed N] [--count N]";
+const USAGE: &str = "torture kills|stores|crowd|reloads|upgrades [--full] [--seed N] [--count N]";
 
 /// How much of which torture.
 pub struct Orders {
@@ -69,6 +71,7 @@ async fn main() -> ExitCode {
         "stores" => stores::run(&orders).await,
         "crowd" => crowd::run(&orders).await,
         "reloads" => reloads::run(&orders).await,
+        "upgrades" => upgrades::run(&orders).await,
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

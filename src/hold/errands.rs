@@ -1,0 +1,93 @@
+//! Leaves the queue to another process, and does for it what live sessions still ask for.
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Hold, HoldError, HoldQueue};
+use crate::{audit::Record, store::StoreError};
+
+/// Errands under way at once: each session has one or two.
+const ERRANDS_MAX: usize = 1_024;
+
+/// What a process without the store asks of the one that has it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Errand {
+    Hold { hold: Box<Hold>, record: Option<Box<Record>> },
+    TurnAway(Box<Hold>),
+    Written { id: String, ok: bool },
+    Withdraw { id: String },
+}
+
+/// An errand, and where its end is waited for.
+pub struct Asked {
+    pub errand: Errand,
+    pub answer: oneshot::Sender<Result<(), HoldError>>,
+}
+
+impl HoldQueue {
+    /// Does nothing by itself from now on: no expiry, no release. What sessions ask for goes to
+    /// whoever listens here, and waits until it is answered.
+    pub fn hand_over(&self) -> mpsc::Receiver<Asked> {
+        let (successor, asked) = mpsc::channel(ERRANDS_MAX);
+        // A queue is handed over once.
+        let _ = self.ledger.successor.set(successor);
+        self.ledger.wake.notify_one();
+        asked
+    }
+
+    pub(super) fn is_handed_over(&self) -> bool {
+        self.ledger.successor.get().is_some()
+    }
+
+    /// Does what a process asks that has handed over to this one.
+    ///
+    /// # Errors
+    /// As the one who asked would have met it here.
+    pub async fn run(&self, errand: Errand) -> Result<(), HoldError> {
+        match errand {
+            Errand::Hold { mut hold, record } => {
+                // Its connection is not here, whatever number it has there.
+                hold.live = 0;
+                self.add(*hold, record.map(|record| *record)).await.map(drop)
+            }
+            Errand::TurnAway(hold) => self.turn_away(*hold).await.map_err(HoldError::Store),
+            Errand::Written { id, ok } => {
+                self.written(&id, ok).await;
+                Ok(())
+            }
+            Errand::Withdraw { id } => {
+                if let Err(cause) = self.withdraw(&id).await {
+                    tracing::debug!(%cause, "a deleted message was not withdrawn");
+                }
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) async fn send(&self, errand: Errand) -> Result<(), HoldError> {
+        let gone = || {
+            HoldError::Store(StoreError::Unavailable {
+                place: "the process that took over".to_owned(),
+                cause: "it does not answer".to_owned(),
+            })
+        };
+        let successor = self.ledger.successor.get().ok_or_else(gone)?;
+        let (answer, answered) = oneshot::channel();
+        successor.send(Asked { errand, answer }).await.map_err(|_| gone())?;
+        answered.await.unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+impl HoldError {
+    /// What the store has to do with it.
+    pub(super) fn store(self) -> StoreError {
+        match self {
+            HoldError::Store(error) => error,
+            full @ HoldError::Full(_) => StoreError::Unavailable {
+                place: "the hold queue".to_owned(),
+                cause: full.to_string(),
+            },
+        }
+    }
+}
