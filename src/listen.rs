@@ -144,7 +144,7 @@ pub async fn run(
         };
         let done = match raised {
             Ok(successor) => upgrade::hand_over(running, successor).await?,
-            Err(cause) => upgrade::Done::Kept(running, cause),
+            Err(cause) => upgrade::Done::Kept(Box::new(running), cause),
         };
         match done {
             upgrade::Done::Gone(last) => {
@@ -158,7 +158,7 @@ pub async fn run(
             upgrade::Done::Kept(kept, cause) => {
                 tracing::error!(cause, "not upgraded: this process goes on");
                 upgrade::answer(answer, Err(cause));
-                running = kept;
+                running = *kept;
             }
         }
     }

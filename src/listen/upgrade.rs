@@ -15,7 +15,7 @@ pub enum Done {
     /// Another process has everything but the connections that are open here.
     Gone(Last),
     /// This one goes on, for this reason.
-    Kept(Running, String),
+    Kept(Box<Running>, String),
 }
 
 /// What a process still does that another has taken over from.
@@ -67,7 +67,7 @@ pub async fn hand_over(running: Running, mut successor: Successor) -> Result<Don
         Err(cause) => {
             // Killed, if it lives still: it may have the store.
             drop(successor);
-            retired.reopen().await.map(|running| Done::Kept(running, cause))
+            retired.reopen().await.map(|running| Done::Kept(Box::new(running), cause))
         }
     }
 }

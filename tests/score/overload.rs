@@ -1,6 +1,6 @@
 //! Drives the real queue into overload and sees what is given up, in which order, and back.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use futures_util::poll;
 use tidegate::{
@@ -11,7 +11,7 @@ use tidegate::{
 };
 use tokio::time::advance;
 
-use super::{Blocked, about, card};
+use super::blocked;
 
 /// Half of it full is a reason to spare known senders.
 const PLACES: usize = 8;
@@ -33,10 +33,6 @@ async fn fill(scorer: &Scorer, waiting: &mut Vec<tokio::task::JoinHandle<Score>>
 
 #[tokio::test(start_paused = true)]
 async fn what_is_given_up_has_an_order_and_comes_back() {
-    let (entered, batches) = std::sync::mpsc::channel();
-    let (open, gate) = std::sync::mpsc::channel::<()>();
-    let model = Blocked { about: about(), card: card(), entered, gate: gate.into() };
-    let metrics = Arc::new(Metrics::new());
     let config = ScoreConfig {
         queue_max: PLACES,
         batch_max: 1,
@@ -44,7 +40,7 @@ async fn what_is_given_up_has_an_order_and_comes_back() {
         score_deadline_ms: 60_000,
         ..ScoreConfig::default()
     };
-    let scorer = Scorer::start(Arc::new(model), &config, metrics.clone());
+    let (scorer, metrics, batches, open) = blocked(&config);
     let mut waiting = Vec::new();
     fill(&scorer, &mut waiting, 1).await;
     assert_eq!(batches.recv().expect("a batch"), 1);

@@ -1,5 +1,4 @@
-//! Tortures the release binary: kills it, damages its store, sends it enemies, changes its rules,
-//! and lets others take over from it.
+//! Tortures the release binary: kills, damaged stores, enemies, new rules, upgrades.
 
 #[path = "../common/mod.rs"]
 mod common;
