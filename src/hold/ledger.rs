@@ -312,6 +312,9 @@ impl Ledger {
     /// Reads what somebody else wrote, into the mirror too.
     async fn refresh(&self, id: &str) -> Result<Option<(Row, Vec<u8>)>, StoreError> {
         let found = self.load(id).await?;
+        // Whoever wrote it may not have been answered yet: its record comes before those of what
+        // follows from this look.
+        self.audit.catch_up();
         match &found {
             None => self.book().forget(id),
             Some((row, bytes)) => {
