@@ -13,7 +13,7 @@ const ERRANDS_WAIT: Duration = Duration::from_secs(1);
 /// What came of an upgrade.
 pub enum Done {
     /// Another process has everything but the connections that are open here.
-    Gone(Last),
+    Gone(Box<Last>),
     /// This one goes on, for this reason.
     Kept(Box<Running>, String),
 }
@@ -62,7 +62,7 @@ pub async fn hand_over(running: Running, mut successor: Successor) -> Result<Don
             notify(NotifyState::MainPid(pid));
             tracing::info!(pid, "another process has taken over; connections are closed here");
             let errands = tokio::spawn(successor.serve(errands));
-            Ok(Done::Gone(Last { pid, leaving, errands }))
+            Ok(Done::Gone(Box::new(Last { pid, leaving, errands })))
         }
         Err(cause) => {
             // Killed, if it lives still: it may have the store.
