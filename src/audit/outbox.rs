@@ -19,7 +19,7 @@ pub struct Noted {
 impl Noted {
     /// `number` is above that of every row that is there: in their order the rest is appended.
     pub(super) fn new(number: u64, record: Record) -> Noted {
-        let key = format!("{number:020}");
+        let key = key(number);
         let bytes = serde_json::to_vec(&record).expect("strings and numbers are JSON");
         Noted { key, record, bytes }
     }
@@ -54,21 +54,32 @@ pub(super) async fn last(store: &dyn Store) -> Result<u64, StoreError> {
     }
 }
 
-/// Up to `max` of what was not appended yet, behind a key, and the last key that was looked at.
+/// Up to `max` of what was not appended yet, behind a number and each with its own, and the last
+/// number that was looked at.
 pub(super) async fn page(
     store: &dyn Store,
-    after: &str,
+    after: u64,
     max: usize,
-) -> Result<Option<(String, Vec<Due>)>, StoreError> {
-    let rows = store.scan(Table::Outbox, after, max).await?;
-    let Some((last, _)) = rows.last().cloned() else { return Ok(None) };
+) -> Result<Option<(u64, Vec<(u64, Due)>)>, StoreError> {
+    let rows = store.scan(Table::Outbox, &key(after), max).await?;
+    let Some((last, _)) = rows.last() else { return Ok(None) };
+    let last = number(last);
     let mut dues = Vec::with_capacity(rows.len());
     for (key, bytes) in rows {
         match serde_json::from_slice(&bytes) {
-            Ok(record) => dues.push(Noted { key, record, bytes }.due()),
+            Ok(record) => dues.push((number(&key), Noted { key, record, bytes }.due())),
             // It stays where it is, and keeps no other from the log.
             Err(error) => tracing::error!(%error, key, "a record cannot be read"),
         }
     }
     Ok(Some((last, dues)))
+}
+
+fn key(number: u64) -> String {
+    format!("{number:020}")
+}
+
+/// A key that is none stands behind all others.
+fn number(key: &str) -> u64 {
+    key.parse().unwrap_or(u64::MAX)
 }

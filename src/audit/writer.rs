@@ -123,24 +123,29 @@ impl Writer {
     async fn catch_up(&mut self) -> bool {
         // Before the look: whatever is put off meanwhile says so again.
         self.behind.store(false, Ordering::Relaxed);
-        let mut after = String::new();
-        loop {
-            let dues = match outbox::page(&*self.store, &after, BATCH_MAX).await {
-                Ok(None) => return true,
-                Ok(Some((last, dues))) => {
-                    after = last;
-                    dues
-                }
-                Err(error) => {
-                    tracing::error!(%error, "records that are owed to the log cannot be read");
-                    self.behind.store(true, Ordering::Relaxed);
-                    return false;
-                }
-            };
-            if !self.append_now(dues).await {
-                return false;
+        let done = self.append_outbox().await;
+        if let Err(error) = &done {
+            tracing::error!(%error, "records that are owed to the log cannot be read");
+            self.behind.store(true, Ordering::Relaxed);
+        }
+        done.unwrap_or(false)
+    }
+
+    /// Only what is there at the beginning: of two rows that come meanwhile, the first may have
+    /// been passed over when the second is seen. Both are brought by their jobs, in order.
+    async fn append_outbox(&mut self) -> Result<bool, StoreError> {
+        let until = outbox::last(&*self.store).await?;
+        let mut after = 0;
+        while after < until {
+            let rows = outbox::page(&*self.store, after, BATCH_MAX).await?;
+            let Some((last, dues)) = rows else { break };
+            after = last;
+            let seen = dues.into_iter().filter(|(number, _)| *number <= until);
+            if !self.append_now(seen.map(|(_, due)| due).collect()).await {
+                return Ok(false);
             }
         }
+        Ok(true)
     }
 
     async fn append(&mut self, mut batch: Vec<Due>) {

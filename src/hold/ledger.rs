@@ -363,7 +363,8 @@ impl Ledger {
         let ended = was.ended_ms.is_none() && next.ended_ms.is_some();
         let unshown = told::is_unshown(&was, &next, &step);
         let orphan_ms = self.orphan_ms(&next);
-        // In force before anybody is told of it.
+        // On record before what follows from it, in force before anybody is told of it.
+        told.into_iter().for_each(|noted| self.audit.record_noted(noted));
         then.into_iter().for_each(|then| then());
         self.mirror(next, bytes, orphan_ms, Change::Moved);
         self.mirror_all(others);
@@ -376,7 +377,6 @@ impl Ledger {
         if unshown {
             self.count_refund(&hold);
         }
-        told.into_iter().for_each(|noted| self.audit.record_noted(noted));
         hold
     }
 
