@@ -100,7 +100,15 @@ fn single(tokens: &[&str], at: &mut usize, allow: &[String]) -> bool {
     let token = tokens.get(*at).copied().unwrap_or_default();
     *at += 1;
     if token != "(" {
-        return allow.iter().any(|licence| licence == token);
+        // With an exception it is another licence, which has to be allowed by its whole name.
+        let named = match tokens.get(*at..*at + 2) {
+            Some(["WITH", exception]) => {
+                *at += 2;
+                format!("{token} WITH {exception}")
+            }
+            _ => token.to_owned(),
+        };
+        return allow.contains(&named);
     }
     let met = either(tokens, at, allow);
     *at += 1;
@@ -159,6 +167,8 @@ fn a_bad_dependency_is_seen() {
     check("blorp", Some("MIT/Apache-2.0"), registry, 0);
     check("blorp", Some("GPL-3.0-only OR MIT"), registry, 0);
     check("blorp", Some("(MIT OR GPL-3.0-only) AND Unicode-3.0"), registry, 0);
+    check("blorp", Some("Apache-2.0 WITH LLVM-exception OR MIT"), registry, 0);
+    check("blorp", Some("Apache-2.0 WITH LLVM-exception"), registry, 1);
     check("blorp", Some("MPL-2.0"), registry, 1);
     check("blorp", Some("MIT AND GPL-3.0-only"), registry, 1);
     check("blorp", Some("(MIT"), registry, 1);
