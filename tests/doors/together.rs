@@ -233,7 +233,9 @@ fn at_the_end(house: &House, hold: &Hold) -> OnExpiry {
 
 /// A message that the clock would release.
 async fn waiting(house: &House, sender: &str) -> Arc<Hold> {
-    let held = house.held(sender, "so blorp").await;
+    // Never the same twice, which would be dropped for that.
+    let again = " and".repeat(house.doors.settler.holds.list().len());
+    let held = house.held(sender, &format!("so blorp{again}")).await;
     let id = house.doors.settler.holds.fresh_id();
     let hold = Hold { id, on_expiry: OnExpiry::Release, ..Hold::clone(&held) };
     house.doors.settler.holds.hold(hold).await.expect("there is room")
