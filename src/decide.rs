@@ -224,6 +224,13 @@ pub fn mask(policy: &Policy, findings: &[Finding]) -> Vec<Range<usize>> {
     merged(findings.iter().filter_map(|finding| masked(&policy.table, finding)).collect())
 }
 
+/// Whether anything was found that is to be covered, and nothing worse. A term that is held or
+/// dropped is covered by a mask too, but is shown whole by whoever releases it.
+pub fn covers(policy: &Policy, findings: &[Finding]) -> bool {
+    let is_covered = |f: &&Finding| !f.shadow && policy.asks(f) == Verdict::Mask;
+    findings.iter().filter(is_covered).any(|f| f.span.as_ref().is_some_and(|span| !span.is_empty()))
+}
+
 fn merged(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
     spans.sort_by_key(|span| (span.start, span.end));
     let mut merged: Vec<Range<usize>> = Vec::with_capacity(spans.len());

@@ -260,7 +260,7 @@ impl Settler {
         let findings = judgement.findings.clone();
         // What waits is shown as it was written. A person may do that; the clock does not, where
         // the policy would have covered a word.
-        let by_clock = judgement.releases && judgement.mask.is_empty();
+        let by_clock = judgement.releases && !decide::covers(policy, &findings);
         Hold {
             frame: StoredFrame::of(&frame),
             rules: judgement.rules.to_string(),

@@ -110,7 +110,7 @@ fn every_bad_list_is_named() {
     }
 }
 
-/// Without its key a channel's secrets guard nothing, so that a damaged one must stop the start, and
+/// Without its key a channel's secrets guard nothing: a damaged one must stop the start, and
 /// must not be made anew: the lines in the settings would be worth nothing.
 #[test]
 fn a_damaged_key_is_refused_and_left_as_it_is() {

@@ -4,8 +4,8 @@ use std::{collections::HashMap, mem};
 
 use crate::letters::bytes::SpreadBuild;
 
-/// A map of two generations, of keyed hashes: what is put goes to the young one; when that is full it becomes the
-/// old one, and the old one is forgotten.
+/// A map of two generations, of keyed hashes: what is put goes to the young one; when that is full
+/// it becomes the old one, and the old one is forgotten.
 pub struct Bounded<V> {
     young: HashMap<u128, V, SpreadBuild>,
     old: HashMap<u128, V, SpreadBuild>,

@@ -4,9 +4,9 @@ use std::{collections::HashMap, hash::Hash, mem};
 
 use crate::letters::bytes::SpreadBuild;
 
-/// A map of two generations, of keyed hashes. What is touched moves to the young one; when that is full or old, it
-/// becomes the old one and the old one is forgotten. So forgetting costs nothing on the path, and
-/// takes what was silent the longest.
+/// A map of two generations, of keyed hashes. What is touched moves to the young one; when that is
+/// full or old, it becomes the old one and the old one is forgotten. So forgetting costs nothing on
+/// the path, and takes what was silent the longest.
 pub struct Generations<K, V> {
     young: HashMap<K, V, SpreadBuild>,
     old: HashMap<K, V, SpreadBuild>,
