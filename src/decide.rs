@@ -224,7 +224,7 @@ pub fn mask(policy: &Policy, findings: &[Finding]) -> Vec<Range<usize>> {
     merged(findings.iter().filter_map(|finding| masked(&policy.table, finding)).collect())
 }
 
-/// Whether anything was found that is to be covered, and nothing worse. A term that is held or
+/// Whether anything was found that is to be covered and no more than that. A term that is held or
 /// dropped is covered by a mask too, but is shown whole by whoever releases it.
 pub fn covers(policy: &Policy, findings: &[Finding]) -> bool {
     let is_covered = |f: &&Finding| !f.shadow && policy.asks(f) == Verdict::Mask;

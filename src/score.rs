@@ -240,7 +240,7 @@ impl Scorer {
             _ => true,
         };
         let score = match admitted {
-            true => stage.ask(key, text, reading, wait.unwrap_or(stage.deadline)).await,
+            true => stage.ask(key, (text, reading), wait, paid).await,
             false => {
                 stage.metrics.discard("score_overload");
                 Score::Late
@@ -297,23 +297,33 @@ impl Scorer {
 }
 
 impl Stage {
-    async fn ask(&self, key: u64, text: &str, reading: Option<&str>, wait: Duration) -> Score {
+    async fn ask(
+        &self,
+        key: u64,
+        (text, reading): (&str, Option<&str>),
+        wait: Option<Duration>,
+        paid: bool,
+    ) -> Score {
         let (answer, row) = oneshot::channel();
-        let ask = Ask { key, text: text.to_owned(), reading: reading.map(str::to_owned), answer };
-        let bytes = ask.bytes();
+        let (text, reading) = (text.to_owned(), reading.map(str::to_owned));
+        let chat = wait.is_none() && !paid;
+        let ask = Ask { key, text, reading, chat, answer };
+        let weight = ask.weight();
         self.metrics.score_queue.inc();
-        self.overload.enter(bytes);
+        self.overload.enter(weight);
         if let Err(refused) = self.queue.try_send(ask) {
             self.metrics.score_queue.dec();
-            self.overload.leave(bytes);
-            self.overload.turned_away();
+            self.overload.leave(weight);
+            if chat {
+                self.overload.turned_away();
+            }
             self.metrics.discard(match refused {
                 TrySendError::Full(_) => "score_queue_full",
                 TrySendError::Disconnected(_) => "score_threads_gone",
             });
             return Score::Late;
         }
-        match tokio::time::timeout(wait, row).await {
+        match tokio::time::timeout(wait.unwrap_or(self.deadline), row).await {
             Ok(Ok(score)) => score,
             // The model failed on this batch and dropped the way back.
             Ok(Err(_)) => {

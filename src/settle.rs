@@ -157,9 +157,11 @@ impl Settler {
 
 /// Holds what would have gone, for a reason that no stage knows.
 fn hold_at_least(policy: &Policy, judgement: &mut Judgement, reason: Finding) {
+    // What would have gone with stars in it is shown whole by a release, which the clock leaves to
+    // people.
+    judgement.releases &= policy.releases(&reason) && judgement.verdict != Verdict::Mask;
     judgement.verdict = Verdict::Hold;
     judgement.asked = judgement.asked.max(Verdict::Hold);
-    judgement.releases &= policy.releases(&reason);
     judgement.grounds.word = Word::Rule(reason.rule.clone());
     judgement.findings.push(reason);
 }

@@ -222,13 +222,13 @@ impl Run {
 
     /// What must hold of the scores, and of their being late.
     fn score_faults(&self) -> Vec<String> {
-        let [known, cached, late, not_needed] =
-            ["known", "cached", "late", "not_needed"].map(|result| self.score(result));
+        let [known, cached, late, spared, not_needed] =
+            ["known", "cached", "late", "spared", "not_needed"].map(|result| self.score(result));
         let mut faults = Vec::new();
-        if known + cached + late + not_needed != self.judged() {
+        if known + cached + late + spared + not_needed != self.judged() {
             faults.push(format!(
-                "{known} known, {cached} cached, {late} late and {not_needed} not needed are not \
-                 the {} messages judged",
+                "{known} known, {cached} cached, {late} late, {spared} spared and {not_needed} not \
+                 needed are not the {} messages judged",
                 self.judged()
             ));
         }
@@ -291,9 +291,13 @@ fn table(runs: &[Run]) -> String {
     text.push_str(&row("p99 ms", &|run| format!("{:.2}", run.sent.p99_ms)));
     text.push_str(&row("p99.9 ms", &|run| format!("{:.2}", run.sent.p999_ms)));
     text.push_str(&row("generator late, p99 ms", &|run| format!("{:.2}", run.sent.lag_p99_ms)));
-    for (name, result) in
-        [("known", "known"), ("cached", "cached"), ("late", "late"), ("not needed", "not_needed")]
-    {
+    for (name, result) in [
+        ("known", "known"),
+        ("cached", "cached"),
+        ("late", "late"),
+        ("spared", "spared"),
+        ("not needed", "not_needed"),
+    ] {
         text.push_str(&row(&format!("scores {name}"), &|run| {
             of_model(run, run.score(result).to_string())
         }));

@@ -73,18 +73,18 @@ pub struct AnswerFinding {
 pub async fn judge(
     pipeline: &Pipeline,
     message: &Message,
-    remember: bool,
+    (remember, wait): (bool, Duration),
     id: Value,
     explain: Option<Language>,
 ) -> Answer {
     let started = Instant::now();
     let mut judgement = match remember {
-        true => pipeline.judge(message).await,
-        false => pipeline.consider(message, None).await,
+        true => pipeline.judge_within(message, Some(wait)).await,
+        false => pipeline.consider(message, Some(wait)).await,
     };
     let took = started.elapsed();
     if judgement.score == Score::Skipped && pipeline.scorer.available() {
-        judgement.score = pipeline.score(&message.text).await;
+        judgement.score = pipeline.score_within(&message.text, Some(wait)).await;
     }
     Answer::of(id, judgement, took, explain)
 }

@@ -1,5 +1,7 @@
 //! Judges texts for programs, one or many in a request.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     body::Body,
@@ -182,7 +184,9 @@ impl Api {
             ..Message::default()
         };
         let (pipeline, explain) = (&self.doors.settler.pipeline, asked.explain.language());
-        Ok(answer::judge(pipeline, &message, remember, asked.id, explain).await)
+        // As long as a chat waits, and no part of what a chat's overload is measured by.
+        let wait = Duration::from_millis(self.doors.config.score.score_deadline_ms);
+        Ok(answer::judge(pipeline, &message, (remember, wait), asked.id, explain).await)
     }
 }
 

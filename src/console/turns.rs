@@ -13,7 +13,7 @@ use crate::{
     doors::Doors,
     history::Turn,
     message::{Crowd, now_ms},
-    settle::Sign,
+    settle::{Settler, Sign},
 };
 
 /// A shield that is over is taken down, and that is told, within this: nobody else may look.
@@ -29,10 +29,9 @@ pub type Changes = broadcast::Sender<()>;
 /// It keeps neither the queue nor the history: when those are gone, the store has to be free.
 pub fn follow(doors: &Doors) -> Changes {
     let (changes, _) = broadcast::channel(BEHIND_MAX);
-    let (told, audit, metrics) =
-        (changes.clone(), doors.settler.audit.clone(), doors.settler.metrics.clone());
-    let rules = doors.settler.pipeline.rules.clone();
-    let history = Arc::downgrade(&doors.settler.pipeline.history);
+    let (told, metrics) = (changes.clone(), doors.settler.metrics.clone());
+    // The history may live on with another settler, which has a task of its own for this.
+    let settler = Arc::downgrade(&doors.settler);
     let mut turns = doors.settler.pipeline.history.turns();
     let mut looks = interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -42,19 +41,21 @@ pub fn follow(doors: &Doors) -> Changes {
                 tokio::select! {
                     turn = turns.recv() => break turn,
                     _ = looks.tick() => {
-                        let history = history.upgrade();
-                        history.iter().for_each(|history| history.end_shields(now_ms()));
+                        let Some(settler) = settler.upgrade() else { return };
+                        settler.pipeline.history.end_shields(now_ms());
                     }
                 }
             };
             match turn {
                 Ok(turn) => {
+                    let Some(settler) = settler.upgrade() else { return };
+                    let Settler { pipeline, audit, .. } = &*settler;
                     metrics.shield_changed(turn.on, turn.by.is_none());
                     let id = format!("shield-{}-{count}", turn.at_ms);
-                    let version = rules.load().version.clone();
+                    let version = pipeline.rules.load().version.clone();
                     audit.record(turned(id, &turn, &version), None);
-                    if let Some(history) = history.upgrade().filter(|_| raided(&turn)) {
-                        raid(&turn, &version).report(&history, &audit);
+                    if raided(&turn) {
+                        raid(&turn, &version).report(&pipeline.history, audit);
                     }
                 }
                 // The list is right all the same; the log misses some, and it shows.

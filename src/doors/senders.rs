@@ -61,6 +61,7 @@ impl Doors {
         let history = &self.settler.pipeline.history;
         if history.known(whose, now_ms()).timed_out_until_ms.is_some() {
             history.end_time_outs(whose);
+            self.settler.heed_soon(whose);
             let (what, by) = ("time_out".to_owned(), by.to_owned());
             self.record_act(whose, Event::Lifted { what, by });
         }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::lines::KEEP_MS;
 use crate::letters::bytes::SpreadBuild;
 
 /// Senders, each with the last time; those seen longest ago make room.
@@ -16,10 +17,15 @@ impl Arrivals {
     /// Notes a sender, and forgets who was not seen within the window.
     pub fn note(&mut self, sender: u64, now: u64, window_ms: u64, max: usize) {
         let latest = self.order.back().map_or(0, |(at, _)| *at);
-        if latest.saturating_sub(now) >= window_ms {
+        match latest.saturating_sub(now) {
             // The clock went back: nobody knows any more when these were here.
-            self.order.clear();
-            self.last_ms.clear();
+            KEEP_MS.. => {
+                self.order.clear();
+                self.last_ms.clear();
+            }
+            // Told late, and of no moment by now.
+            late if late >= window_ms => return,
+            _ => {}
         }
         let now = self.order.back().map_or(now, |(at, _)| now.max(*at));
         if let Some(before) = self.last_ms.insert(sender, now) {
@@ -87,7 +93,11 @@ mod tests {
         // A little late is as good as now.
         seen.note(1, 0, 100, 16);
         assert!(seen.has_since(1, 5));
-        seen.note(2, 1_000, 100, 16);
+        // What is told minutes late takes nobody's place.
+        seen.note(2, KEEP_MS, 100, 16);
+        seen.note(3, 7, 100, 16);
+        assert_eq!((seen.has_since(2, 5), seen.has_since(3, 7)), (true, false));
+        seen.note(2, 2 * KEEP_MS, 100, 16);
         seen.note(3, 7, 100, 16);
         assert_eq!((seen.within(7, 100), seen.has_since(3, 7)), (1, true));
     }

@@ -196,8 +196,9 @@ impl HoldQueue {
     /// waits of a sender: who is silenced is not heard by what they said before. A person may
     /// release it.
     pub async fn keep_back(&self, whose: Whose<'_>, rows: Vec<Write>) -> Result<(), StoreError> {
-        // Whoever keeps the queue now minds it by what is in force there.
-        if self.is_handed_over() {
+        // Whoever keeps the queue now minds it by what is in force there. Rows are written here, or
+        // it is said that they are not.
+        if self.is_handed_over() && rows.is_empty() {
             return Ok(());
         }
         self.ledger.keep_back(whose, rows).await

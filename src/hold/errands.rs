@@ -1,10 +1,12 @@
 //! Leaves the queue to another process, and does for it what live sessions still ask for.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Hold, HoldError, HoldQueue};
-use crate::{audit::Record, store::StoreError};
+use super::{Hold, HoldError, HoldQueue, ledger::Ledger};
+use crate::{audit::Record, config::Position, store::StoreError};
 
 /// Errands under way at once: each session has one or two.
 const ERRANDS_MAX: usize = 1_024;
@@ -46,6 +48,7 @@ impl HoldQueue {
     /// As the one who asked would have met it here.
     pub async fn run(&self, errand: Errand) -> Result<(), HoldError> {
         match errand {
+            Errand::Hold { hold, .. } if self.has_same(&hold) => Ok(()),
             Errand::Hold { mut hold, record } => {
                 // Its connection is not here, whatever number it has there.
                 hold.live = 0;
@@ -66,13 +69,27 @@ impl HoldQueue {
     }
 
     pub(super) async fn send(&self, errand: Errand) -> Result<(), HoldError> {
+        self.ledger.send(errand).await
+    }
+
+    /// Whether viewers of both processes brought the same message: each judges what its own see.
+    fn has_same(&self, hold: &Hold) -> bool {
+        let key = |hold: &Hold| (hold.message_id.clone(), hold.text.clone());
+        let place = |hold: &Hold| (hold.route.clone(), hold.channel.clone());
+        let same = |own: &Arc<Hold>| key(own) == key(hold) && place(own) == place(hold);
+        hold.mode == Position::Egress && hold.message_id.is_some() && self.list().iter().any(same)
+    }
+}
+
+impl Ledger {
+    pub async fn send(&self, errand: Errand) -> Result<(), HoldError> {
         let gone = || {
             HoldError::Store(StoreError::Unavailable {
                 place: "the process that took over".to_owned(),
                 cause: "it does not answer".to_owned(),
             })
         };
-        let successor = self.ledger.successor.get().ok_or_else(gone)?;
+        let successor = self.successor.get().ok_or_else(gone)?;
         let (answer, answered) = oneshot::channel();
         successor.send(Asked { errand, answer }).await.map_err(|_| gone())?;
         answered.await.unwrap_or_else(|_| Err(gone()))

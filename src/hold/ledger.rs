@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::{Notify, broadcast, mpsc};
 
 use super::{
-    Asked, Change, Hold, HoldError, State,
+    Asked, Change, Errand, Hold, HoldError, State,
     along::{Bring, Taken},
     book::Book,
     clock::{self, Clock},
@@ -398,6 +398,13 @@ impl Ledger {
         match self.step(id, Step::Written(ok), "", None).await {
             Ok(Outcome::Done(_)) => {}
             Ok(Outcome::Refused(_) | Outcome::Unknown) => return,
+            // The store was left to the next process while it was written.
+            Err(_) if self.successor.get().is_some() => {
+                if let Err(error) = self.send(Errand::Written { id: id.to_owned(), ok }).await {
+                    tracing::error!(%error, id, "a release was not noted as written");
+                }
+                return;
+            }
             // It stays as "unknown", and its text until its retention has passed.
             Err(error) => tracing::error!(%error, id, "a release was not noted as written"),
         }

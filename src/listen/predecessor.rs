@@ -115,7 +115,9 @@ impl Old {
                 Ok(Some(FromOld::StoreIsFree)) => {}
                 Ok(None) => return tracing::info!("the process of before has ended"),
                 Err(cause) => {
-                    return tracing::warn!(%cause, "the process of before is not understood");
+                    tracing::warn!(%cause, "the process of before is not understood");
+                    // So that its sessions do not wait for answers.
+                    return self.mouth.hang_up().await;
                 }
             }
         }

@@ -94,4 +94,10 @@ impl Mouth {
     pub async fn say(&mut self, said: &impl Serialize) -> io::Result<()> {
         self.0.write_all(&line(said)?).await
     }
+
+    /// Says nothing more, whoever else has this end of the line.
+    pub async fn hang_up(&mut self) {
+        // It is gone already, then.
+        let _ = self.0.shutdown().await;
+    }
 }

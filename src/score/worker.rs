@@ -27,6 +27,8 @@ pub(super) struct Ask {
     pub key: u64,
     pub text: String,
     pub reading: Option<String>,
+    /// A chat message that cannot wait: what overload is measured by.
+    pub chat: bool,
     pub answer: oneshot::Sender<Score>,
 }
 
@@ -37,6 +39,12 @@ impl Ask {
 
     pub fn bytes(&self) -> usize {
         self.texts().map(str::len).sum()
+    }
+
+    /// What of it a chat message would have to wait for: the newest goes first, and whoever can
+    /// wait does so behind the chat.
+    pub fn weight(&self) -> usize {
+        if self.chat { self.bytes() } else { 0 }
     }
 }
 
@@ -134,7 +142,8 @@ impl Worker {
         {
             stack.push(ask);
         }
-        let (waited, waited_bytes) = (stack.len(), stack.iter().map(Ask::bytes).sum::<usize>());
+        let weight = |stack: &[Ask]| stack.iter().map(Ask::weight).sum::<usize>();
+        let (waited, weighed) = (stack.len(), weight(stack));
         // Whose deadline has passed no longer listens, and costs the model nothing.
         stack.retain(|ask| !ask.answer.is_closed());
         let (mut batch, mut bytes, bytes_max) = (Vec::new(), 0, self.bytes_in_time());
@@ -147,7 +156,7 @@ impl Worker {
         }
         self.metrics.score_queue.dec_by((waited - stack.len()) as i64);
         let left: usize = stack.iter().map(Ask::bytes).sum();
-        self.overload.leave(waited_bytes - left);
+        self.overload.leave(weighed - weight(stack));
         Some((batch, left > bytes_max))
     }
 

@@ -47,7 +47,7 @@ async fn what_was_deleted_leaves_the_queue() {
     assert_eq!(withdraw(json!({ "sender": "u2" })).await, ["m2", "m3"]);
     assert_eq!(withdraw(json!({ "channel": "bar" })).await, ["m5"]);
     let left: Vec<String> = holds.list().iter().map(|hold| hold.id.clone()).collect();
-    assert_eq!(left, [other.id.clone()]);
+    assert_eq!(left, std::slice::from_ref(&other.id));
     // On record as on every other way in, and whoever asks again is told.
     house.doors.settler.audit.flush().await;
     let records = house.doors.settler.audit.find(&first).await.expect("a store");
