@@ -42,10 +42,10 @@ pub fn check(bytes: &[u8]) {
         decided_by: String::new(),
         text_sha256: String::new(),
     };
-    let letter = Letter::event(seq, &record, Some(said.to_owned()));
-    let again = Letter::event(seq, &record, Some(said.to_owned()));
+    let letter = Letter::event(seq, &record, Some(said.to_owned()), true);
+    let again = Letter::event(seq, &record, Some(said.to_owned()), true);
     assert_eq!((&letter.id, &letter.body), (&again.id, &again.body), "a repeat is another");
-    let other = Letter::event(seq + 1, &record, None);
+    let other = Letter::event(seq + 1, &record, None, true);
     assert_ne!(letter.id, other.id, "two events with one id");
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     assert!(letter.id.chars().all(plain), "{:?} is no header", letter.id);
