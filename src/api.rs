@@ -31,6 +31,7 @@ mod holds;
 mod hook;
 mod judge;
 mod keys;
+mod name;
 mod openai;
 mod openapi;
 mod perspective;

@@ -26,6 +26,7 @@ mod retention;
 mod states;
 mod told;
 mod unsure;
+mod withdrawn;
 
 pub use along::{Along, Bring};
 pub use errands::{Asked, Errand};
@@ -270,6 +271,9 @@ impl HoldQueue {
     }
 
     async fn add(&self, hold: Hold, record: Option<Record>) -> Result<Arc<Hold>, HoldError> {
+        if let Some(same) = self.same(&hold) {
+            return Ok(same);
+        }
         if !self.is_handed_over() {
             match self.ledger.add(hold.clone(), record.clone()).await {
                 // The store was left to the next process meanwhile, and has nothing of it.
@@ -305,20 +309,6 @@ impl HoldQueue {
     /// Takes a denial back within its undo window.
     pub async fn undo(&self, id: &str, by: &str) -> Result<Arc<Hold>, DecideError> {
         self.undo_along(id, by, Arc::new(|_: &Hold| Along::default())).await
-    }
-
-    /// Ends a held message because its sender deleted it.
-    ///
-    /// # Errors
-    /// `Already` where it was decided, as for a second moderator.
-    pub async fn withdraw(&self, id: &str) -> Result<Arc<Hold>, DecideError> {
-        if self.is_handed_over() {
-            let hold = self.find(id).ok_or_else(|| DecideError::Unknown(id.to_owned()))?;
-            // Whoever keeps the queue now says by itself why it would not.
-            let _ = self.send(Errand::Withdraw { id: id.to_owned() }).await;
-            return Ok(hold);
-        }
-        self.stepped(id, Step::Withdraw, "sender", None).await
     }
 
     /// `approved → released`, committed; `false` when somebody else has it: then do not write.

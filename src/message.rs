@@ -57,7 +57,8 @@ pub struct Gone {
 }
 
 /// What a chat server takes away of what was said before.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Deleted {
     /// The message with this id.
     Message(String),

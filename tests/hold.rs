@@ -4,6 +4,8 @@
 
 #[path = "hold/durable.rs"]
 mod durable;
+#[path = "hold/errands.rs"]
+mod errands;
 #[path = "hold/kill.rs"]
 mod kill;
 #[path = "hold/life.rs"]

@@ -1,10 +1,11 @@
 //! Kills the process at random moments under load: what was promised to senders must be there.
 
 mod common;
+#[path = "common/process.rs"]
+mod process;
 
 use std::{
     collections::{HashMap, HashSet},
-    io::Write,
     net::SocketAddr,
     path::Path,
     process::{Child, Command, Stdio},
@@ -14,20 +15,17 @@ use std::{
     },
 };
 
-use common::{
-    Folder, PATIENCE, Room, Shared, config, connect,
-    console::{Moderator, PASSWORD},
-    say,
-};
+use common::{Folder, PATIENCE, Room, Shared, config, connect, console::Moderator, say};
 use futures_util::{SinkExt, StreamExt};
 use hyper::StatusCode;
+use process::{add_moderator, free_port};
 use serde_json::Value;
 use tidegate::{
     config::{Config, IdentityConfig, IdentitySource},
     hold::{Hold, State},
     store::Table,
 };
-use tokio::{net::TcpListener, time::timeout};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
 /// SIGKILLs; each at a moment that the number of promises so far decides.
@@ -41,11 +39,6 @@ const LINES: usize = 15;
 struct Promises {
     held: HashMap<String, u32>,
     this_round: usize,
-}
-
-async fn free_port() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    listener.local_addr().expect("its address")
 }
 
 fn spawn(file: &Path) -> Child {
@@ -71,20 +64,6 @@ async fn ready(admin: SocketAddr) {
         }
     };
     timeout(PATIENCE, wait).await.expect("it gets ready");
-}
-
-fn add_moderator(file: &Path) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
-        .args(["user", "add", "ana", "--role", "moderator", "--config"])
-        .arg(file)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("the binary starts");
-    let mut stdin = child.stdin.take().expect("its input");
-    writeln!(stdin, "{PASSWORD}").expect("a password");
-    drop(stdin);
-    assert!(child.wait().expect("an end").success(), "the account was not added");
 }
 
 /// Says one doubtful line after another and notes each promise, until the connection breaks.

@@ -1,13 +1,15 @@
 //! Upgrades the real binary under connections: nobody is refused, nothing promised is lost.
 
 mod common;
+#[path = "common/process.rs"]
+mod process;
 
 use std::{
     collections::HashSet,
     fs,
     net::SocketAddr,
     os::unix::net::UnixDatagram,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Output, Stdio},
     sync::{
         Arc,
@@ -15,19 +17,16 @@ use std::{
     },
 };
 
-use common::{
-    Client, Folder, PATIENCE, Room, connect,
-    console::{Moderator, PASSWORD},
-    next_json, say,
-};
+use common::{Client, Folder, PATIENCE, Room, connect, console::Moderator, next_json, say};
 use futures_util::StreamExt;
 use hyper::StatusCode;
+use process::{add_moderator, free_port};
 use serde_json::Value;
 use tidegate::{
     config::{Config, CrowdConfig, IdentityConfig, IdentitySource, PolicyConfig, ShieldConfig},
     message::Verdict,
 };
-use tokio::{net::TcpListener, time::timeout};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Message, protocol::frame::coding::CloseCode};
 
 const CONNECTIONS: usize = 20;
@@ -147,25 +146,6 @@ impl Drop for Gate {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-async fn free_port() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    listener.local_addr().expect("its address")
-}
-
-fn add_moderator(file: &Path) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
-        .args(["user", "add", "ana", "--role", "moderator", "--config"])
-        .arg(file)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("the binary starts");
-    let mut stdin = child.stdin.take().expect("its input");
-    std::io::Write::write_all(&mut stdin, format!("{PASSWORD}\n").as_bytes()).expect("a password");
-    drop(stdin);
-    assert!(child.wait().expect("an end").success(), "the account was not added");
 }
 
 /// How a connection ends.

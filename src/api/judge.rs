@@ -10,15 +10,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::{Number, Value, json};
+use serde_json::{Value, json};
 
 use super::{
     Api,
     answer::{self, Answer},
+    name::Name,
     problem::Problem,
 };
 use crate::{
-    doors::{Failure, read_json},
+    doors::{Failure, place::unfit, read_json},
     message::{Language, Message, Sender, now_ms},
 };
 
@@ -57,26 +58,6 @@ struct Asked {
     explain: Explain,
 }
 
-/// A name that is given as a string or, as ids often are, as a number.
-#[derive(Default, Deserialize)]
-#[serde(untagged)]
-enum Name {
-    Text(String),
-    Number(Number),
-    #[default]
-    Unsaid,
-}
-
-impl Name {
-    fn plain(self) -> String {
-        match self {
-            Name::Text(text) => text,
-            Name::Number(number) => number.to_string(),
-            Name::Unsaid => String::new(),
-        }
-    }
-}
-
 #[derive(Default, Deserialize)]
 #[serde(untagged)]
 enum Explain {
@@ -101,11 +82,6 @@ impl Explain {
 enum Line {
     Judged(Answer),
     Bad { id: Value, error: String },
-}
-
-/// What is wrong with one message.
-fn unfit(error: &'static str, message: impl Into<String>) -> Failure {
-    Failure::new(StatusCode::UNPROCESSABLE_ENTITY, error, message)
 }
 
 pub async fn judge(State(api): State<Api>, request: Request<Body>) -> Result<Response, Problem> {
@@ -173,10 +149,12 @@ impl Api {
             return Err(Failure::new(StatusCode::UNAUTHORIZED, "token", message));
         }
         let at_ms = if remember { said_ms(&asked.ts, now_ms())? } else { now_ms() };
-        let user = if known { asked.user.plain() } else { String::new() };
+        let channel = asked.channel.bounded("channel")?;
+        let user =
+            asked.user.bounded("user").map(|user| if known { user } else { String::new() })?;
         let message = Message {
             route: self.route.clone(),
-            channel: asked.channel.plain(),
+            channel,
             sender: Sender { id: user.clone(), name: user, roles: Vec::new() },
             id: None,
             text: asked.text,

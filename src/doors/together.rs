@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     audit::{Event, Record},
-    history::{Decree, What, Whose},
+    history::{Decree, What},
     hold::{Along, Bring, DecideError, Decided, Decision, Hold},
     message::{Sender, now_ms},
     store::Write,
@@ -52,7 +52,9 @@ impl Doors {
                 let event = Event::TimedOut { until_ms, by: whom.clone() };
                 let (history, hold) = (history.clone(), hold.clone());
                 Along {
-                    records: vec![record_of(&hold, event)],
+                    // The queue records the removal; the silence that came with it is a decision of
+                    // its own.
+                    records: vec![Record { findings: Vec::new(), ..hold.record(event, now_ms()) }],
                     then: Some(Box::new(move || {
                         history.time_out(&hold.route, &hold.channel, &hold.sender.id, until_ms);
                     })),
@@ -119,7 +121,7 @@ impl Doors {
             // Whoever decided meanwhile wins: then nothing of what goes with it is written.
             let hold = holds.decide_along(&id, decision, &by, bring).await.map_err(refused)?;
             if matches!(decision, Decision::Ban | Decision::TimeOut { .. }) {
-                doors.settler.hush(whose(&hold)).await;
+                doors.settler.hush(hold.whose()).await;
             }
             Ok(hold)
         })
@@ -171,8 +173,8 @@ impl Doors {
             let hold = holds.undo_along(&id, &by, bring).await.map_err(refused)?;
             let with = |own: &Decided| own.banned || own.time_out_s.is_some();
             let lifted = before.decided.as_ref().is_some_and(with);
-            if lifted || doors.settler.pipeline.history.is_silent(whose(&hold), now_ms()) {
-                doors.settler.heed(whose(&hold)).await;
+            if lifted || doors.settler.pipeline.history.is_silent(hold.whose(), now_ms()) {
+                doors.settler.heed(hold.whose()).await;
             }
             Ok(hold)
         })
@@ -184,7 +186,7 @@ impl Doors {
     fn lifting(&self, before: &Hold, by: &str) -> Arc<Bring> {
         let history = self.settler.pipeline.history.clone();
         let banned = before.decided.as_ref().is_some_and(|decided| decided.banned);
-        let ban = history.ban(whose(before), now_ms());
+        let ban = history.ban(before.whose(), now_ms());
         let ban = ban.filter(|ban| banned && ban.with.contains(&before.id)).map(|ban| {
             let with = ban.with.iter().filter(|id| **id != before.id).cloned().collect();
             Decree { with, ..ban }
@@ -233,22 +235,6 @@ impl Doors {
     }
 }
 
-/// The queue records the removal; the silence that came with it is a decision of its own.
-fn record_of(hold: &Hold, event: Event) -> Record {
-    Record {
-        id: hold.id.clone(),
-        at_ms: now_ms(),
-        route: hold.route.clone(),
-        channel: hold.channel.clone(),
-        sender: hold.sender.clone(),
-        event,
-        findings: Vec::new(),
-        rules: hold.rules.clone(),
-        decided_by: String::new(),
-        text_sha256: String::new(),
-    }
-}
-
 /// When the time-out ends that came with a removal: the same whenever it is asked.
 fn time_out_end(hold: &Hold) -> Option<u64> {
     let decided = hold.decided.as_ref()?;
@@ -268,8 +254,4 @@ fn tellable(hold: &Hold) -> Result<(), Failure> {
 
 fn place(hold: &Hold) -> (&str, &str) {
     (&hold.route, &hold.channel)
-}
-
-fn whose(hold: &Hold) -> Whose<'_> {
-    Whose { route: &hold.route, channel: &hold.channel, sender: &hold.sender.id }
 }

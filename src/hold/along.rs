@@ -67,7 +67,7 @@ impl Ledger {
         writes.extend(told.iter().map(Noted::write));
         let mut others = Vec::new();
         if along.silences {
-            let (theirs, changes) = self.kept_back(whose(&next.hold), id)?;
+            let (theirs, changes) = self.kept_back(next.hold.whose(), id)?;
             (others, writes) = (theirs, [writes, changes].concat());
         }
         let (step, then) = (step.clone(), along.then);
@@ -216,8 +216,4 @@ impl HoldQueue {
         }
         Ok(())
     }
-}
-
-fn whose(hold: &Hold) -> Whose<'_> {
-    Whose { route: &hold.route, channel: &hold.channel, sender: &hold.sender.id }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Hold, HoldError, HoldQueue, ledger::Ledger};
-use crate::{audit::Record, config::Position, store::StoreError};
+use crate::{audit::Record, config::Position, message::Deleted, store::StoreError};
 
 /// Errands under way at once: each session has one or two.
 const ERRANDS_MAX: usize = 1_024;
@@ -18,7 +18,7 @@ pub enum Errand {
     Hold { hold: Box<Hold>, record: Option<Box<Record>> },
     TurnAway(Box<Hold>),
     Written { id: String, ok: bool },
-    Withdraw { id: String },
+    Withdraw { route: String, deleted: Vec<Deleted> },
 }
 
 /// An errand, and where its end is waited for.
@@ -48,7 +48,6 @@ impl HoldQueue {
     /// As the one who asked would have met it here.
     pub async fn run(&self, errand: Errand) -> Result<(), HoldError> {
         match errand {
-            Errand::Hold { hold, .. } if self.has_same(&hold) => Ok(()),
             Errand::Hold { mut hold, record } => {
                 // Its connection is not here, whatever number it has there.
                 hold.live = 0;
@@ -59,10 +58,8 @@ impl HoldQueue {
                 self.written(&id, ok).await;
                 Ok(())
             }
-            Errand::Withdraw { id } => {
-                if let Err(cause) = self.withdraw(&id).await {
-                    tracing::debug!(%cause, "a deleted message was not withdrawn");
-                }
+            Errand::Withdraw { route, deleted } => {
+                self.withdraw_deleted(&route, &deleted).await;
                 Ok(())
             }
         }
@@ -72,12 +69,19 @@ impl HoldQueue {
         self.ledger.send(errand).await
     }
 
-    /// Whether viewers of both processes brought the same message: each judges what its own see.
-    fn has_same(&self, hold: &Hold) -> bool {
-        let key = |hold: &Hold| (hold.message_id.clone(), hold.text.clone());
-        let place = |hold: &Hold| (hold.route.clone(), hold.channel.clone());
-        let same = |own: &Arc<Hold>| key(own) == key(hold) && place(own) == place(hold);
-        hold.mode == Position::Egress && hold.message_id.is_some() && self.list().iter().any(same)
+    /// The same message as viewers of another process brought it: each process judges what its
+    /// own viewers see.
+    pub(super) fn same(&self, hold: &Hold) -> Option<Arc<Hold>> {
+        if hold.mode != Position::Egress || hold.message_id.is_none() {
+            return None;
+        }
+        let is = |own: &&Arc<Hold>| {
+            own.message_id == hold.message_id
+                && (&own.route, &own.channel) == (&hold.route, &hold.channel)
+                // An id is often the sender's own choice.
+                && (&own.sender.id, &own.text) == (&hold.sender.id, &hold.text)
+        };
+        self.ledger.book().undecided().find(is).cloned()
     }
 }
 

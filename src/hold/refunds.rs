@@ -6,7 +6,6 @@ use super::{
     Errand, Hold, HoldError, HoldQueue, State, StoredFrame,
     ledger::{Ledger, PAGE, read},
     states::Row,
-    told,
 };
 use crate::{
     audit::Event,
@@ -127,8 +126,7 @@ impl Ledger {
         let frame = StoredFrame { binary: false, bytes: Vec::new() };
         let row = Row::turned_away(Hold { frame, ..hold }, self.clock.now_ms());
         self.count_refund(&row.hold);
-        let record =
-            event(&row.hold).map(|event| told::record(&row.hold, event, self.clock.now_ms()));
+        let record = event(&row.hold).map(|event| row.hold.record(event, self.clock.now_ms()));
         let Err(error) = self.insert_ended(row, record.clone()).await else { return Ok(()) };
         // Its row may be on the disk all the same, and be appended too: twice is better than never.
         record.into_iter().for_each(|record| self.audit.record(record, None));

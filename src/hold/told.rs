@@ -4,14 +4,17 @@ use super::{
     Hold, State, refunds,
     states::{EXPIRY, Row, Step},
 };
-use crate::audit::{Event, Record};
+use crate::{
+    audit::{Event, Record},
+    history::Whose,
+};
 
 /// The records of a step that leads from one row to the next, in order.
 pub fn of(was: &Row, next: &Row, step: &Step, by: &str, at_ms: u64) -> Vec<Record> {
     let hold = &*next.hold;
     let mut records = Vec::new();
     if is_unshown(was, next, step) {
-        records.extend(refunds::event(hold).map(|event| record(hold, event, at_ms)));
+        records.extend(refunds::event(hold).map(|event| hold.record(event, at_ms)));
     }
     let by = match step {
         Step::Expire => EXPIRY,
@@ -23,7 +26,7 @@ pub fn of(was: &Row, next: &Row, step: &Step, by: &str, at_ms: u64) -> Vec<Recor
         Step::Undo => Some(Event::Undone { by: by.to_owned() }),
         _ => Some(Event::Decided { state: hold.state.name().to_owned(), by: by.to_owned() }),
     };
-    records.extend(event.map(|event| record(hold, event, at_ms)));
+    records.extend(event.map(|event| hold.record(event, at_ms)));
     records
 }
 
@@ -33,17 +36,25 @@ pub fn is_unshown(was: &Row, next: &Row, step: &Step) -> bool {
     (ended && next.hold.state != State::Released) || matches!(step, Step::Written(false))
 }
 
-pub fn record(hold: &Hold, event: Event, at_ms: u64) -> Record {
-    Record {
-        id: hold.id.clone(),
-        at_ms,
-        route: hold.route.clone(),
-        channel: hold.channel.clone(),
-        sender: hold.sender.clone(),
-        event,
-        findings: hold.findings.clone(),
-        rules: hold.rules.clone(),
-        decided_by: String::new(),
-        text_sha256: String::new(),
+impl Hold {
+    /// A record of what became of it.
+    pub fn record(&self, event: Event, at_ms: u64) -> Record {
+        Record {
+            id: self.id.clone(),
+            at_ms,
+            route: self.route.clone(),
+            channel: self.channel.clone(),
+            sender: self.sender.clone(),
+            event,
+            findings: self.findings.clone(),
+            rules: self.rules.clone(),
+            decided_by: String::new(),
+            text_sha256: String::new(),
+        }
+    }
+
+    /// Who said it, and where.
+    pub fn whose(&self) -> Whose<'_> {
+        Whose { route: &self.route, channel: &self.channel, sender: &self.sender.id }
     }
 }

@@ -80,14 +80,28 @@ impl Successor {
         let Talk { ear, mouth } = &mut self.talk;
         let mut waiting = HashMap::<u64, oneshot::Sender<Result<(), HoldError>>>::new();
         let mut number = 0;
-        loop {
+        // Until nobody is left who could ask, or wait.
+        let (mut asks, mut records) = (true, true);
+        while asks || records || !waiting.is_empty() {
             let said = tokio::select! {
-                Some(Asked { errand, answer }) = errands.asked.recv() => {
-                    number += 1;
-                    waiting.insert(number, answer);
-                    FromOld::Errand { number, errand }
-                }
-                Some(passed) = errands.passed.recv() => FromOld::Record(passed),
+                asked = errands.asked.recv(), if asks => match asked {
+                    Some(Asked { errand, answer }) => {
+                        number += 1;
+                        waiting.insert(number, answer);
+                        FromOld::Errand { number, errand }
+                    }
+                    None => {
+                        asks = false;
+                        continue;
+                    }
+                },
+                passed = errands.passed.recv(), if records => match passed {
+                    Some(passed) => FromOld::Record(passed),
+                    None => {
+                        records = false;
+                        continue;
+                    }
+                },
                 heard = ear.hear() => match heard {
                     Ok(Some(FromNew::Done { number, error })) => {
                         if let Some(answer) = waiting.remove(&number) {
@@ -105,7 +119,6 @@ impl Successor {
                         return;
                     }
                 },
-                else => return,
             };
             if mouth.say(&said).await.is_err() {
                 return;

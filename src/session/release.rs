@@ -44,7 +44,7 @@ impl Session {
             return;
         }
         let (settler, route) = (self.gate.settler.clone(), self.route.name.clone());
-        tokio::spawn(async move { settler.withdraw(&route, &deleted).await });
+        tokio::spawn(async move { settler.holds.withdraw_deleted(&route, &deleted).await });
     }
 
     /// Writes a release that is ours to write, and only then.

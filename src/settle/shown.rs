@@ -1,13 +1,11 @@
 //! Notes what screens show, and takes it off them again.
 
-use std::sync::Arc;
-
 use super::Settler;
 use crate::{
     config::Position,
     history::Pattern,
     hold::{Hold, State},
-    message::{Deleted, Gone, Message},
+    message::{Gone, Message},
     normalize::normalize,
 };
 
@@ -28,29 +26,6 @@ impl Settler {
             self.holds.retract(route, gone);
         }
         count
-    }
-
-    /// What the chat server took away is not to be released here any more.
-    pub async fn withdraw(&self, route: &str, deleted: &[Deleted]) {
-        let meant = |hold: &Hold| {
-            hold.mode == Position::Egress
-                && hold.route == route
-                && deleted.iter().any(|deleted| is_of(hold, deleted))
-        };
-        self.withdraw_those(meant).await;
-    }
-
-    /// Ends what is held and meant; which ended so.
-    pub async fn withdraw_those(&self, meant: impl Fn(&Hold) -> bool) -> Vec<Arc<Hold>> {
-        let mut withdrawn = Vec::new();
-        for hold in self.holds.list().into_iter().filter(|hold| meant(hold)) {
-            match self.holds.withdraw(&hold.id).await {
-                Ok(hold) => withdrawn.push(hold),
-                // Another viewer's connection, or a moderator, may have been first.
-                Err(cause) => tracing::debug!(%cause, "a deleted message was not withdrawn"),
-            }
-        }
-        withdrawn
     }
 
     pub(super) fn note_shown(&self, message: &Message) {
@@ -74,16 +49,5 @@ impl Settler {
             at_ms: hold.held_ms,
             ..Message::default()
         });
-    }
-}
-
-fn is_of(hold: &Hold, deleted: &Deleted) -> bool {
-    match deleted {
-        Deleted::Message(id) => hold.message_id.as_ref() == Some(id),
-        Deleted::Sender { channel, sender } => {
-            let same = hold.sender.id == *sender || hold.sender.name.eq_ignore_ascii_case(sender);
-            hold.channel == *channel && same
-        }
-        Deleted::Channel(channel) => hold.channel == *channel,
     }
 }

@@ -121,6 +121,19 @@ async fn a_question_changes_nothing_for_a_live_channel() {
 }
 
 #[tokio::test]
+async fn names_have_a_bound() {
+    let house = house(|_| {}).await;
+    for key in ["user", "channel"] {
+        for (bytes, status) in [(512, 200), (513, 422)] {
+            let body = json!({ "text": "hi", key: "u".repeat(bytes) });
+            let answer = judge(&house, &house.token, &body.to_string()).await;
+            assert_eq!(answer.status, status, "{key} {bytes}: {}", answer.json());
+            assert_eq!(answer.json()["error"] == key, status == 422, "{key} {bytes}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_remembered_says_when_it_was_said_or_is_refused() {
     let house = house(|_| {}).await;
     let asked = async |ts: Value, remember: bool| {

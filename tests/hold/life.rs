@@ -50,7 +50,7 @@ impl Drop for Dir {
 
 /// The real store, whose commits can be refused, or carried out and reported as failed.
 pub struct Flaky {
-    store: Arc<dyn Store>,
+    pub store: Arc<dyn Store>,
     pub mode: AtomicU8,
 }
 

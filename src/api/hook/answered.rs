@@ -4,7 +4,10 @@ use std::ops::Range;
 
 use serde_json::{Value, json};
 
-use super::{super::answer::AnswerFinding, asked::Name, is_final};
+use super::{
+    super::{answer::AnswerFinding, name::Name},
+    is_final,
+};
 use crate::{
     audit::Event,
     hold::{Hold, State},

@@ -2,18 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
-use serde_json::Number;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
+use super::super::name::{NAME_BYTES_MAX, Name};
 use crate::{
     config::LimitsConfig,
-    doors::{Failure, whole},
+    doors::{Failure, place::unfit, whole},
     message::{Message, Paid, Role, Sender, now_ms},
 };
-
-/// Ids and names stand in records and answers.
-pub const NAME_BYTES_MAX: usize = 512;
 
 /// A question. Unknown keys are ignored, so that a server can send what it has.
 #[derive(Debug, Deserialize)]
@@ -47,16 +43,6 @@ struct AskedSender {
     roles: Vec<String>,
 }
 
-/// A name that is given as a string or, as ids often are, as a number.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(untagged)]
-pub enum Name {
-    Text(String),
-    Number(Number),
-    #[default]
-    Absent,
-}
-
 #[derive(Debug, Deserialize)]
 struct AskedPaid {
     /// Without one nobody could tell whether it was paid for; a zero says that it was not.
@@ -77,20 +63,14 @@ impl Asked {
     /// # Errors
     /// 422: longer than may be.
     pub fn message(self, route: &Arc<str>, limits: &LimitsConfig) -> Result<Message, Failure> {
-        let refuse =
-            |error, message| Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, error, message));
         if self.text.len() > limits.message_bytes_max {
-            return refuse("text", format!("a text may have {} bytes", limits.message_bytes_max));
+            let message = format!("a text may have {} bytes", limits.message_bytes_max);
+            return Err(unfit("text", message));
         }
-        let (id, sender) = (self.id.plain(), self.sender.id.plain());
-        let (channel, name) = (self.channel.plain(), self.sender.name);
-        for (key, value) in [("id", &id), ("sender", &sender), ("channel", &channel)] {
-            if value.len() > NAME_BYTES_MAX {
-                return refuse(key, format!("{key} may have {NAME_BYTES_MAX} bytes"));
-            }
-        }
+        let (id, sender) = (self.id.bounded("id")?, self.sender.id.bounded("sender")?);
+        let (channel, name) = (self.channel.bounded("channel")?, self.sender.name);
         if name.len() > NAME_BYTES_MAX {
-            return refuse("sender", format!("a name may have {NAME_BYTES_MAX} bytes"));
+            return Err(unfit("sender", format!("a name may have {NAME_BYTES_MAX} bytes")));
         }
         let known = |role: &Role| self.sender.roles.iter().any(|named| named == role.name());
         let roles = Role::ALL.into_iter().filter(known).collect();
@@ -110,16 +90,5 @@ impl Asked {
             first: self.first,
             is_name: false,
         })
-    }
-}
-
-impl Name {
-    /// As messages and records have it.
-    pub fn plain(&self) -> String {
-        match self {
-            Name::Text(text) => text.clone(),
-            Name::Number(number) => number.to_string(),
-            Name::Absent => String::new(),
-        }
     }
 }

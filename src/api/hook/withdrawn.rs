@@ -12,9 +12,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    super::Api,
+    super::{
+        Api,
+        name::{NAME_BYTES_MAX, Name},
+    },
     Named, Problem,
-    asked::{NAME_BYTES_MAX, Name},
 };
 use crate::{
     accounts::Scope,
@@ -55,7 +57,7 @@ pub async fn withdraw(
     let _place = api.place_of(&hook.requests, "hook_requests")?;
     let route = &*hook.inlet.name;
     let of_hook = |hold: &Hold| hold.route == route && meant(hold);
-    let withdrawn = api.doors.settler.withdraw_those(of_hook).await;
+    let withdrawn = api.doors.settler.holds.withdraw_those(of_hook).await;
     let told = |hold: &Hold| json!({ "id": hold.message_id, "decision": hold.id });
     let told: Vec<Value> = withdrawn.iter().map(|hold| told(hold)).collect();
     Ok(Json(json!({ "withdrawn": told })))

@@ -9,7 +9,7 @@ use super::{
     pass,
 };
 use crate::{
-    audit::{self, Record},
+    audit,
     hold::{Along, Bring, DecideError, Decision, Hold, HoldQueue, State},
     message::now_ms,
     store::{Expect, Table, Write},
@@ -60,7 +60,7 @@ pub async fn moderator(world: Arc<World>, holds: HoldQueue, name: &'static str, 
 fn banning(by: &'static str) -> Arc<Bring> {
     Arc::new(move |hold: &Hold| Along {
         writes: vec![ban(hold, Expect::Absent, Some(BAN.to_vec()))],
-        records: vec![record(hold, audit::Event::Banned { by: by.to_owned() })],
+        records: vec![hold.record(audit::Event::Banned { by: by.to_owned() }, now_ms())],
         silences: true,
         then: None,
     })
@@ -72,9 +72,9 @@ fn lifting(before: &Hold, by: &'static str) -> Arc<Bring> {
     Arc::new(move |hold: &Hold| match banned {
         true => Along {
             writes: vec![ban(hold, Expect::Exactly(BAN.to_vec()), None)],
-            records: vec![record(
-                hold,
+            records: vec![hold.record(
                 audit::Event::Lifted { what: "ban".to_owned(), by: by.to_owned() },
+                now_ms(),
             )],
             ..Along::default()
         },
@@ -84,21 +84,6 @@ fn lifting(before: &Hold, by: &'static str) -> Arc<Bring> {
 
 fn ban(hold: &Hold, expect: Expect, value: Option<Vec<u8>>) -> Write {
     Write { table: Table::Decrees, key: hold.id.clone(), expect, value }
-}
-
-fn record(hold: &Hold, event: audit::Event) -> Record {
-    Record {
-        id: hold.id.clone(),
-        at_ms: now_ms(),
-        route: hold.route.clone(),
-        channel: hold.channel.clone(),
-        sender: hold.sender.clone(),
-        event,
-        findings: Vec::new(),
-        rules: hold.rules.clone(),
-        decided_by: String::new(),
-        text_sha256: String::new(),
-    }
 }
 
 impl World {
