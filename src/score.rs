@@ -27,7 +27,6 @@ mod embedded;
 mod load;
 mod onnx;
 mod overload;
-mod shown;
 mod worker;
 
 pub mod manifest;
@@ -38,7 +37,6 @@ pub use cascade::Cascade;
 pub use load::{Prepared, files, open};
 pub use onnx::{check as check_file, ensure_silence, runtime_cause};
 pub use overload::Step;
-pub use shown::Shown;
 
 use cache::Cache;
 use overload::Overload;

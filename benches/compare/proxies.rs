@@ -187,7 +187,8 @@ fn free_address() -> Outcome<String> {
 fn nginx(address: &str, setting: &Setting) -> String {
     let Setting { folder, upstream, connections, shape, .. } = setting;
     let folder = folder.display();
-    let files = connections * 2 + 512;
+    // When fewer than a sixteenth are left, nginx closes who has not asked anything yet.
+    let files = connections * 5 / 2 + 512;
     let (listens, keys) = match shape {
         Shape::Tls => {
             let (certificate, key) = (tls::CERTIFICATE, tls::KEY);
@@ -324,6 +325,15 @@ window_ms = {window_ms}
 # Fifty thousand new senders who share forty lines are a raid. They are watched, and let pass.
 [policy.bench.crowd]
 action = \"pass\"
+# Scores are read and compared, and none is high enough: what is measured must come back.
+[policy.bench.heads]
+toxic = 0.999
+insult = 0.999
+threat = 0.999
+identity_hate = 0.999
+obscene = 0.999
+sexual = 0.999
+self_harm = 0.999
 [policy.bench.shield]
 auto = false
 "

@@ -3,6 +3,7 @@
 import multiprocessing
 import random
 import threading
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from text import PAD, Pieces
 # A pass over the data is made in so many parts, each a job of its own.
 PARTS = 16
 WRITTEN = 0.5  # lines of our own for each row of the sets
+# How often a line stands among ordinary ones in one message, and how many of them at most.
+JOINED, BESIDE_MAX = 0.08, 4
 
 
 @dataclass
@@ -66,6 +69,19 @@ def start(data: Path, vocabularies: list[Path]):
     _vocabularies = [Pieces(path) for path in vocabularies]
 
 
+def joined(row: rows.Row, ordinary: list[str], chance: random.Random) -> str:
+    """The row's text, at times between ordinary ones, beside which it says what it said alone."""
+    if not ordinary or len(row.text) > 120 or chance.random() >= JOINED:
+        return row.text
+    # Harm must not drown in what stands beside it.
+    most = BESIDE_MAX if row.is_harmless() else 2
+    texts = [row.text, *chance.choices(ordinary, k=chance.randint(1, most))]
+    # What is harmful stays before a cut.
+    if row.is_harmless() or sum(map(len, texts)) < 110:
+        chance.shuffle(texts)
+    return chance.choice([". ", ". ", " ", ", ", "! ", " / "]).join(texts)
+
+
 def part(job: tuple[int, int]) -> Part:
     """One of a pass's parts."""
     seed, number = job
@@ -80,7 +96,14 @@ def part(job: tuple[int, int]) -> Part:
     chance = random.Random(seed * 1_000_003 + number + 1)
     picked += written.sample(int(len(picked) * WRITTEN), chance.randrange(1 << 30))
     chance.shuffle(picked)
-    texts = [noisy(row.text, row.lang, chance) for row in picked]
+    ordinary = defaultdict(list)
+    for row in picked:
+        if row.is_harmless() and all(row.weights) and len(row.text) < 80:
+            ordinary[row.lang].append(row.text)
+    texts = [joined(row, ordinary[row.lang], chance) for row in picked]
+    texts = [
+        noisy(text, row.lang, chance, row.is_harmless()) for text, row in zip(texts, picked)
+    ]
     ids, ends = [], []
     for pieces in _vocabularies:
         coded = pieces.batch(texts)

@@ -33,6 +33,21 @@ LEADS = [
     "mais",
     "imagine",
 ]
+# Whom an emoji shows: people, flags, signs of faith.
+PEOPLE = "👶 🧒 👦 👧 🧑 👱 👨 🧔 👩 🧓 👴 👵 🙋 🙇 🤦 🤷 👮 👷 👳 🧕 👸 🤴 🕺 💃 🚶 🏃 👋 👏 🙏 👍 ✊ 💪".split()
+TONES = "\U0001f3fb \U0001f3fc \U0001f3fd \U0001f3fe \U0001f3ff".split()
+TOGETHER = "👪 👨‍👩‍👧 👩‍👩‍👦 👨‍👨‍👧 👬 👭 👫 👩‍❤️‍👩 👨‍❤️‍👨 🧑‍🦽 👩‍🦯 🧏 ♿ 👨‍💻 👩🏾‍🦱 👩‍🍳 👨🏿‍🎤".split()
+FAITH = "☪️ ✡️ ✝️ ☦️ 🕉️ ☸️ 🕌 🕍 ⛪ 🛕 🕋 🕎 📿 🧿".split()
+PRIDE = "🏳️‍🌈 🏳️‍⚧️ 🏴 🏳️".split()
+FLAGS = (
+    "FR US GB CA BE CH DE ES IT PT NL PL RO RU UA TR GR IL PS SA IR IQ SY AF PK IN CN JP KR VN PH ID "
+    "MX BR AR CO VE NG SN ML CI CM CD DZ MA TN EG SO ZA HT AL RS HR SE NO DK FI IE AU NZ BD ET"
+).split()
+BESIDE = "❤️ 🥰 😊 😂 🎉 🔥 👀 💯 ✨ 🎮".split()
+# How often a line ends in such an emoji. In the sets they stand beside hatred far oftener than in a
+# chat: an ordinary line gets one more often, a harmful one must stay harmful with it.
+SHOWN, SHOWN_HARMFUL = 0.1, 0.03
+MARKS = ["!", "!!", "!!!", ".", "..", "...", " !", "?!", " ?"]
 SMS = [
     (r"\bc'est\b", "c"), (r"\bqu'", "k"), (r"\bque\b", "ke"), (r"\bpourquoi\b", "pk"),
     (r"\bparce que\b", "pcq"), (r"\bquelqu'un\b", "qlq1"), (r"\bje suis\b", "jsuis"),
@@ -96,10 +111,30 @@ def disguise(word: str, chance: random.Random) -> str:
             return word + word[-1] * chance.randrange(1, 4)
 
 
-def noisy(text: str, lang: str, chance: random.Random) -> str:
+def somebody(chance: random.Random) -> str:
+    """Some emoji that show people or whom they belong to."""
+    match chance.randrange(6):
+        case 0 | 1:
+            one = chance.choice(PEOPLE) + chance.choice(["", *TONES])
+        case 2 | 3:
+            one = "".join(chr(0x1F1A5 + ord(letter)) for letter in chance.choice(FLAGS))
+        case 4:
+            one = chance.choice(FAITH + PRIDE)
+        case _:
+            one = chance.choice(TOGETHER)
+    one *= chance.choice([1, 1, 1, 2, 3])
+    return one + chance.choice(BESIDE) if chance.random() < 0.3 else one
+
+
+def noisy(text: str, lang: str, chance: random.Random, harmless: bool = False) -> str:
     text = USER.sub(
         lambda _: "@" + chance.choice(NAMES) if chance.random() < 0.8 else "@user", text
     )
+    if chance.random() < (SHOWN if harmless else SHOWN_HARMFUL):
+        first = chance.random() < 0.2
+        text = f"{somebody(chance)} {text}" if first else f"{text} {somebody(chance)}"
+    elif text and chance.random() < 0.1:
+        text = text.rstrip("!. ") + chance.choice(MARKS[:-2] if text[-1] != "?" else MARKS[-2:])
     if chance.random() < 0.35:
         return text
     text = text.lower()

@@ -23,7 +23,7 @@ LAYERS = 12
 DEEP, QUICK = 0, 1  # which vocabulary a network reads by
 # Parts of the stream that the teachers are asked about; a student goes round in them.
 ADVISED = 130
-EXAMPLES = {"teacher-1": 800_000, "teacher-2": 800_000, "deep": 380_000, "tide": 1_680_000}
+EXAMPLES = {"teacher-1": 800_000, "teacher-2": 800_000, "deep": 1_480_000, "tide": 1_680_000}
 SHORT = 0.002
 
 

@@ -2,8 +2,8 @@
 
 /// The files that the entries of `models/manifest.toml` name.
 pub(super) const FILES: &[(&str, &[u8])] = &[
-    ("tide-3.onnx", include_bytes!("../../models/tide-3.onnx")),
-    ("tide-3.pieces", include_bytes!("../../models/tide-3.pieces")),
-    ("deep-1.onnx", include_bytes!("../../models/deep-1.onnx")),
-    ("deep-1.pieces", include_bytes!("../../models/deep-1.pieces")),
+    ("tide-4.onnx", include_bytes!("../../models/tide-4.onnx")),
+    ("tide-4.pieces", include_bytes!("../../models/tide-4.pieces")),
+    ("deep-2.onnx", include_bytes!("../../models/deep-2.onnx")),
+    ("deep-2.pieces", include_bytes!("../../models/deep-2.pieces")),
 ];

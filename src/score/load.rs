@@ -18,7 +18,6 @@ use super::{
     manifest::{Manifest, ModelEntry},
     onnx::{self, Classifier},
     pieces::Pieces,
-    shown::Shown,
 };
 use crate::config::ScoreConfig;
 
@@ -71,15 +70,14 @@ pub fn open(config: &ScoreConfig) -> Result<Prepared, Vec<String>> {
     let proved = |model: &dyn Model, entry| prove(model, entry).map_err(|cause| of(entry, cause));
     let first = manifest.first();
     let model = ready(first)?;
-    let model: Box<dyn Model> = match manifest.second() {
-        None => Box::new(model),
+    let model: Arc<dyn Model> = match manifest.second() {
+        None => Arc::new(model),
         Some((entry, second)) => {
             let deeper = ready(entry)?;
             proved(&deeper, entry)?;
-            Box::new(Cascade::new(Box::new(model), Box::new(deeper), second))
+            Arc::new(Cascade::new(Box::new(model), Box::new(deeper), second))
         }
     };
-    let model = Arc::new(Shown::new(model));
     // What the first is to say, it says together with its second.
     proved(&*model, first)?;
     Ok(Prepared { model, manifest: Some(manifest) })

@@ -87,7 +87,8 @@ pub fn tree() -> Vec<Source> {
 }
 
 fn walk(root: &Path, folder: &Path, files: &mut Vec<Source>) {
-    const SKIPPED: [&str; 5] = [".git", "target", "node_modules", "tidegate-state", "shared"];
+    const SKIPPED: [&str; 6] =
+        [".git", "target", "node_modules", "tidegate-state", "training-work", "shared"];
     for entry in fs::read_dir(folder).expect("the repository can be listed") {
         let path = entry.expect("the repository can be listed").path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
