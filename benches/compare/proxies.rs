@@ -315,7 +315,14 @@ mode = \"{mode}\"
 compression = \"{compression}\"
 policy = \"bench\"
 on_binary = \"pass\"
-[policy.bench]
+{}",
+        policy(on_late, window_ms)
+    ))
+}
+
+fn policy(on_late: &str, window_ms: u32) -> String {
+    format!(
+        "[policy.bench]
 preset = \"standard\"
 on_late = \"{on_late}\"
 [policy.bench.flood]
@@ -337,5 +344,5 @@ self_harm = 0.999
 [policy.bench.shield]
 auto = false
 "
-    ))
+    )
 }

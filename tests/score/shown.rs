@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use tidegate::{
-    config::ScoreConfig,
-    message::Head,
-    score,
-};
+use tidegate::{config::ScoreConfig, message::Head, score};
 
 #[test]
 fn people_faiths_and_flags_are_no_hatred() {
