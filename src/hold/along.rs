@@ -166,7 +166,7 @@ impl HoldQueue {
     /// by what is in force asks this first.
     pub async fn settle_doubts(&self) -> Result<(), StoreError> {
         for id in self.ledger.unsure_ids() {
-            self.ledger.make_sure(&id).await?;
+            self.ledger.make_sure(&id, false).await?;
         }
         self.ledger.deliver();
         Ok(())

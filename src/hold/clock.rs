@@ -139,7 +139,7 @@ async fn give_up(ledger: &Arc<Ledger>, id: &str) {
 async fn make_sure(ledger: &Arc<Ledger>) -> bool {
     let mut remain = false;
     for id in ledger.unsure_ids() {
-        match ledger.make_sure(&id).await {
+        match ledger.make_sure(&id, false).await {
             Ok(Some((_, hold))) if hold.state == State::Approved => ledger.deliver(),
             Ok(_) => {}
             Err(_) => remain = true,

@@ -257,12 +257,9 @@ impl Ledger {
         by: &str,
         bring: Option<&Bring>,
     ) -> Result<Outcome, StoreError> {
-        match self.make_sure(id).await? {
-            // The claim was written after all, and nobody has acted on it yet.
-            Some((Step::Claim, hold)) if matches!(step, Step::Claim) => {
-                return Ok(Outcome::Done(hold));
-            }
-            _ => {}
+        // The claim was written after all, and nobody has acted on it yet.
+        if let Some((Step::Claim, hold)) = self.make_sure(id, matches!(step, Step::Claim)).await? {
+            return Ok(Outcome::Done(hold));
         }
         let mirrored = self.book().entry(id).map(|e| (e.row.clone(), e.bytes.to_vec()));
         let mut now = match mirrored {
@@ -284,6 +281,10 @@ impl Ledger {
                     }
                     now = self.refresh(id).await?;
                 }
+                // Whoever looked meanwhile saw it taken: then it was.
+                Err(_) if self.book().entry(id).is_some_and(|e| e.bytes[..] == taken.bytes) => {
+                    return Ok(Outcome::Done(self.settle(taken)));
+                }
                 Err(error) => {
                     self.note_unsure(id, taken);
                     return Err(error);
@@ -300,7 +301,7 @@ impl Ledger {
 
     /// Reads what became of a record, with whatever was in doubt of it.
     pub async fn learn(&self, id: &str) -> Result<(), StoreError> {
-        self.make_sure(id).await?;
+        self.make_sure(id, false).await?;
         self.refresh(id).await.map(drop)
     }
 
@@ -317,6 +318,8 @@ impl Ledger {
         self.audit.catch_up();
         match &found {
             None => self.book().forget(id),
+            // To be offered again, it must not seem to have ended.
+            Some((_, bytes)) if self.is_unsure_claim(id, bytes) => {}
             Some((row, bytes)) => {
                 self.mirror(row.clone(), bytes.clone(), self.orphan_ms(row), Change::Moved);
             }

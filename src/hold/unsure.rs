@@ -40,9 +40,21 @@ impl Ledger {
         others.map(|(id, _)| id.clone()).collect()
     }
 
+    /// Whether these bytes are a claim of which nobody knows yet that it was taken.
+    pub fn is_unsure_claim(&self, id: &str, bytes: &[u8]) -> bool {
+        let is = |unsure: &Taken| matches!(unsure.step, Step::Claim) && unsure.bytes == bytes;
+        self.unsure().get(id).is_some_and(is)
+    }
+
     /// Learns whether a step was taken though its commit failed, and does what follows from it.
-    pub async fn make_sure(&self, id: &str) -> Result<Option<(Step, Arc<Hold>)>, StoreError> {
-        if !self.unsure().contains_key(id) {
+    /// Only who `claims` learns of a claim: after anybody else had, nobody would write the message.
+    pub async fn make_sure(
+        &self,
+        id: &str,
+        claims: bool,
+    ) -> Result<Option<(Step, Arc<Hold>)>, StoreError> {
+        let concerns = |unsure: &Taken| claims || !matches!(unsure.step, Step::Claim);
+        if !self.unsure().get(id).is_some_and(concerns) {
             return Ok(None);
         }
         let found = self.load(id).await?;

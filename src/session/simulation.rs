@@ -90,6 +90,7 @@ impl Run {
         // Ids hold the time of day.
         for event in &self.events {
             match event {
+                Event::Asked { act, .. } => act.hash(&mut hasher),
                 Event::Acted { act, answer, .. } => (act, answer).hash(&mut hasher),
                 event => event.hash(&mut hasher),
             }

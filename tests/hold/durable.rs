@@ -174,7 +174,15 @@ async fn a_claim_that_fails_is_offered_again() {
     assert!(life.queue.claim(&hold.id).await.is_err());
     life.store.mode.store(WORKS, Ordering::SeqCst);
     assert_eq!(release(&mut berth).await.id, hold.id);
+    // Written all the same: whoever looks at it meanwhile does not take it from its carrier.
+    life.store.mode.store(LIES, Ordering::SeqCst);
+    assert!(life.queue.claim(&hold.id).await.is_err());
+    life.store.mode.store(WORKS, Ordering::SeqCst);
+    let late = life.queue.decide(&hold.id, Decision::Remove, "eve").await;
+    assert!(matches!(late, Err(DecideError::Already { .. })), "{late:?}");
+    assert_eq!(release(&mut berth).await.id, hold.id);
     assert!(life.queue.claim(&hold.id).await.unwrap());
+    assert!(!life.queue.claim(&hold.id).await.unwrap());
 }
 
 #[tokio::test(start_paused = true)]

@@ -94,6 +94,7 @@ impl World {
         doing: impl Future<Output = Result<Arc<Hold>, DecideError>>,
     ) {
         self.asked.lock().expect("acts").push((hold.clone(), act));
+        self.note(Event::Asked { hold: hold.clone(), act });
         let answer = match doing.await {
             Ok(_) => Answer::Done,
             Err(DecideError::Store(_)) => Answer::Unknown,

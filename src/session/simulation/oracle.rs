@@ -40,6 +40,12 @@ pub enum Act {
     Undo,
 }
 
+impl Act {
+    fn removes(self) -> bool {
+        matches!(self, Act::Remove | Act::Ban)
+    }
+}
+
 /// How a moderator's act was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Answer {
@@ -65,6 +71,11 @@ pub enum Event {
         via: Via,
         message: u32,
         text: String,
+    },
+    /// A moderator asks; others may act before the answer comes.
+    Asked {
+        hold: String,
+        act: Act,
     },
     Acted {
         hold: String,
@@ -136,7 +147,7 @@ impl<'a> Read<'a> {
                     read.arrived.entry(*message).or_default().push((*via, text));
                 }
                 Event::Lost { connection } => _ = read.lost.insert(*connection),
-                Event::Acted { .. } | Event::Crashed => {}
+                Event::Asked { .. } | Event::Acted { .. } | Event::Crashed => {}
             }
         }
         for hold in told.holds {
@@ -264,22 +275,39 @@ fn in_order(read: &Read, broken: &mut Vec<String>) {
 fn first_wins(read: &Read, broken: &mut Vec<String>) {
     let mut stands: HashMap<&str, Vec<Act>> = HashMap::new();
     let mut doubtful: BTreeSet<&str> = BTreeSet::new();
+    let mut asked: Vec<(&str, Act)> = Vec::new();
+    // Undone before whoever removed it had their answer.
+    let mut undone: BTreeSet<&str> = BTreeSet::new();
     for event in read.told.events {
-        let Event::Acted { hold, act, answer } = event else { continue };
+        let (hold, act, answer) = match event {
+            Event::Asked { hold, act } => {
+                asked.push((hold, *act));
+                continue;
+            }
+            Event::Acted { hold, act, answer } => (hold.as_str(), *act, answer),
+            _ => continue,
+        };
+        let at = asked.iter().position(|own| *own == (hold, act));
+        at.map(|at| asked.swap_remove(at));
         match answer {
             Answer::Unknown => _ = doubtful.insert(hold),
             Answer::Refused => {}
+            Answer::Done if act.removes() && undone.remove(hold) => {}
             Answer::Done => {
                 let before = stands.entry(hold).or_default();
                 let good = match (before.last(), act) {
                     (None | Some(Act::Undo), Act::Release | Act::Remove | Act::Ban) => true,
                     (Some(Act::Remove | Act::Ban), Act::Undo) => true,
-                    _ => doubtful.contains(hold.as_str()),
+                    (None | Some(Act::Undo), Act::Undo) => {
+                        let removing = |own: &(&str, Act)| own.0 == hold && own.1.removes();
+                        asked.iter().any(removing) && undone.insert(hold)
+                    }
+                    _ => false,
                 };
-                if !good {
+                if !good && !doubtful.contains(hold) {
                     broken.push(format!("hold {hold}: {act:?} was done after {before:?}"));
                 }
-                before.push(*act);
+                before.push(act);
             }
         }
     }

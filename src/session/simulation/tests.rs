@@ -7,6 +7,9 @@ use crate::{
     message::{Sender, Verdict},
 };
 
+/// Those that once broke a promise.
+const FOUND: [u64; 9] = [90, 147, 294, 806, 2774, 4985, 7834, 8780, 9878];
+
 /// Which seeds: `SEED=7` one, and what happened in it; `SEEDS=10000` as many from 0 on;
 /// `SEEDS=2500..5000` a share of them.
 fn seeds() -> std::ops::Range<u64> {
@@ -181,6 +184,27 @@ fn what_is_broken_is_found() {
         let said = said(&events, hold);
         assert!(said.contains(expected), "{expected}: {said:?}");
     }
+}
+
+#[test]
+fn what_was_found_stays_mended() {
+    for seed in FOUND {
+        assert_eq!(run(seed).violations(), Vec::<String>::new(), "SEED={seed}");
+    }
+}
+
+#[test]
+fn an_undo_may_be_answered_before_what_it_undid() {
+    let of = |act| Event::Acted { hold: "h1".to_owned(), act, answer: Answer::Done };
+    let asked = Event::Asked { hold: "h1".to_owned(), act: Act::Ban };
+    let sent = Event::Sent { connection: 1, message: 1, kind: Kind::Held };
+    let told = Event::Told { message: 1, verdict: "hold".to_owned() };
+    let last = [of(Act::Undo), of(Act::Ban), of(Act::Release)];
+    let came = Event::Arrived { via: Via::Connection(1), message: 1, text: String::new() };
+    let released = Some((State::Released, Some("ana")));
+    let run = |first: &[Event]| [first, &last, std::slice::from_ref(&came)].concat();
+    assert!(!said(&run(&[sent.clone(), told.clone(), asked]), released).contains("done after"));
+    assert!(said(&run(&[sent, told]), released).contains("Undo was done after []"));
 }
 
 #[test]
