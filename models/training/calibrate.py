@@ -7,7 +7,6 @@ set and language of equal weight; they become part of the graph. The other half,
 beside the models for `tidegate eval`, says how true that is.
 """
 
-import argparse
 import json
 from collections import Counter
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import arguments
 import deep
 import fit
 import net
@@ -101,16 +101,6 @@ def main(args):
                 file.write(json.dumps(said, ensure_ascii=False) + "\n")
 
 
-def arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    for name in ("data", "base", "work", "out"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    for name in ("tide", "deep"):
-        parser.add_argument(f"--{name}", required=True, help="what the file is called")
-    return parser.parse_args()
-
-
 if __name__ == "__main__":
-    main(arguments())
+    paths = ["data", "base", "work", "out"]
+    main(arguments.names_of_both(arguments.parser(__doc__, *paths)).parse_args())

@@ -8,12 +8,12 @@ anything found counts; the model by its score at 0.5; the product by whether it 
 The tables go to standard output; `benches/classifiers.rs` has the Rust peers.
 """
 
-import argparse
 import json
 import subprocess
 from collections import defaultdict
 from pathlib import Path
 
+import arguments
 import rows
 
 
@@ -69,9 +69,4 @@ def main(args):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--tidegate", type=Path, required=True)
-    main(parser.parse_args())
+    main(arguments.parser(__doc__, "data", "tidegate").parse_args())

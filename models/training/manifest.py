@@ -8,7 +8,6 @@ product's own, which also reads what evasion hides, and asks the second model wh
 uncertain.
 """
 
-import argparse
 import hashlib
 import json
 import subprocess
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+import arguments
 import evaluate
 import rows
 import written
@@ -166,16 +166,6 @@ def main(args):
     print(json.dumps(found, indent=1))
 
 
-def arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    for name in ("data", "out", "tidegate"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    for name in ("tide", "deep"):
-        parser.add_argument(f"--{name}", required=True, help="what the file is called")
-    return parser.parse_args()
-
-
 if __name__ == "__main__":
-    main(arguments())
+    paths = ["data", "out", "tidegate"]
+    main(arguments.names_of_both(arguments.parser(__doc__, *paths)).parse_args())

@@ -6,12 +6,12 @@ First two teachers of twelve layers; then the deep network, which goes on from o
 both say; then the quick one, tide, with the same advice. Each leaves WORK/NAME.pt.
 """
 
-import argparse
 import json
 from pathlib import Path
 
 import torch
 
+import arguments
 import deep
 import fit
 import net
@@ -95,16 +95,12 @@ class Stages:
         self.stage("tide", self.tide, QUICK, rates, said=said, trust=0.5)
 
 
-def arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    for name in ("data", "base", "work"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
+def asked():
+    parser = arguments.parser(__doc__, "data", "base", "work")
     parser.add_argument("--shipped", type=Path, help="an 8-bit tide to start from")
     parser.add_argument("--short", action="store_true", help="some hundred examples, as a trial")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
-    Stages(arguments()).run()
+    Stages(asked()).run()
