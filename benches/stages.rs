@@ -121,7 +121,7 @@ fn normalizing(c: &mut Criterion) {
 
 fn scanning(c: &mut Criterion) {
     let mut group = c.benchmark_group("scan");
-    for terms in [1_000, 5_000, 10_000] {
+    for terms in [1_000, 5_000, 10_000, 50_000] {
         let scanner = Scanner::build(&lists(terms)).expect("the lists fit");
         assert_eq!(scanner.terms(), terms);
         for chat in &CHATS {

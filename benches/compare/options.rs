@@ -122,7 +122,6 @@ fn shorten(options: &mut Options) {
     options.short = true;
     options.rounds = 1;
     options.phase = Duration::from_secs(if options.overload { 5 } else { 1 });
-    options.connections = 20;
     options.idle = 100;
     options.terms = 1_000;
 }

@@ -53,7 +53,7 @@ async function evening(screen) {
   await part(`${screen.name}: a clean line arrives unchanged`, async () => {
     const markup = "<img src=x onerror=alert(1)> & <b>bold</b>";
     // The room tells newcomers what was said before, so each screen has lines of its own.
-    for (const text of [...lines.clean, markup].map((line) => `${line}, ${screen.name}`)) {
+    for (const text of [...lines.clean, markup].map((line) => `${line} (${screen.name})`)) {
       await ada.say(text);
       await bob.hears(text);
       check(`unchanged: ${text.slice(0, 24)} …`, true);
