@@ -146,17 +146,26 @@ fn scanning(c: &mut Criterion) {
 fn both(c: &mut Criterion) {
     let mut group = c.benchmark_group("normalize_and_scan");
     let scanner = Scanner::build(&lists(10_000)).expect("the lists fit");
-    for chat in &CHATS {
-        group.throughput(Throughput::Elements(chat.lines.len() as u64));
-        group.bench_function(chat.name, |b| {
+    let own = own_lines();
+    let own: Vec<&str> = own.lines().collect();
+    let chats = CHATS.iter().map(|chat| (chat.name, chat.lines));
+    for (name, lines) in chats.chain((!own.is_empty()).then_some(("own", &*own))) {
+        group.throughput(Throughput::Elements(lines.len() as u64));
+        group.bench_function(name, |b| {
             b.iter(|| {
-                for line in chat.lines {
+                for line in lines {
                     black_box(scanner.scan(&normalize(black_box(line)), &[]));
                 }
             });
         });
     }
     group.finish();
+}
+
+/// The chat in the file that `LINES` names, if it names one.
+fn own_lines() -> String {
+    let path = std::env::var_os("LINES");
+    path.map_or(String::new(), |path| std::fs::read_to_string(path).expect("LINES can be read"))
 }
 
 fn building(c: &mut Criterion) {

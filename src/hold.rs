@@ -271,9 +271,6 @@ impl HoldQueue {
     }
 
     async fn add(&self, hold: Hold, record: Option<Record>) -> Result<Arc<Hold>, HoldError> {
-        if let Some(same) = self.same(&hold) {
-            return Ok(same);
-        }
         if !self.is_handed_over() {
             match self.ledger.add(hold.clone(), record.clone()).await {
                 // The store was left to the next process meanwhile, and has nothing of it.

@@ -215,6 +215,11 @@ impl Book {
         holds.map(|entry| &entry.row.hold).filter(|hold| hold.state == State::Held)
     }
 
+    /// Whether something of this message's sender may be open, without walking the queue.
+    pub fn may_have(&self, hold: &Hold) -> bool {
+        hold.sender.id.is_empty() || self.by_sender.contains_key(&sender(hold))
+    }
+
     /// The open ones of one sender in one channel, with their bytes.
     pub fn open_of(&self, whose: Whose) -> Vec<(Row, Arc<Vec<u8>>)> {
         let id = (whose.route.to_owned(), whose.sender.to_owned());
@@ -252,9 +257,9 @@ impl Book {
         due.filter_map(|(_, id)| Some(self.entries.get(id)?.row.hold.clone())).collect()
     }
 
-    /// Lets the clock look again at `due_ms`.
+    /// Lets the clock look again at `due_ms`; what has ended it leaves alone.
     pub fn postpone(&mut self, id: &str, due_ms: u64) {
-        if let Some(entry) = self.entries.get_mut(id) {
+        if let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.row.ended_ms.is_none()) {
             if let Some(old) = entry.due_ms.replace(due_ms) {
                 self.dues.remove(&(old, id.to_owned()));
             }

@@ -104,7 +104,12 @@ async fn one(ledger: &Arc<Ledger>, id: &str, state: State, now_ms: u64) {
         State::Held => Step::Expire,
         State::Denied => Step::Finish { early: false },
         State::Approved if !is_orphan(ledger, id, now_ms) => return,
-        State::Approved if ledger.may_be_claimed(id) => return give_up(ledger, id).await,
+        State::Approved if ledger.may_be_claimed(id) => {
+            if let Err(error) = give_up(ledger, id).await {
+                tracing::error!(%error, id, "a release could not be given up");
+            }
+            return;
+        }
         State::Approved => Step::Orphan,
         _ => return,
     };
@@ -127,12 +132,13 @@ fn is_orphan(ledger: &Ledger, id: &str, now_ms: u64) -> bool {
 }
 
 /// Ends a release that was claimed, as it turned out, and that nobody came to write.
-async fn give_up(ledger: &Arc<Ledger>, id: &str) {
-    if let Ok(Some(_)) = ledger.claim(id).await {
+pub async fn give_up(ledger: &Arc<Ledger>, id: &str) -> Result<(), StoreError> {
+    if ledger.claim(id).await?.is_some() {
         ledger.written(id, false).await;
         let ended = ledger.book().entry(id).map(|entry| entry.row.hold.clone());
         ended.iter().for_each(|hold| ledger.tell_end(hold));
     }
+    Ok(())
 }
 
 /// Learns of steps whose commit failed whether they were taken; says whether some remain.

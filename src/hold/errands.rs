@@ -1,15 +1,20 @@
 //! Leaves the queue to another process, and does for it what live sessions still ask for.
 
-use std::sync::Arc;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{MutexGuard, mpsc, oneshot};
 
 use super::{Hold, HoldError, HoldQueue, ledger::Ledger};
 use crate::{audit::Record, config::Position, message::Deleted, store::StoreError};
 
 /// Errands under way at once: each session has one or two.
 const ERRANDS_MAX: usize = 1_024;
+/// Messages that may be held twice take turns by their id; few others have to wait with them.
+pub const TURNS: usize = 32;
 
 /// What a process without the store asks of the one that has it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -68,24 +73,36 @@ impl HoldQueue {
     pub(super) async fn send(&self, errand: Errand) -> Result<(), HoldError> {
         self.ledger.send(errand).await
     }
+}
 
-    /// The same message as viewers of another process brought it: each process judges what its
-    /// own viewers see.
-    pub(super) fn same(&self, hold: &Hold) -> Option<Arc<Hold>> {
-        if hold.mode != Position::Egress || hold.message_id.is_none() {
-            return None;
-        }
+/// Whether viewers of another process may bring it too: each process judges what its own see.
+fn is_shared(hold: &Hold) -> bool {
+    hold.mode == Position::Egress && hold.message_id.is_some()
+}
+
+impl Ledger {
+    /// Waits until nobody else holds this message just now.
+    pub async fn turn(&self, hold: &Hold) -> Option<MutexGuard<'_, ()>> {
+        let mut hasher = DefaultHasher::new();
+        hold.message_id.hash(&mut hasher);
+        let turn = &self.turns[hasher.finish() as usize % TURNS];
+        if is_shared(hold) { Some(turn.lock().await) } else { None }
+    }
+
+    /// The same message as viewers of another process brought it.
+    pub fn same(&self, hold: &Hold) -> Option<Arc<Hold>> {
         let is = |own: &&Arc<Hold>| {
             own.message_id == hold.message_id
                 && (&own.route, &own.channel) == (&hold.route, &hold.channel)
                 // An id is often the sender's own choice.
                 && (&own.sender.id, &own.text) == (&hold.sender.id, &hold.text)
         };
-        self.ledger.book().undecided().find(is).cloned()
+        let book = self.book();
+        // Most senders have none, and the queue may be long.
+        let may_be = is_shared(hold) && book.may_have(hold);
+        may_be.then(|| book.undecided().find(is).cloned()).flatten()
     }
-}
 
-impl Ledger {
     pub async fn send(&self, errand: Errand) -> Result<(), HoldError> {
         let gone = || {
             HoldError::Store(StoreError::Unavailable {

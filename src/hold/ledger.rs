@@ -15,6 +15,7 @@ use super::{
     along::{Bring, Taken},
     book::Book,
     clock::{self, Clock},
+    errands::TURNS,
     retention,
     states::{Row, Step},
     told,
@@ -61,6 +62,8 @@ pub struct Ledger {
     /// Differs from start to start, so that ids stay unique where the clock was set back.
     start: u32,
     pub last_live: AtomicU64,
+    /// Taken in turns by those who hold what another process may hold too.
+    pub turns: [tokio::sync::Mutex<()>; TURNS],
     /// Whoever keeps the queue from now on, where this process does not any more.
     pub successor: OnceLock<mpsc::Sender<Asked>>,
 }
@@ -105,6 +108,7 @@ impl Ledger {
             start: u32::from_ne_bytes(random),
             // Numbers of an earlier start never name a connection of this one.
             last_live: AtomicU64::new(start),
+            turns: Default::default(),
             successor: OnceLock::new(),
             clock,
         });
@@ -151,19 +155,23 @@ impl Ledger {
         hold: Hold,
         record: Option<Record>,
     ) -> Result<Arc<Hold>, HoldError> {
-        let row = Row::new(hold);
-        self.book().reserve(&row.hold, &self.config).map_err(HoldError::Full)?;
         let ledger = self.clone();
         // A task of its own, so that a caller that goes away leaves no half a hold.
         let added = tokio::spawn(async move {
+            let _turn = ledger.turn(&hold).await;
+            if let Some(same) = ledger.same(&hold) {
+                return Ok(same);
+            }
+            let row = Row::new(hold);
             let hold = row.hold.clone();
+            ledger.book().reserve(&hold, &ledger.config).map_err(HoldError::Full)?;
             if let Err(error) = ledger.insert(row, record).await {
                 ledger.book().unreserve(&hold);
-                return Err(error);
+                return Err(HoldError::Store(error));
             }
             Ok(hold)
         });
-        added.await.unwrap_or_else(|lost| Err(stopped(lost))).map_err(HoldError::Store)
+        added.await.unwrap_or_else(|lost| Err(HoldError::Store(stopped(lost))))
     }
 
     async fn insert(self: &Arc<Self>, row: Row, record: Option<Record>) -> Result<(), StoreError> {
@@ -281,14 +289,10 @@ impl Ledger {
                     }
                     now = self.refresh(id).await?;
                 }
-                // Whoever looked meanwhile saw it taken: then it was.
-                Err(_) if self.book().entry(id).is_some_and(|e| e.bytes[..] == taken.bytes) => {
-                    return Ok(Outcome::Done(self.settle(taken)));
-                }
-                Err(error) => {
-                    self.note_unsure(id, taken);
-                    return Err(error);
-                }
+                Err(error) => match self.note_unsure(id, taken) {
+                    Some(taken) => return Ok(Outcome::Done(self.settle(taken))),
+                    None => return Err(error),
+                },
             }
         }
         Err(self.too_often(&format!("hold {id}")))
@@ -318,16 +322,12 @@ impl Ledger {
         self.audit.catch_up();
         match &found {
             None => self.book().forget(id),
-            // To be offered again, it must not seem to have ended.
-            Some((_, bytes)) if self.is_unsure_claim(id, bytes) => {}
-            Some((row, bytes)) => {
-                self.mirror(row.clone(), bytes.clone(), self.orphan_ms(row), Change::Moved);
-            }
+            Some((row, bytes)) => self.mirror_found(row, bytes),
         }
         Ok(found)
     }
 
-    fn orphan_ms(&self, row: &Row) -> u64 {
+    pub fn orphan_ms(&self, row: &Row) -> u64 {
         let decided_ms = row.hold.decided.as_ref().map_or(0, |decided| decided.at_ms);
         decided_ms.saturating_add(self.config.reconnect_ms)
     }

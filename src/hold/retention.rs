@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use tokio::time::sleep;
 
 use super::{
-    State,
+    State, clock,
     ledger::{Ledger, Outcome, PAGE, put, read},
     states::{Row, Step},
 };
@@ -68,7 +68,13 @@ pub async fn erase_sender(
             if hold.route != route || hold.sender.id != sender_id || row.erased {
                 continue;
             }
+            // Else whoever claims it again would write it.
+            let given_up = ledger.may_be_claimed(&hold.id);
+            if given_up {
+                clock::give_up(ledger, &hold.id).await?;
+            }
             let end = match hold.state {
+                _ if given_up => None,
                 State::Held => Some(Step::Withdraw),
                 State::Approved => Some(Step::Orphan),
                 State::Denied => Some(Step::Finish { early: true }),
@@ -78,7 +84,7 @@ pub async fn erase_sender(
                 ledger.step_here(&hold.id, &end, "erasure").await?;
             }
             let erased = ledger.step_here(&hold.id, &Step::Erase, "erasure").await?;
-            count += usize::from(matches!(erased, Outcome::Done(_)));
+            count += usize::from(given_up || matches!(erased, Outcome::Done(_)));
         }
     }
     Ok(count + ledger.audit.forget_sender(route, sender_id).await?)

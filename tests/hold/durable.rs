@@ -186,6 +186,37 @@ async fn a_claim_that_fails_is_offered_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_could_not_be_withdrawn_is_said_to_be_held() {
+    let dir = Dir::new();
+    let life = live(&dir, config()).await;
+    let hold = life.held(1, "ben").await;
+    life.store.mode.store(REFUSES, Ordering::SeqCst);
+    assert!(life.queue.withdraw_those(|_| true).await.is_err());
+    life.store.mode.store(WORKS, Ordering::SeqCst);
+    let withdrawn = life.queue.withdraw_those(|_| true).await.unwrap();
+    assert_eq!(withdrawn.iter().map(|own| &own.id).collect::<Vec<_>>(), [&hold.id]);
+    assert!(life.queue.withdraw_those(|_| true).await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_may_be_under_way_is_erased_and_not_written() {
+    for mode in [REFUSES, LIES] {
+        let dir = Dir::new();
+        let life = live(&dir, config()).await;
+        let mut berth = life.session("ben");
+        let hold = life.held(berth.live, "ben").await;
+        life.queue.decide(&hold.id, Decision::Release, "ana").await.unwrap();
+        release(&mut berth).await;
+        life.store.mode.store(mode, Ordering::SeqCst);
+        assert!(life.queue.claim(&hold.id).await.is_err());
+        life.store.mode.store(WORKS, Ordering::SeqCst);
+        assert_eq!(life.queue.erase_sender("/chat", "ben").await.unwrap(), 1);
+        assert_eq!(life.stored(&hold.id).await.unwrap()["hold"]["text"], "");
+        assert!(!life.queue.claim(&hold.id).await.unwrap(), "mode {mode}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn texts_and_records_go_when_their_days_have_passed() {
     let dir = Dir::new();
     let life = live(&dir, config()).await;

@@ -1,16 +1,16 @@
 //! Leaves the queue of one process to another: what sessions of the old one ask is done by the new.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use tidegate::{
     config::Position,
     history::Whose,
-    hold::{Decision, Hold, State},
+    hold::{Decision, Errand, Hold, State},
     message::Deleted,
     store::{Expect, Store, Table, Write},
 };
 
-use crate::life::{Dir, Life, config, live};
+use crate::life::{Dir, Life, REFUSES, config, live};
 
 /// Two processes: the first has handed over to the second.
 async fn successors(dirs: [&Dir; 2]) -> (Life, Arc<Life>) {
@@ -50,6 +50,36 @@ async fn what_viewers_of_both_processes_see_is_held_once() {
         by.queue.hold(message).await.unwrap();
         assert_eq!((old.queue.list().len(), new.queue.list().len()), (0, waiting));
     }
+}
+
+#[tokio::test]
+async fn what_comes_by_both_at_once_is_held_once() {
+    let dirs = [Dir::new(), Dir::new()];
+    let (old, new) = successors([&dirs[0], &dirs[1]]).await;
+    let (by_old, by_new) = (seen(&old, "una", "1"), seen(&new, "una", "1"));
+    let (one, other) = tokio::join!(new.queue.hold(by_new), old.queue.hold(by_old));
+    assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
+    assert_eq!(new.queue.list().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_deleted_while_the_store_is_left_is_withdrawn_by_the_next() {
+    let dirs = [Dir::new(), Dir::new()];
+    let (old, new) = (live(&dirs[0], config()).await, live(&dirs[1], config()).await);
+    for id in ["1", "2", "3"] {
+        let hold = seen(&old, "una", id);
+        old.queue.hold(hold.clone()).await.unwrap();
+        new.queue.run(Errand::Hold { hold: Box::new(hold), record: None }).await.unwrap();
+    }
+    old.store.mode.store(REFUSES, Ordering::SeqCst);
+    let deleted = [Deleted::Channel("room".to_owned())];
+    let leaves = async {
+        let mut asked = old.queue.hand_over();
+        let asked = asked.recv().await.expect("the sender's session asks");
+        asked.answer.send(new.queue.run(asked.errand).await).expect("it waits");
+    };
+    tokio::join!(old.queue.withdraw_deleted("/chat", &deleted), leaves);
+    assert!(new.queue.list().is_empty());
 }
 
 #[tokio::test]

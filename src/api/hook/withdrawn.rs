@@ -57,7 +57,7 @@ pub async fn withdraw(
     let _place = api.place_of(&hook.requests, "hook_requests")?;
     let route = &*hook.inlet.name;
     let of_hook = |hold: &Hold| hold.route == route && meant(hold);
-    let withdrawn = api.doors.settler.holds.withdraw_those(of_hook).await;
+    let withdrawn = api.doors.settler.holds.withdraw_those(of_hook).await.map_err(Failure::from)?;
     let told = |hold: &Hold| json!({ "id": hold.message_id, "decision": hold.id });
     let told: Vec<Value> = withdrawn.iter().map(|hold| told(hold)).collect();
     Ok(Json(json!({ "withdrawn": told })))
