@@ -125,8 +125,10 @@ function face() {
   for (const id of ['desk', 'link', 'help-open', 'who', 'log-out', 'held-count'])
     $(id).hidden = me === null;
   $('viewer-note').hidden = me === null || me.may_decide;
-  // The other pages are for those who decide.
-  $('pages').hidden = me === null || !me.may_decide;
+  $('pages').hidden = me === null;
+  // The other pages but the own account are for those who decide.
+  for (const page of $('pages').querySelectorAll('a'))
+    page.hidden = !me?.may_decide && !['/', '/account'].includes(page.getAttribute('href'));
   if (me === null) document.title = 'Tidegate';
   else $('who').textContent = `${me.name} · ${say(me.role)}`;
   link();
@@ -259,15 +261,20 @@ $('login-form').addEventListener('submit', async (event) => {
   const answer = await call('/login', {
     name: $('login-name').value,
     password: $('login-password').value,
+    ...($('login-code').value ? { code: $('login-code').value } : {}),
   });
   button.disabled = false;
-  $('login-password').value = '';
+  $('login-code').value = '';
+  // The password was right: it stays while the code is asked for.
+  const second = ['code_needed', 'code'].includes(answer.body.error);
+  $('login-second').hidden = !second;
+  if (!second) $('login-password').value = '';
   if (answer.ok) return enter(answer.body);
   const name = `error_${answer.body.error}`;
   $('login-error').textContent = known(name)
     ? say(name, { time: span(answer.wait) })
     : say('error_other', { error: answer.body.error });
-  return $('login-password').focus();
+  return $(second ? 'login-code' : 'login-password').focus();
 });
 
 $('log-out').addEventListener('click', async () => {

@@ -10,7 +10,7 @@ const PAD = { top: 12, right: 8, bottom: 26, left: 52 };
 const ROW = 30;
 const LABELS_APART = 72;
 
-function svg(tag, attributes = {}, ...children) {
+export function svg(tag, attributes = {}, ...children) {
   const element = document.createElementNS(NAMESPACE, tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.append(...children);

@@ -225,12 +225,13 @@ function keyMarked(name) {
 // What a key does to the selection; true if it did something.
 export function key(name, shift = false) {
   byKeys = true;
-  if (desk.mayDecide && open(selected) && name === 'm') {
+  const mayDecide = desk.mayDecide && open(selected) && selected.hold.may_decide;
+  if (mayDecide && name === 'm') {
     marks.toggle(selected);
     return true;
   }
   const steps = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 };
-  if (desk.mayDecide && shift && steps[name] && open(selected)) {
+  if (mayDecide && shift && steps[name]) {
     if (!marks.any()) marks.toggle(selected);
     const next = step(steps[name]);
     if (next) {
@@ -249,7 +250,7 @@ export function key(name, shift = false) {
     else select(null);
     return true;
   }
-  if (!open(selected) || !desk.mayDecide) return false;
+  if (!mayDecide) return false;
   if (name === 'b' && !selected.hold.can_time_out) return false;
   if (acts[name]) desk.act(selected, acts[name], {}, true);
   else if (name === 't') toggleMenu(selected, desk);

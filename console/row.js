@@ -23,11 +23,13 @@ export function draw(made, desk) {
   made.menu = null;
   element.dataset.severity = hold.severity;
   element.replaceChildren(head(made), body(hold), reasons(hold));
-  if (desk.mayDecide) element.firstChild.prepend(chosen.box(made, desk.rows));
+  // Of another channel than theirs it can be seen and not decided.
+  const mayDecide = desk.mayDecide && hold.may_decide;
+  if (mayDecide) element.firstChild.prepend(chosen.box(made, desk.rows));
   chosen.paint(made);
   looks.paint(made);
   const foot = el('div', { className: 'foot' });
-  if (desk.mayDecide) foot.append(actions(made, desk));
+  if (mayDecide) foot.append(actions(made, desk));
   if (hold.way) {
     foot.append(el('p', { className: `way ${hold.way}`, textContent: say(`way_${hold.way}`) }));
   }

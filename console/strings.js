@@ -11,6 +11,16 @@ const TABLE = {
   login_title: { en: 'Moderators’ console', fr: 'Console de modération' },
   name: { en: 'Name', fr: 'Nom' },
   password: { en: 'Password', fr: 'Mot de passe' },
+  code: { en: 'Code from your authenticator', fr: 'Code de votre application' },
+  error_code_needed: {
+    en: 'Enter the code that your authenticator shows.',
+    fr: 'Saisissez le code affiché par votre application.',
+  },
+  error_code: {
+    en: 'This code is wrong, old or was used before.',
+    fr: 'Ce code est faux, périmé ou déjà utilisé.',
+  },
+  page_account: { en: 'Account', fr: 'Compte' },
   close: { en: 'Close', fr: 'Fermer' },
   keys: { en: 'Keys', fr: 'Raccourcis' },
   key_next: { en: 'next message', fr: 'message suivant' },

@@ -28,6 +28,8 @@ export async function visit(title, redraw) {
   const answer = await call('/api/me');
   if (!answer.ok) return leave();
   me = answer.body;
+  for (const page of $('pages').querySelectorAll('a'))
+    page.hidden = !me.may_decide && !['/', '/account'].includes(page.getAttribute('href'));
   show();
   $('page').hidden = false;
   return me;

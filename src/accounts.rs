@@ -1,6 +1,6 @@
 //! Knows people and programs: roles, sessions, tokens, and who must wait after failing.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -10,14 +10,25 @@ use crate::{
     store::{Expect, Store, StoreError, Table, Write},
 };
 
+mod factor;
+mod invitations;
 mod lockout;
 mod password;
+mod rights;
 pub mod secret;
+mod sessions;
+mod tokens;
 
+use factor::Factor;
 use lockout::Lockout;
 use password::Hasher;
 
+pub use factor::Setup;
+pub use invitations::Invitation;
 pub use password::PASSWORD_CHARS_MIN;
+pub use rights::{PLACES_MAX, Place, Rights, Role};
+pub use sessions::{Attempt, Login, Seat, Session};
+pub use tokens::{Scope, Token};
 
 /// The cookie that carries a session's secret: without TLS, and with it. `__Host-` binds it to one
 /// host and to TLS; browsers refuse it without.
@@ -27,8 +38,6 @@ pub const COOKIE_NAMES: [&str; 2] = ["tidegate", "__Host-tidegate"];
 const RETRIES_MAX: usize = 8;
 /// More than any installation has people.
 const ACCOUNTS_MAX: usize = 100_000;
-/// More than any installation has programs.
-const TOKENS_MAX: usize = 100_000;
 
 /// The accounts in the store, and the memory of failed logins; cheap to clone.
 #[derive(Clone)]
@@ -44,92 +53,18 @@ struct Inner {
     sessions_max: usize,
 }
 
-/// What somebody may do: each role may do what those before it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Sees the queue.
-    Viewer,
-    /// Decides.
-    Moderator,
-    Admin,
-}
-
-impl Role {
-    pub fn named(name: &str) -> Option<Role> {
-        match name {
-            "viewer" => Some(Role::Viewer),
-            "moderator" => Some(Role::Moderator),
-            "admin" => Some(Role::Admin),
-            _ => None,
-        }
-    }
-}
-
-/// What a program's token opens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    /// Asks for verdicts.
-    Judge,
-    /// Reads decisions, the queue and events, stored texts among them.
-    Read,
-    /// Decides what is held, and silences senders.
-    Decide,
-    /// Sends live messages that may be held until somebody decides.
-    Hook,
-    /// Hands in senders' appeals, and reads how they ended.
-    Appeal,
-}
-
-impl Scope {
-    pub const ALL: [Scope; 5] =
-        [Scope::Judge, Scope::Read, Scope::Decide, Scope::Hook, Scope::Appeal];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Scope::Judge => "judge",
-            Scope::Read => "read",
-            Scope::Decide => "decide",
-            Scope::Hook => "hook",
-            Scope::Appeal => "appeal",
-        }
-    }
-}
-
-/// Somebody who is logged in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
-    pub name: String,
-    pub role: Role,
-    pub expires_ms: u64,
-}
-
-/// A new session, and the secret that the browser keeps.
-pub struct Login {
-    pub secret: String,
-    pub session: Session,
-}
-
 /// Somebody with an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     pub name: String,
-    pub role: Role,
+    #[serde(flatten)]
+    pub rights: Rights,
     pub created_ms: u64,
     /// How many there are at most; some may have expired.
     pub sessions: usize,
-}
-
-/// A program that may call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Token {
-    pub name: String,
-    pub scopes: Vec<Scope>,
-    pub created_ms: u64,
-    /// From then on it opens nothing; `None` where it is good until it is taken back.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_ms: Option<u64>,
+    /// They log in with a code besides the password.
+    #[serde(default)]
+    pub second_factor: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -142,6 +77,19 @@ pub enum AccountError {
     Obvious,
     #[error("there is an account {0} already")]
     Exists(String),
+    #[error("there is no account {0}")]
+    Unknown(String),
+    #[error("{PLACES_MAX} channels are the most for one person")]
+    Places,
+    #[error("this invitation was used, taken back or is too old")]
+    Invitation,
+    #[error("enough people are invited; take some invitations back first")]
+    Invitations,
+    /// The password was right.
+    #[error("the code of the second factor is asked for")]
+    CodeNeeded,
+    #[error("this code is wrong, old or was used before")]
+    Code,
     /// Neither which of the two was wrong, nor whether the account exists.
     #[error("name or password is wrong")]
     Refused,
@@ -156,18 +104,15 @@ pub enum AccountError {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Account {
-    role: Role,
+    #[serde(flatten)]
+    rights: Rights,
     /// A PHC string: argon2id with its parameters and salt.
     password: String,
     created_ms: u64,
     /// The keys in `Table::Sessions`, oldest first, so that their number is bounded.
     sessions: Vec<String>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct StoredSession {
-    account: String,
-    expires_ms: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    factor: Option<Factor>,
 }
 
 impl Accounts {
@@ -182,28 +127,20 @@ impl Accounts {
         Accounts { inner: Arc::new(inner) }
     }
 
-    /// Creates an account; with `replace` an existing one gets a new role and password, and its
-    /// sessions end.
+    /// Creates an account; with `replace` an existing one gets new roles and a new password, has no
+    /// second factor any more, and its sessions end.
     pub async fn add(
         &self,
         name: &str,
-        role: Role,
+        rights: impl Into<Rights>,
         password: &str,
         replace: bool,
     ) -> Result<(), AccountError> {
-        let name = parse_name(name).ok_or(AccountError::Name)?;
-        if !password::acceptable(password) {
-            return Err(AccountError::Password);
-        }
-        if password::obvious(&name, password) {
-            return Err(AccountError::Obvious);
-        }
+        let (name, account) = self.fresh(name, rights.into(), password).await?;
         let old = self.inner.store.load(Table::Accounts, &name).await?;
         if old.is_some() && !replace {
             return Err(AccountError::Exists(name));
         }
-        let password = self.inner.hasher.hash(password).await?;
-        let account = Account { role, password, created_ms: now_ms(), sessions: Vec::new() };
         let mut writes = vec![change(Table::Accounts, &name, old.clone(), Some(&account))];
         let ended = old.and_then(|old| parse::<Account>(&old)).map(|old| old.sessions);
         writes.extend(ended.unwrap_or_default().iter().map(|key| removal(Table::Sessions, key)));
@@ -213,13 +150,80 @@ impl Accounts {
         }
     }
 
+    /// An account that is not stored yet, and its name.
+    async fn fresh(
+        &self,
+        name: &str,
+        rights: Rights,
+        password: &str,
+    ) -> Result<(String, Account), AccountError> {
+        let name = parse_name(name).ok_or(AccountError::Name)?;
+        if rights.places.len() > PLACES_MAX {
+            return Err(AccountError::Places);
+        }
+        let password = self.hashed(&name, password).await?;
+        let (created_ms, sessions, factor) = (now_ms(), Vec::new(), None);
+        Ok((name, Account { rights, password, created_ms, sessions, factor }))
+    }
+
+    async fn hashed(&self, name: &str, password: &str) -> Result<String, AccountError> {
+        if !password::acceptable(password) {
+            return Err(AccountError::Password);
+        }
+        if password::obvious(name, password) {
+            return Err(AccountError::Obvious);
+        }
+        self.inner.hasher.hash(password).await
+    }
+
+    /// Sets what somebody may do; they notice with their next click.
+    pub async fn set_rights(&self, name: &str, rights: &Rights) -> Result<(), AccountError> {
+        if rights.places.len() > PLACES_MAX {
+            return Err(AccountError::Places);
+        }
+        self.update(name, |account| {
+            account.rights = rights.clone();
+            Ok(Vec::new())
+        })
+        .await
+    }
+
+    /// Changes an account, and whatever goes with it, unless `how` refuses.
+    async fn update(
+        &self,
+        name: &str,
+        how: impl Fn(&mut Account) -> Result<Vec<Write>, AccountError>,
+    ) -> Result<(), AccountError> {
+        let name = parse_name(name).ok_or(AccountError::Name)?;
+        for _ in 0..RETRIES_MAX {
+            let Some((mut account, old)) = self.account(&name).await? else {
+                return Err(AccountError::Unknown(name));
+            };
+            let mut writes = how(&mut account)?;
+            writes.push(change(Table::Accounts, &name, Some(old), Some(&account)));
+            match self.inner.store.commit(writes).await {
+                // Somebody logs in under this name just now.
+                Err(StoreError::Conflict(_)) => continue,
+                done => return Ok(done?),
+            }
+        }
+        Err(AccountError::Busy)
+    }
+
+    /// Somebody's account, without what it is told by.
+    pub async fn person(&self, name: &str) -> Result<Person, AccountError> {
+        let name = parse_name(name).ok_or(AccountError::Name)?;
+        match self.account(&name).await? {
+            Some((account, _)) => Ok(account.person(name)),
+            None => Err(AccountError::Unknown(name)),
+        }
+    }
+
     /// Every account, without what it is told by.
     pub async fn list(&self) -> Result<Vec<Person>, StoreError> {
         let all = self.inner.store.scan(Table::Accounts, "", ACCOUNTS_MAX).await?;
-        let person = |(name, stored): (String, Vec<u8>)| {
-            let Account { role, created_ms, sessions, .. } = parse(&stored)?;
-            Some(Person { name, role, created_ms, sessions: sessions.len() })
-        };
+        let person =
+            |(name, stored): (String, Vec<u8>)| Some(parse::<Account>(&stored)?.person(name));
         Ok(all.into_iter().filter_map(person).collect())
     }
 
@@ -242,152 +246,6 @@ impl Accounts {
         Err(AccountError::Busy)
     }
 
-    /// Checks a password and starts a session; `rotated` is the session that it replaces.
-    ///
-    /// A wrong name costs the same time as a wrong password.
-    pub async fn log_in(
-        &self,
-        name: &str,
-        password: &str,
-        from: IpAddr,
-        rotated: Option<&str>,
-    ) -> Result<Login, AccountError> {
-        let name = parse_name(name).ok_or(AccountError::Refused)?;
-        if let Some(wait) = self.inner.lockout.wait(&name, from) {
-            return Err(AccountError::Locked(wait));
-        }
-        let account = self.account(&name).await?.map(|(account, _)| account);
-        let stored = account.map(|account| account.password);
-        if !self.inner.hasher.verify(password, stored).await? {
-            self.inner.lockout.failed(&name, from);
-            return Err(AccountError::Refused);
-        }
-        self.inner.lockout.succeeded(&name, from);
-        if let Some(rotated) = rotated {
-            self.log_out(rotated).await?;
-        }
-        self.start_session(&name).await
-    }
-
-    async fn start_session(&self, name: &str) -> Result<Login, AccountError> {
-        for _ in 0..RETRIES_MAX {
-            let Some((mut account, old)) = self.account(name).await? else {
-                return Err(AccountError::Refused);
-            };
-            let secret = secret::fresh();
-            let key = secret::digest(&secret);
-            let expires_ms = now_ms() + self.inner.session_ms;
-            let stored = StoredSession { account: name.to_owned(), expires_ms };
-            account.sessions.push(key.clone());
-            let surplus = account.sessions.len().saturating_sub(self.inner.sessions_max);
-            let ended: Vec<String> = account.sessions.drain(..surplus).collect();
-            let mut writes = vec![
-                change(Table::Accounts, name, Some(old), Some(&account)),
-                change(Table::Sessions, &key, None, Some(&stored)),
-            ];
-            writes.extend(ended.iter().map(|key| removal(Table::Sessions, key)));
-            match self.inner.store.commit(writes).await {
-                Err(StoreError::Conflict(_)) => continue,
-                done => done?,
-            }
-            let session = Session { name: name.to_owned(), role: account.role, expires_ms };
-            return Ok(Login { secret, session });
-        }
-        Err(AccountError::Busy)
-    }
-
-    /// Who this secret belongs to, with the role that the account has now.
-    pub async fn session(&self, secret: &str) -> Result<Option<Session>, StoreError> {
-        let key = secret::digest(secret);
-        let Some(stored) = self.inner.store.load(Table::Sessions, &key).await? else {
-            return Ok(None);
-        };
-        let Some(stored) = parse::<StoredSession>(&stored) else { return Ok(None) };
-        if stored.expires_ms <= now_ms() {
-            return Ok(None);
-        }
-        let account = self.account(&stored.account).await?;
-        Ok(account.map(|(account, _)| Session {
-            name: stored.account,
-            role: account.role,
-            expires_ms: stored.expires_ms,
-        }))
-    }
-
-    /// Ends a session; an unknown one is no error.
-    pub async fn log_out(&self, secret: &str) -> Result<(), StoreError> {
-        let key = secret::digest(secret);
-        let Some(stored) = self.inner.store.load(Table::Sessions, &key).await? else {
-            return Ok(());
-        };
-        self.inner.store.commit(vec![removal(Table::Sessions, &key)]).await?;
-        let Some(stored) = parse::<StoredSession>(&stored) else { return Ok(()) };
-        let Some((mut account, old)) = self.account(&stored.account).await? else {
-            return Ok(());
-        };
-        account.sessions.retain(|kept| *kept != key);
-        let write = change(Table::Accounts, &stored.account, Some(old), Some(&account));
-        match self.inner.store.commit(vec![write]).await {
-            // A login changed the record meanwhile: the key that stays in it opens nothing, and
-            // leaves as the oldest.
-            Err(StoreError::Conflict(_)) => Ok(()),
-            done => done,
-        }
-    }
-
-    /// A new token for a program, good until it is taken back; it is shown once and stored hashed.
-    pub async fn issue_token(&self, name: &str, scopes: &[Scope]) -> Result<String, AccountError> {
-        self.issue_token_for(name, scopes, None).await
-    }
-
-    /// The same, good for so long.
-    pub async fn issue_token_for(
-        &self,
-        name: &str,
-        scopes: &[Scope],
-        life: Option<Duration>,
-    ) -> Result<String, AccountError> {
-        let name = parse_name(name).ok_or(AccountError::Name)?;
-        let secret = format!("tg_{}", secret::fresh());
-        let created_ms = now_ms();
-        let expires_ms = life.map(|life| created_ms.saturating_add(life.as_millis() as u64));
-        let token = Token { name, scopes: scopes.to_vec(), created_ms, expires_ms };
-        let key = secret::digest(&secret);
-        self.inner.store.commit(vec![change(Table::Tokens, &key, None, Some(&token))]).await?;
-        Ok(secret)
-    }
-
-    pub async fn token(&self, secret: &str) -> Result<Option<Token>, StoreError> {
-        let stored = self.inner.store.load(Table::Tokens, &secret::digest(secret)).await?;
-        let token = stored.and_then(|stored| parse::<Token>(&stored));
-        Ok(token.filter(|token| token.expires_ms.is_none_or(|expires| expires > now_ms())))
-    }
-
-    /// Every token, without what it is told by.
-    pub async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
-        let all = self.inner.store.scan(Table::Tokens, "", TOKENS_MAX).await?;
-        let mut tokens: Vec<Token> = all.iter().filter_map(|(_, stored)| parse(stored)).collect();
-        tokens.sort_by(|a, b| (&a.name, a.created_ms).cmp(&(&b.name, b.created_ms)));
-        Ok(tokens)
-    }
-
-    /// Takes back every token of this name; how many there were.
-    pub async fn revoke_tokens(&self, name: &str) -> Result<usize, AccountError> {
-        let name = parse_name(name).ok_or(AccountError::Name)?;
-        let all = self.inner.store.scan(Table::Tokens, "", TOKENS_MAX).await?;
-        let meant = |stored: &[u8]| parse::<Token>(stored).is_some_and(|token| token.name == name);
-        let writes: Vec<Write> = all
-            .iter()
-            .filter(|(_, stored)| meant(stored))
-            .map(|(key, _)| removal(Table::Tokens, key))
-            .collect();
-        let count = writes.len();
-        if count > 0 {
-            self.inner.store.commit(writes).await?;
-        }
-        Ok(count)
-    }
-
     /// Whether the store answers.
     pub async fn store_answers(&self) -> bool {
         self.inner.store.load(Table::Meta, "format").await.is_ok()
@@ -396,6 +254,14 @@ impl Accounts {
     async fn account(&self, name: &str) -> Result<Option<(Account, Vec<u8>)>, StoreError> {
         let stored = self.inner.store.load(Table::Accounts, name).await?;
         Ok(stored.and_then(|bytes| Some((parse(&bytes)?, bytes))))
+    }
+}
+
+impl Account {
+    fn person(self, name: String) -> Person {
+        let Account { rights, created_ms, sessions, factor, .. } = self;
+        let second_factor = factor.is_some();
+        Person { name, rights, created_ms, sessions: sessions.len(), second_factor }
     }
 }
 
@@ -442,12 +308,5 @@ mod tests {
         for (name, expected) in table {
             assert_eq!(parse_name(name).as_deref(), expected, "{name:?}");
         }
-    }
-
-    #[test]
-    fn roles_include_those_below() {
-        assert!(Role::Admin > Role::Moderator && Role::Moderator > Role::Viewer);
-        assert_eq!(Role::named("moderator"), Some(Role::Moderator));
-        assert_eq!(Role::named("Root"), None);
     }
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    accounts::{Person, Role, Scope, Token},
+    accounts::{Person, Rights, Role, Scope, Token},
     audit,
     doors::{Doors, Failure, marks, read_json},
     message::now_ms,
@@ -54,6 +54,9 @@ pub fn router(doors: Doors) -> Router {
 pub struct NewUser {
     pub name: String,
     pub role: Role,
+    /// The channels in which they have the role; without one they have it everywhere.
+    #[serde(default)]
+    pub places: Vec<(String, String)>,
     pub password: String,
     /// Gives an existing account a new role and password.
     #[serde(default)]
@@ -69,6 +72,19 @@ pub struct NewToken {
     /// How long it is good; without it until it is taken back.
     #[serde(default)]
     pub days: Option<u32>,
+}
+
+impl NewUser {
+    pub fn rights(&self) -> Rights {
+        let mut rights = Rights::default();
+        match self.places.is_empty() {
+            true => rights.role = Some(self.role),
+            false => self.places.iter().for_each(|(route, channel)| {
+                rights.put(route, channel, Some(self.role));
+            }),
+        }
+        rights
+    }
 }
 
 impl NewToken {
@@ -134,8 +150,11 @@ async fn add_user(
     request: Request<Body>,
 ) -> Result<StatusCode, Failure> {
     permit(&doors, request.headers())?;
-    let new: NewUser = read_json(request, BODY_BYTES_MAX).await?;
-    doors.accounts.add(&new.name, new.role, &new.password, new.replace).await?;
+    let mut new: NewUser = read_json(request, BODY_BYTES_MAX).await?;
+    for (route, channel) in &mut new.places {
+        *channel = doors.place(route, channel)?;
+    }
+    doors.accounts.add(&new.name, new.rights(), &new.password, new.replace).await?;
     tracing::info!(name = new.name, role = ?new.role, "an account was written");
     Ok(StatusCode::CREATED)
 }

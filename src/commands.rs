@@ -173,6 +173,9 @@ pub enum UserCommand {
         name: String,
         #[arg(long)]
         role: UserRole,
+        /// Only in this channel, as its messages name it; may be given more than once
+        #[arg(long, value_name = "ROUTE=CHANNEL")]
+        channel: Vec<String>,
         /// Give an account that exists this role and a new password
         #[arg(long)]
         replace: bool,

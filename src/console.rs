@@ -21,7 +21,9 @@ mod insights;
 mod login;
 mod looks;
 mod marked;
+mod own;
 mod page;
+mod people;
 mod permit;
 mod queue;
 mod refunds;
@@ -77,7 +79,18 @@ pub fn router(doors: Doors) -> Router {
         .merge(stage::routes())
         .route("/login", post(login::log_in))
         .route("/logout", post(login::log_out))
+        .route("/join", get(page::join).post(people::join))
         .route("/api/me", get(login::me))
+        .route("/api/account", get(own::account))
+        .route("/api/account/seats/{seat}/end", post(own::end))
+        .route("/api/account/password", post(own::password))
+        .route("/api/account/factor", post(own::set_up))
+        .route("/api/account/factor/{act}", post(own::factor))
+        .route("/api/people", get(people::list))
+        .route("/api/people/{name}/grant", post(people::grant))
+        .route("/api/people/{name}/{act}", post(people::act))
+        .route("/api/invitations", post(people::invite))
+        .route("/api/invitations/{id}/take-back", post(people::take_back))
         .route("/api/queue", get(queue::queue))
         .route("/api/stream", get(stream::stream))
         .route("/api/holds/{id}/{act}", post(queue::act))

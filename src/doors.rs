@@ -186,6 +186,16 @@ impl From<AccountError> for Failure {
                 Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "password", message)
             }
             AccountError::Exists(_) => Failure::new(StatusCode::CONFLICT, "exists", message),
+            AccountError::Unknown(_) => Failure::new(StatusCode::NOT_FOUND, "unknown", message),
+            AccountError::Places => {
+                Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "places", message)
+            }
+            AccountError::Invitation => Failure::new(StatusCode::GONE, "invitation", message),
+            AccountError::Invitations => Failure::new(StatusCode::CONFLICT, "invitations", message),
+            AccountError::CodeNeeded => {
+                Failure::new(StatusCode::UNAUTHORIZED, "code_needed", message)
+            }
+            AccountError::Code => Failure::new(StatusCode::UNAUTHORIZED, "code", message),
             AccountError::Refused => Failure::new(StatusCode::UNAUTHORIZED, "refused", message),
             AccountError::Locked(wait) => {
                 Failure::new(StatusCode::TOO_MANY_REQUESTS, "locked", message).after(wait)

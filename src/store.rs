@@ -52,6 +52,7 @@ pub enum Table {
     Accounts,
     Sessions,
     Tokens,
+    Invitations,
     /// `doors`: what moderators decided for longer than one message.
     Decrees,
     /// Small values: the secret that identities are hashed with, the format's version.
@@ -59,7 +60,7 @@ pub enum Table {
 }
 
 impl Table {
-    pub const ALL: [Table; 10] = [
+    pub const ALL: [Table; 11] = [
         Table::Holds,
         Table::Records,
         Table::RecordIds,
@@ -68,6 +69,7 @@ impl Table {
         Table::Accounts,
         Table::Sessions,
         Table::Tokens,
+        Table::Invitations,
         Table::Decrees,
         Table::Meta,
     ];

@@ -33,6 +33,9 @@ mod marked;
 #[path = "doors/once.rs"]
 mod once;
 
+#[path = "doors/people.rs"]
+mod people;
+
 #[path = "doors/programs.rs"]
 mod programs;
 

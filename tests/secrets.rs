@@ -150,6 +150,7 @@ async fn no_secret_is_logged_or_repeated() {
     let new = tidegate::admin::NewUser {
         name: "ana".into(),
         role: tidegate::accounts::Role::Moderator,
+        places: Vec::new(),
         password: format!("{SECRET}-password"),
         replace: false,
     };

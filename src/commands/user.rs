@@ -14,7 +14,7 @@ use super::{
     settings_or_default, wait_for,
 };
 use crate::{
-    accounts::{Accounts, Person, Role, Scope, Token},
+    accounts::{Accounts, Person, Place as Room, Role, Scope, Token},
     admin::{NewToken, NewUser, OfName},
     config::ConsoleConfig,
     protocol::rfc3339,
@@ -30,7 +30,7 @@ const PASSWORD_BYTES_MAX: u64 = 4096;
 pub fn run(command: UserCommand) -> Result<(), Failure> {
     let no = |error: CommandError| Failure::No(error.to_string());
     match command {
-        UserCommand::Add { name, role, replace, config } => {
+        UserCommand::Add { name, role, channel, replace, config } => {
             let config = settings_or_default(config.as_deref())?;
             let password = read_password(&name).map_err(no)?;
             let role = match role {
@@ -38,7 +38,12 @@ pub fn run(command: UserCommand) -> Result<(), Failure> {
                 UserRole::Moderator => Role::Moderator,
                 UserRole::Admin => Role::Admin,
             };
-            let new = NewUser { name, role, password, replace };
+            let place = |named: String| {
+                let (route, channel) = named.split_once('=').unwrap_or((&named, ""));
+                (route.to_owned(), channel.to_owned())
+            };
+            let places = channel.into_iter().map(place).collect();
+            let new = NewUser { name, role, places, password, replace };
             wait_for(add(&config.state_dir, new))?.map_err(no)
         }
         UserCommand::List { config } => {
@@ -85,13 +90,13 @@ fn listed(token: &Token) -> String {
     format!("{}\t{}\t{}{end}", token.name, scopes.join(","), rfc3339(token.created_ms))
 }
 
-fn listed_person(Person { name, role, created_ms, .. }: &Person) -> String {
-    let role = match role {
-        Role::Viewer => "viewer",
-        Role::Moderator => "moderator",
-        Role::Admin => "admin",
-    };
-    format!("{name}\t{role}\t{}", rfc3339(*created_ms))
+fn listed_person(Person { name, rights, created_ms, .. }: &Person) -> String {
+    let everywhere = rights.role.map_or("-", Role::name);
+    let places = rights.places.iter().map(|place| {
+        let Room { route, channel, role } = place;
+        format!("\t{} in {route:?} {channel:?}", role.name())
+    });
+    format!("{name}\t{everywhere}\t{}{}", rfc3339(*created_ms), places.collect::<String>())
 }
 
 impl From<TokenScope> for Scope {
@@ -182,7 +187,7 @@ pub async fn add(state_dir: &Path, new: NewUser) -> Result<(), CommandError> {
     match place(state_dir).await? {
         Place::Here(store) => {
             let accounts = Accounts::open(store, &ConsoleConfig::default());
-            Ok(accounts.add(&new.name, new.role, &new.password, new.replace).await?)
+            Ok(accounts.add(&new.name, new.rights(), &new.password, new.replace).await?)
         }
         Place::Running(address) => {
             call(&address, Method::POST, "/control/user", json!(new)).await.map(drop)

@@ -9,9 +9,9 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{BODY_BYTES_MAX, Console, shown::findings};
+use super::{BODY_BYTES_MAX, Console, guard::may, shown::findings};
 use crate::{
-    accounts::Role,
+    accounts::{Role, Session},
     doors::{
         Failure,
         appeals::{Appeal, Outcome},
@@ -28,7 +28,7 @@ pub async fn list(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Failure> {
     let session = console.need(&headers, Role::Moderator).await?;
-    console.appeals(&session.name).await.map(Json)
+    console.appeals(&session).await.map(Json)
 }
 
 #[derive(Deserialize)]
@@ -51,17 +51,21 @@ pub async fn end(
         "overturn" => Outcome::Overturned,
         _ => return Err(Failure::new(StatusCode::NOT_FOUND, "not_found", "nothing is here")),
     };
+    if let Some(appeal) = console.doors.appeal_against(&decision).await? {
+        may(&session, Role::Moderator, &appeal.route, &appeal.channel)?;
+    }
     let Ended { forgive } = read_json(request, BODY_BYTES_MAX).await?;
     console.doors.end_appeal(&decision, outcome, forgive, &session.name).await?;
-    console.appeals(&session.name).await.map(Json)
+    console.appeals(&session).await.map(Json)
 }
 
 impl Console {
-    async fn appeals(&self, reader: &str) -> Result<Value, Failure> {
-        let open = self.doors.appeals().await?;
+    async fn appeals(&self, reader: &Session) -> Result<Value, Failure> {
+        let mut open = self.doors.appeals().await?;
+        open.retain(|own| reader.rights.reach(&own.route, &own.channel, Role::Moderator));
         let mut shown = Vec::new();
         for appeal in open.iter().take(LISTED_MAX) {
-            shown.push(self.appeal(appeal, reader).await?);
+            shown.push(self.appeal(appeal, &reader.name).await?);
         }
         Ok(json!({ "now_ms": now_ms(), "total": open.len(), "appeals": shown }))
     }

@@ -12,9 +12,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::SemaphorePermit;
 
-use super::{BODY_BYTES_MAX, Console};
+use super::{BODY_BYTES_MAX, Console, guard::may};
 use crate::{
-    accounts::Role,
+    accounts::{Rights, Role},
     audit::{Event, Record},
     doors::{Failure, acts::refused, place::unfit, read_json},
     history::{Because, Nuke, Pattern},
@@ -67,8 +67,8 @@ pub async fn crowds(
     State(console): State<Console>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Failure> {
-    console.need(&headers, Role::Viewer).await?;
-    Ok(Json(console.crowds()))
+    let session = console.need(&headers, Role::Viewer).await?;
+    Ok(Json(console.crowds(&session.rights)))
 }
 
 #[derive(Deserialize)]
@@ -86,12 +86,13 @@ pub async fn shield(
 ) -> Result<Json<Value>, Failure> {
     let session = console.need(request.headers(), Role::Moderator).await?;
     let Switch { route, channel, minutes } = read_json(request, BODY_BYTES_MAX).await?;
+    may(&session, Role::Moderator, &route, &console.doors.place(&route, &channel)?)?;
     let because = Because { by: &session.name, why: "" };
     match minutes {
         0 => console.doors.shield_off(&route, &channel, because)?,
         _ => console.doors.shield_on(&route, &channel, minutes, because)?,
     }
-    Ok(Json(console.crowds()))
+    Ok(Json(console.crowds(&session.rights)))
 }
 
 /// What is to be nuked: a held message, or a text in a channel.
@@ -141,9 +142,10 @@ pub async fn preview(
     State(console): State<Console>,
     request: Request<Body>,
 ) -> Result<Json<Value>, Failure> {
-    console.need(request.headers(), Role::Moderator).await?;
+    let session = console.need(request.headers(), Role::Moderator).await?;
     let asked: Asked = read_json(request, BODY_BYTES_MAX).await?;
     let target = console.target(&asked)?;
+    may(&session, Role::Moderator, &target.route, &target.channel)?;
     let back_ms = asked.back_minutes * MINUTE_MS;
     let held = console.held_like(&target, back_ms).await;
     let _turn = console.comparing().await;
@@ -161,6 +163,7 @@ pub async fn nuke(
     let session = console.need(request.headers(), Role::Moderator).await?;
     let asked: Asked = read_json(request, BODY_BYTES_MAX).await?;
     let target = console.target(&asked)?;
+    may(&session, Role::Moderator, &target.route, &target.channel)?;
     if !(1..=MINUTES_MAX).contains(&asked.forward_minutes) {
         let message = format!("a nuke lasts 1 to {MINUTES_MAX} minutes");
         return Err(unfit("forward_minutes", message));
@@ -208,25 +211,35 @@ pub async fn lift(
     request: Request<Body>,
 ) -> Result<Json<Value>, Failure> {
     let session = console.need(request.headers(), Role::Moderator).await?;
-    let Some(nuke) = console.doors.settler.pipeline.history.lift_nuke(id) else {
+    let history = &console.doors.settler.pipeline.history;
+    if let Some(nuke) = history.nukes(now_ms()).iter().find(|nuke| nuke.id == id) {
+        may(&session, Role::Moderator, &nuke.route, &nuke.channel)?;
+    }
+    let Some(nuke) = history.lift_nuke(id) else {
         let message = format!("there is no nuke {id}");
         return Err(Failure::new(StatusCode::NOT_FOUND, "unknown_nuke", message));
     };
     console.record(&nuke, format!("nuke {id} lifted"), &session.name, None);
     let _ = console.changes.send(());
-    Ok(Json(console.crowds()))
+    Ok(Json(console.crowds(&session.rights)))
 }
 
 impl Console {
-    pub fn crowds(&self) -> Value {
+    pub fn crowds(&self, rights: &Rights) -> Value {
         let (history, now) = (&self.doors.settler.pipeline.history, now_ms());
-        let channels = history.channels(CHANNELS_MAX).into_iter();
+        let sees = |route: &str, channel: &str| rights.reach(route, channel, Role::Viewer);
+        let (mut shields, mut nukes) = (history.shields(now), history.nukes(now));
+        shields.retain(|shield| sees(&shield.route, &shield.channel));
+        nukes.retain(|nuke| sees(&nuke.route, &nuke.channel));
+        let heard = if rights.everywhere(Role::Viewer) { CHANNELS_MAX } else { usize::MAX };
+        let channels = history.channels(heard).into_iter();
+        let channels = channels.filter(|(route, channel)| sees(route, channel)).take(CHANNELS_MAX);
         let channels =
             channels.map(|(route, channel)| json!({ "route": route, "channel": channel }));
         json!({
             "now_ms": now,
-            "shields": history.shields(now),
-            "nukes": history.nukes(now),
+            "shields": shields,
+            "nukes": nukes,
             "channels": channels.collect::<Vec<_>>(),
         })
     }

@@ -8,8 +8,12 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::Console;
-use crate::{accounts::Role, doors::Failure, message::now_ms};
+use super::{Console, guard::may};
+use crate::{
+    accounts::{Rights, Role},
+    doors::Failure,
+    message::now_ms,
+};
 
 /// The newest ones on the board; `total` says how many there are, the API lists all.
 const LISTED_MAX: usize = 100;
@@ -18,8 +22,8 @@ pub async fn list(
     State(console): State<Console>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Failure> {
-    console.need(&headers, Role::Viewer).await?;
-    Ok(Json(console.decrees()))
+    let session = console.need(&headers, Role::Viewer).await?;
+    Ok(Json(console.decrees(&session.rights)))
 }
 
 /// Ends one before its time; answers with the others.
@@ -29,14 +33,24 @@ pub async fn lift(
     request: Request<Body>,
 ) -> Result<Json<Value>, Failure> {
     let session = console.need(request.headers(), Role::Moderator).await?;
+    let (all, _) = console.doors.settler.pipeline.history.decrees(usize::MAX, now_ms());
+    if let Some(decree) = all.iter().find(|decree| decree.id == id) {
+        may(&session, Role::Moderator, &decree.route, &decree.channel)?;
+    }
     console.doors.lift(&id, &session.name).await?;
-    Ok(Json(console.decrees()))
+    Ok(Json(console.decrees(&session.rights)))
 }
 
 impl Console {
-    pub fn decrees(&self) -> Value {
-        let now = now_ms();
-        let (list, total) = self.doors.settler.pipeline.history.decrees(LISTED_MAX, now);
+    pub fn decrees(&self, rights: &Rights) -> Value {
+        let (now, history) = (now_ms(), &self.doors.settler.pipeline.history);
+        let most = if rights.everywhere(Role::Viewer) { LISTED_MAX } else { usize::MAX };
+        let (mut list, mut total) = history.decrees(most, now);
+        if most > LISTED_MAX {
+            list.retain(|own| rights.reach(&own.route, &own.channel, Role::Viewer));
+            total = list.len();
+            list.truncate(LISTED_MAX);
+        }
         json!({ "now_ms": now, "decrees": list, "total": total })
     }
 

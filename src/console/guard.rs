@@ -99,7 +99,7 @@ fn permitted(guard: &Guard, request: &Request<Body>) -> Result<(), Failure> {
 }
 
 impl Console {
-    /// Whoever is logged in, if the role suffices.
+    /// Whoever is logged in, if they have such a role anywhere; [`may`] says whether here.
     pub async fn need(&self, headers: &HeaderMap, role: Role) -> Result<Session, Failure> {
         let session = match self.guard.secret(headers) {
             Some(secret) => self.doors.accounts.session(secret).await?,
@@ -109,13 +109,42 @@ impl Console {
             let message = "log in first";
             return Err(Failure::new(StatusCode::UNAUTHORIZED, "login", message));
         };
-        if session.role < role {
-            tracing::warn!(name = session.name, needs = ?role, "a role did not suffice");
-            let message = "your role may look, not decide";
-            return Err(Failure::new(StatusCode::FORBIDDEN, "role", message));
+        match session.has(role) {
+            true => Ok(session),
+            false => Err(refused(&session, role)),
         }
-        Ok(session)
     }
+
+    /// Whether a message that is known is of a channel in which they may decide; what is not known
+    /// says so to whoever asks further.
+    pub fn may_decide(&self, session: &Session, id: &str) -> Result<(), Failure> {
+        match self.doors.settler.holds.find(id) {
+            Some(hold) => may(session, Role::Moderator, &hold.route, &hold.channel),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Refuses what somebody may not do in this channel.
+pub fn may(session: &Session, role: Role, route: &str, channel: &str) -> Result<(), Failure> {
+    match session.rights.reach(route, channel, role) {
+        true => Ok(()),
+        false => Err(refused(session, role)),
+    }
+}
+
+/// Refuses what only those may who have the role in every channel.
+pub fn may_everywhere(session: &Session, role: Role) -> Result<(), Failure> {
+    match session.rights.everywhere(role) {
+        true => Ok(()),
+        false => Err(refused(session, role)),
+    }
+}
+
+fn refused(session: &Session, role: Role) -> Failure {
+    tracing::warn!(name = session.name, needs = role.name(), "a role did not suffice");
+    let message = format!("this needs the role of {} there", role.name());
+    Failure::new(StatusCode::FORBIDDEN, "role", message)
 }
 
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{BODY_BYTES_MAX, Console};
 use crate::{
-    accounts::{AccountError, COOKIE_NAMES, Role, Session},
+    accounts::{AccountError, Attempt, COOKIE_NAMES, Role, Session},
     doors::{Failure, client, read_json},
 };
 
@@ -26,6 +26,9 @@ const LASTING_S: [Option<u64>; 3] = [Some(3600), Some(43_200), None];
 struct Credentials {
     name: String,
     password: String,
+    /// Of the second factor.
+    #[serde(default)]
+    code: Option<String>,
 }
 
 pub async fn log_in(
@@ -34,13 +37,25 @@ pub async fn log_in(
 ) -> Result<Response, Failure> {
     let from = client(&request, &console.doors.config.console.proxies);
     let headers = request.headers().clone();
-    let Credentials { name, password } = read_json(request, BODY_BYTES_MAX).await?;
-    // A secret that was there before the login is worthless after it: it may be an attacker's.
-    let rotated = console.guard.secret(&headers);
-    let login = match console.doors.accounts.log_in(&name, &password, from, rotated).await {
+    let Credentials { name, password, code } = read_json(request, BODY_BYTES_MAX).await?;
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    let attempt = Attempt {
+        name: &name,
+        password: &password,
+        code: code.as_deref(),
+        from,
+        agent: agent.unwrap_or_default(),
+        // A secret that was there before the login is worthless after it: it may be an attacker's.
+        rotated: console.guard.secret(&headers),
+    };
+    let login = match console.doors.accounts.log_in(attempt).await {
         Ok(login) => login,
         Err(error) => {
-            if matches!(error, AccountError::Refused | AccountError::Locked(_)) {
+            let wrong = |error: &AccountError| {
+                use AccountError::{Code, Locked, Refused};
+                matches!(error, Refused | Code | Locked(_))
+            };
+            if wrong(&error) {
                 tracing::warn!(%from, %error, "a login failed");
                 console.doors.settler.metrics.login("refused");
             }
@@ -76,8 +91,11 @@ pub async fn me(
 fn about(console: &Console, session: &Session) -> Value {
     json!({
         "name": session.name,
-        "role": session.role,
-        "may_decide": session.role >= Role::Moderator,
+        // The highest that they have anywhere; each message says whether they may decide it.
+        "role": session.rights.highest(),
+        "everywhere": session.rights.role,
+        "places": session.rights.places,
+        "may_decide": session.has(Role::Moderator),
         "expires_ms": session.expires_ms,
         "undo_ms": console.doors.config.hold.undo_ms,
         "time_outs_s": TIME_OUTS_S,

@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::{BODY_BYTES_MAX, Console};
+use super::{BODY_BYTES_MAX, Console, queue::sees};
 use crate::{
-    accounts::Role,
+    accounts::{Rights, Role},
     doors::{Failure, read_json},
     message::now_ms,
 };
@@ -101,15 +101,19 @@ pub async fn look(
     let session = console.need(request.headers(), Role::Moderator).await?;
     let At { hold } = read_json(request, BODY_BYTES_MAX).await?;
     // Only what is there is noted: ids are of one length, and nobody writes anything else here.
-    let hold = hold.filter(|id| console.doors.settler.holds.find(id).is_some());
+    let held = |id: &String| console.doors.settler.holds.find(id);
+    let hold = hold.filter(|id| held(id).is_some_and(|hold| sees(&session.rights, &hold)));
     console.looks.note(&session.name, hold, now_ms());
     Ok(Json(json!({ "now_ms": now_ms() })))
 }
 
 impl Console {
-    pub fn looks(&self) -> Value {
+    pub fn looks(&self, rights: &Rights) -> Value {
         let now = now_ms();
-        json!({ "now_ms": now, "looks": self.looks.list(now) })
+        let mut looks = self.looks.list(now);
+        let held = |id: &String| self.doors.settler.holds.find(id);
+        looks.retain(|id, _| held(id).is_some_and(|hold| sees(rights, &hold)));
+        json!({ "now_ms": now, "looks": looks })
     }
 }
 

@@ -58,6 +58,10 @@ pub async fn decide(
     let (doors, by) = (&console.doors, session.name.as_str());
     let (mut decided, mut undo_until_ms) = (Vec::new(), None);
     for id in &ids {
+        // Of another's channel: it is missed as one that another decided.
+        if console.may_decide(&session, id).is_err() {
+            continue;
+        }
         let answer = match act {
             Act::Release => doors.decide(id, Decision::Release, by).await,
             Act::Remove => doors.decide(id, Decision::Remove, by).await,

@@ -41,6 +41,11 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/visit.js", JS, include_str!("../../console/visit.js")),
     ("/sentences.js", JS, include_str!("../../console/sentences.js")),
     ("/beside.css", CSS, include_str!("../../console/beside.css")),
+    ("/account", HTML, include_str!("../../console/account.html")),
+    ("/account-words.js", JS, include_str!("../../console/account-words.js")),
+    ("/account.js", JS, include_str!("../../console/account.js")),
+    ("/join.js", JS, include_str!("../../console/join.js")),
+    ("/people.js", JS, include_str!("../../console/people.js")),
     ("/logo.svg", SVG, include_str!("../../console/logo.svg")),
 ];
 
@@ -48,6 +53,11 @@ pub fn routes() -> Router<Console> {
     FILES.iter().fold(Router::new(), |router, (path, kind, text)| {
         router.route(path, get(async || file(kind, text)))
     })
+}
+
+/// The page that an invitation's link opens.
+pub async fn join() -> Response {
+    file(HTML, include_str!("../../console/join.html"))
 }
 
 pub fn file(kind: &'static str, text: &'static str) -> Response {

@@ -4,7 +4,7 @@ use axum::{Json, body::Body, extract::State, http::Request};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{BODY_BYTES_MAX, Console};
+use super::{BODY_BYTES_MAX, Console, guard::may};
 use crate::{accounts::Role, doors::Failure, doors::read_json, history::Whose, message::now_ms};
 
 #[derive(Deserialize)]
@@ -25,6 +25,7 @@ pub async fn permit(
 ) -> Result<Json<Value>, Failure> {
     let session = console.need(request.headers(), Role::Moderator).await?;
     let Permit { route, channel, sender, seconds } = read_json(request, BODY_BYTES_MAX).await?;
+    may(&session, Role::Moderator, &route, &console.doors.place(&route, &channel)?)?;
     let whose = Whose { route: &route, channel: &channel, sender: &sender };
     let until_ms = console.doors.permit_link(whose, seconds, &session.name)?;
     Ok(Json(json!({ "now_ms": now_ms(), "until_ms": until_ms })))

@@ -1,5 +1,7 @@
 //! Lists what is held and takes moderators' decisions.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     body::Body,
@@ -14,7 +16,7 @@ use super::{
     shown::{Shown, shown},
 };
 use crate::{
-    accounts::Role,
+    accounts::{Rights, Role},
     doors::{Failure, decrees::Lasting, read_json},
     hold::{Decision, Hold},
     message::now_ms,
@@ -28,8 +30,8 @@ pub async fn queue(
     State(console): State<Console>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Failure> {
-    console.need(&headers, Role::Viewer).await?;
-    Ok(Json(console.snapshot()))
+    let session = console.need(&headers, Role::Viewer).await?;
+    Ok(Json(console.snapshot(&session.rights)))
 }
 
 #[derive(Deserialize)]
@@ -47,6 +49,7 @@ pub async fn act(
     request: Request<Body>,
 ) -> Result<Json<Value>, Failure> {
     let session = console.need(request.headers(), Role::Moderator).await?;
+    console.may_decide(&session, &id)?;
     let by = session.name.as_str();
     let doors = &console.doors;
     let hold = match act.as_str() {
@@ -72,36 +75,44 @@ pub async fn act(
         "undo" => doors.undo(&id, by).await?,
         _ => return Err(Failure::new(StatusCode::NOT_FOUND, "not_found", "nothing is here")),
     };
-    Ok(Json(console.answer(&hold)))
+    Ok(Json(console.answer(&hold, &session.rights)))
 }
 
 impl Console {
     /// The first rows, how many there are in all, and the last decisions.
-    pub fn snapshot(&self) -> Value {
+    pub fn snapshot(&self, rights: &Rights) -> Value {
         let holds = &self.doors.settler.holds;
-        let list = holds.list();
+        let list = self.held(rights);
         let ended = self.ended.list();
+        let ended = ended.iter().filter(|hold| sees(rights, hold));
         json!({
             "now_ms": now_ms(),
             "total": list.len(),
-            "holds": list.iter().take(LISTED_MAX).map(|h| self.shown(h)).collect::<Vec<_>>(),
-            "ended": ended.iter().map(|h| self.shown(h)).collect::<Vec<_>>(),
-            "crowds": self.crowds(),
+            "holds": list.iter().take(LISTED_MAX).map(|h| self.shown(h, rights)).collect::<Vec<_>>(),
+            "ended": ended.map(|h| self.shown(h, rights)).collect::<Vec<_>>(),
+            "crowds": self.crowds(rights),
             "store_failing": holds.is_failing(),
             "overload": self.doors.settler.pipeline.scorer.overload() as u8,
-            "decrees": self.decrees(),
-            "looks": self.looks(),
+            "decrees": self.decrees(rights),
+            "looks": self.looks(rights),
         })
     }
 
+    /// What waits in the channels that somebody sees.
+    fn held(&self, rights: &Rights) -> Vec<Arc<Hold>> {
+        let mut list = self.doors.settler.holds.list();
+        list.retain(|hold| sees(rights, hold));
+        list
+    }
+
     /// How a release of each listed row would go now: senders come and go while it waits.
-    pub fn ways(&self) -> Value {
+    pub fn ways(&self, rights: &Rights) -> Value {
         let holds = &self.doors.settler.holds;
-        let list = holds.list();
+        let list = self.held(rights);
         let ways =
             list.iter().take(LISTED_MAX).map(|hold| (hold.id.clone(), json!(holds.way(hold))));
         let ways: serde_json::Map<String, Value> = ways.collect();
-        let crowds = self.crowds();
+        let crowds = self.crowds(rights);
         json!({
             "now_ms": now_ms(),
             "total": list.len(),
@@ -112,11 +123,16 @@ impl Console {
         })
     }
 
-    pub fn answer(&self, hold: &Hold) -> Value {
-        json!({ "now_ms": now_ms(), "hold": self.shown(hold) })
+    pub fn answer(&self, hold: &Hold, rights: &Rights) -> Value {
+        json!({ "now_ms": now_ms(), "hold": self.shown(hold, rights) })
     }
 
-    fn shown<'a>(&self, hold: &'a Hold) -> Shown<'a> {
-        shown(&self.doors, hold)
+    fn shown<'a>(&self, hold: &'a Hold, rights: &Rights) -> Shown<'a> {
+        shown(&self.doors, hold, rights)
     }
+}
+
+/// Whether a message is of a channel that somebody sees.
+pub fn sees(rights: &Rights, hold: &Hold) -> bool {
+    rights.reach(&hold.route, &hold.channel, Role::Viewer)
 }

@@ -9,9 +9,9 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{BODY_BYTES_MAX, Console, sheet};
+use super::{BODY_BYTES_MAX, Console, guard::may, sheet};
 use crate::{
-    accounts::Role,
+    accounts::{Rights, Role},
     doors::{Failure, read_json},
     history::Whose,
     hold::Refunds,
@@ -57,9 +57,8 @@ pub async fn refunds(
     Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Failure> {
-    console.need(&headers, Role::Moderator).await?;
-    let Refunds { list, more, unreadable } = console.owed(&asked).await?;
-    let after = list.last().filter(|_| more).map(|refund| refund.id.clone());
+    let session = console.need(&headers, Role::Moderator).await?;
+    let (Refunds { list, more, unreadable }, after) = console.owed(&asked, &session.rights).await?;
     Ok(Json(json!({
         "now_ms": now_ms(),
         "refunds": list,
@@ -74,25 +73,33 @@ pub async fn refunds_csv(
     Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Result<(HeaderMap, String), Failure> {
-    console.need(&headers, Role::Moderator).await?;
-    let refunds = console.owed(&asked).await?;
+    let session = console.need(&headers, Role::Moderator).await?;
+    let (refunds, after) = console.owed(&asked, &session.rights).await?;
     let mut told = sheet::headers("refunds");
     told.insert(UNREADABLE, HeaderValue::from(refunds.unreadable));
-    let last = refunds.list.last().filter(|_| refunds.more);
-    if let Some(after) = last.and_then(|last| HeaderValue::from_str(&last.id).ok()) {
+    if let Some(after) = after.as_ref().and_then(|after| HeaderValue::from_str(after).ok()) {
         told.insert(MORE, after);
     }
-    Ok((told, csv(&refunds)))
+    Ok((told, csv(&refunds, after.as_deref())))
 }
 
 impl Console {
-    async fn owed(&self, asked: &Asked) -> Result<Refunds, StoreError> {
-        self.doors.settler.holds.refunds(asked.since_ms, &asked.after, REFUNDS_MAX).await
+    /// Those of the channels that somebody sees, and where to ask on from if there are more.
+    async fn owed(
+        &self,
+        asked: &Asked,
+        rights: &Rights,
+    ) -> Result<(Refunds, Option<String>), StoreError> {
+        let holds = &self.doors.settler.holds;
+        let mut refunds = holds.refunds(asked.since_ms, &asked.after, REFUNDS_MAX).await?;
+        let after = refunds.list.last().filter(|_| refunds.more).map(|last| last.id.clone());
+        refunds.list.retain(|own| rights.reach(&own.route, &own.channel, Role::Moderator));
+        Ok((refunds, after))
     }
 }
 
 /// Whoever opens the file sees in its last rows that it is not the whole list.
-fn csv(Refunds { list: refunds, more, unreadable }: &Refunds) -> String {
+fn csv(Refunds { list: refunds, unreadable, .. }: &Refunds, after: Option<&str>) -> String {
     let mut text = COLUMNS.join(",") + "\r\n";
     for refund in refunds {
         let cells = [
@@ -114,8 +121,8 @@ fn csv(Refunds { list: refunds, more, unreadable }: &Refunds) -> String {
         let line = format!("# {unreadable} records could not be read");
         text += &sheet::line(&[&line]);
     }
-    if let (true, Some(last)) = (*more, refunds.last()) {
-        let line = format!("# there are more: ask again with after={}", last.id);
+    if let Some(after) = after {
+        let line = format!("# there are more: ask again with after={after}");
         text += &sheet::line(&[&line]);
     }
     text
@@ -136,6 +143,7 @@ pub async fn pardon(
 ) -> Result<Json<Value>, Failure> {
     let session = console.need(request.headers(), Role::Moderator).await?;
     let Pardon { route, channel, sender } = read_json(request, BODY_BYTES_MAX).await?;
+    may(&session, Role::Moderator, &route, &console.doors.place(&route, &channel)?)?;
     console
         .doors
         .forgive(Whose { route: &route, channel: &channel, sender: &sender }, &session.name)?;
@@ -163,7 +171,8 @@ mod tests {
             found: Vec::new(),
         };
         let check = |more, unreadable, expected: &[&str]| {
-            let text = csv(&Refunds { list: vec![refund.clone()], more, unreadable });
+            let list = vec![refund.clone()];
+            let text = csv(&Refunds { list, more, unreadable }, more.then_some("00ab"));
             let after: Vec<&str> = text.lines().skip(2).collect();
             assert_eq!(after, expected, "{text}");
         };

@@ -94,7 +94,8 @@ pub async fn replay(
     let Candidate { by, warnings } =
         console.candidate(&asked.route, &channel, asked.candidate).await?;
     let rules = console.doors.settler.pipeline.rules.load_full();
-    let rows = console.rows(&asked.route, &channel).await?;
+    let mut rows = console.rows(&asked.route, &channel).await?;
+    rows.retain(|row| session.rights.reach(&row.route, &row.channel, Role::Moderator));
     let play = Play { console: &console, rules, by, own_policy };
     let mut told = play.all(&rows).await;
     told["now_ms"] = now_ms().into();

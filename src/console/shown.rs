@@ -5,6 +5,7 @@ use std::ops::Range;
 use serde::Serialize;
 
 use crate::{
+    accounts::{Rights, Role},
     config::{OnExpiry, Position},
     doors::Doors,
     hold::{Decided, Hold, State, Way},
@@ -42,6 +43,8 @@ pub struct Shown<'a> {
     /// Nothing was heard of the sender here lately.
     first: bool,
     strikes: f32,
+    /// Whoever reads this may decide it.
+    may_decide: bool,
 }
 
 #[derive(Serialize)]
@@ -58,7 +61,7 @@ pub struct ShownFinding<'a> {
     scored: Option<&'a Scored>,
 }
 
-pub fn shown<'a>(doors: &Doors, hold: &'a Hold) -> Shown<'a> {
+pub fn shown<'a>(doors: &Doors, hold: &'a Hold, rights: &Rights) -> Shown<'a> {
     let acting = || hold.findings.iter().filter(|finding| !finding.shadow);
     let mut categories: Vec<Category> = acting().map(|finding| finding.category).collect();
     categories.sort_unstable();
@@ -88,6 +91,7 @@ pub fn shown<'a>(doors: &Doors, hold: &'a Hold) -> Shown<'a> {
         paid: hold.paid.as_ref().map(|paid| paid.amount.as_str()),
         first: hold.standing.first,
         strikes: hold.standing.strikes,
+        may_decide: rights.reach(&hold.route, &hold.channel, Role::Moderator),
     }
 }
 

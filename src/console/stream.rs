@@ -18,8 +18,12 @@ use tokio::{
     time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until},
 };
 
-use super::Console;
-use crate::{accounts::Role, doors::Failure, hold::Change};
+use super::{Console, queue::sees};
+use crate::{
+    accounts::{Rights, Role},
+    doors::Failure,
+    hold::Change,
+};
 
 /// A page that heard nothing for three of these knows that the connection is dead.
 const BEAT: Duration = Duration::from_secs(10);
@@ -37,7 +41,7 @@ pub async fn stream(
     State(console): State<Console>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Failure> {
-    console.need(&headers, Role::Viewer).await?;
+    let session = console.need(&headers, Role::Viewer).await?;
     let Ok(place) = console.streams.clone().try_acquire_owned() else {
         console.doors.settler.metrics.discard("console_streams");
         let message = "as many consoles listen as may";
@@ -53,6 +57,7 @@ pub async fn stream(
     let looks = console.looks.subscribe();
     let feed = Feed {
         console,
+        rights: session.rights,
         changes,
         crowds,
         decrees,
@@ -68,6 +73,8 @@ pub async fn stream(
 
 struct Feed {
     console: Console,
+    /// What they may see, as of the last beat.
+    rights: Rights,
     changes: Receiver<Change>,
     crowds: Receiver<()>,
     decrees: Receiver<()>,
@@ -91,7 +98,7 @@ impl Feed {
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Feed)> {
         let event = match self.next {
             Next::End => return None,
-            Next::Queue => event("queue", &self.console.snapshot()),
+            Next::Queue => event("queue", &self.console.snapshot(&self.rights)),
             Next::Change => self.change().await?,
         };
         if !matches!(self.next, Next::End) {
@@ -101,23 +108,24 @@ impl Feed {
     }
 
     async fn change(&mut self) -> Option<Event> {
+        let (console, rights) = (self.console.clone(), self.rights.clone());
         tokio::select! {
-            change = self.changes.recv() => match change {
-                Ok(Change::Added(hold)) => Some(event("added", &self.console.answer(&hold))),
-                Ok(Change::Moved(hold, _)) => Some(event("moved", &self.console.answer(&hold))),
+            change = seen(&mut self.changes, &rights) => match change {
+                Ok(Change::Added(hold)) => Some(event("added", &console.answer(&hold, &rights))),
+                Ok(Change::Moved(hold, _)) => Some(event("moved", &console.answer(&hold, &rights))),
                 Err(RecvError::Lagged(_)) => {
-                    self.console.doors.settler.metrics.discard("console_lag");
-                    Some(event("queue", &self.console.snapshot()))
+                    console.doors.settler.metrics.discard("console_lag");
+                    Some(event("queue", &console.snapshot(&rights)))
                 }
                 Err(RecvError::Closed) => None,
             },
             // How many changes there were does not matter, and the console itself has the sender.
-            _ = self.crowds.recv() => Some(event("crowds", &self.console.crowds())),
-            _ = self.decrees.recv() => Some(event("decrees", &self.console.decrees())),
+            _ = self.crowds.recv() => Some(event("crowds", &console.crowds(&rights))),
+            _ = self.decrees.recv() => Some(event("decrees", &console.decrees(&rights))),
             // Who looks where changes with every key press somewhere; what is told is the latest.
             _ = turned(&mut self.looks, self.look_at) => {
                 self.look_at = Instant::now() + LOOKS_APART;
-                Some(event("looks", &self.console.looks()))
+                Some(event("looks", &console.looks(&rights)))
             }
             _ = self.beat.tick() => Some(self.beat().await),
         }
@@ -130,8 +138,24 @@ impl Feed {
                 self.next = Next::End;
                 event("ended", &json!({}))
             }
+            // What they may see has changed, and so has the list.
+            Ok(Some(session)) if session.rights != self.rights => {
+                self.rights = session.rights;
+                event("queue", &self.console.snapshot(&self.rights))
+            }
             // A store that does not answer now is no reason to go blind.
-            Ok(Some(_)) | Err(_) => event("beat", &self.console.ways()),
+            Ok(Some(_)) | Err(_) => event("beat", &self.console.ways(&self.rights)),
+        }
+    }
+}
+
+/// The next change of a message that somebody sees. A dropped wait loses none of those.
+async fn seen(changes: &mut Receiver<Change>, rights: &Rights) -> Result<Change, RecvError> {
+    loop {
+        let change = changes.recv().await?;
+        let (Change::Added(hold) | Change::Moved(hold, _)) = &change;
+        if sees(rights, hold) {
+            return Ok(change);
         }
     }
 }

@@ -16,10 +16,11 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
     Console,
+    guard::may,
     shown::{findings, utf16},
 };
 use crate::{
-    accounts::Role,
+    accounts::{Rights, Role},
     doors::{Failure, Pace, place::unfit, read_json},
     message::{
         self, Depth, Head, Judgement, Language, Message, Paid, Recent, Score, Sender, now_ms,
@@ -67,7 +68,7 @@ pub async fn policies(
     State(console): State<Console>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Failure> {
-    console.need(&headers, Role::Moderator).await?;
+    let session = console.need(&headers, Role::Moderator).await?;
     let rules = console.doors.settler.pipeline.rules.load();
     let mut names: Vec<&String> = rules.policies.keys().collect();
     names.sort();
@@ -75,7 +76,7 @@ pub async fn policies(
     Ok(Json(json!({
         "now_ms": now_ms(),
         "policies": names,
-        "places": console.places(),
+        "places": console.places(&session.rights),
         "keeps_chat": history.chat.is_kept(),
     })))
 }
@@ -130,6 +131,8 @@ pub async fn try_out(
     console.trials.take(&session.name, 1)?;
     let asked: Asked = read_json(request, BODY_BYTES_MAX).await?;
     let channel = console.doors.place(&asked.route, &asked.channel)?;
+    // Whoever may try texts on a channel can guess what it has armed.
+    may(&session, Role::Moderator, &asked.route, &channel)?;
     if asked.text.trim().is_empty() {
         return Err(unfit("text", "there is no text"));
     }
@@ -262,7 +265,7 @@ impl Console {
 
     /// Every route, bot and hook, and the channels that have a policy of their own or were heard
     /// lately: what a text can be tried for.
-    fn places(&self) -> Vec<Value> {
+    fn places(&self, rights: &Rights) -> Vec<Value> {
         let (pipeline, config) = (&self.doors.settler.pipeline, &self.doors.config);
         let rules = pipeline.rules.load();
         let place = |route: &str, channel: &str| {
@@ -281,6 +284,7 @@ impl Console {
         names.extend(pipeline.history.channels(PLACES_MAX));
         names.sort();
         names.dedup();
+        names.retain(|(route, channel)| rights.reach(route, channel, Role::Moderator));
         names.truncate(PLACES_MAX);
         names.iter().map(|(route, channel)| place(route, channel)).collect()
     }

@@ -246,6 +246,7 @@ async fn commands_work_while_the_store_is_in_use() {
     let new = |password: &str, replace| NewUser {
         name: "cleo".into(),
         role: Role::Viewer,
+        places: Vec::new(),
         password: password.into(),
         replace,
     };
@@ -264,8 +265,8 @@ async fn commands_work_while_the_store_is_in_use() {
     let cookie = house.page("POST", "/login", "", &login("cleo", "another long password")).await;
     let cookie = cookie.cookie();
     let people = user::people(&house.dir).await.expect("they are listed");
-    let named: Vec<_> = people.iter().map(|p| (p.name.as_str(), p.role)).collect();
-    assert_eq!(named, [("cleo", Role::Viewer)]);
+    let named: Vec<_> = people.iter().map(|p| (p.name.as_str(), p.rights.role)).collect();
+    assert_eq!(named, [("cleo", Some(Role::Viewer))]);
     assert!(user::remove(&house.dir, "Cleo").await.expect("the door answers"));
     assert_eq!(house.page("GET", "/api/me", &cookie, "").await.status, 401, "gone at once");
     assert_eq!(house.log_in("cleo", "another long password").await.status, 401);

@@ -315,7 +315,7 @@ fn opened(
 ) -> Result<Option<ReadOnlyTable<&'static str, &'static [u8]>>, redb::Error> {
     match database.begin_read()?.open_table(definition(table)) {
         Err(TableError::TableDoesNotExist(_))
-            if matches!(table, Table::Decrees | Table::Outbox) =>
+            if matches!(table, Table::Decrees | Table::Invitations | Table::Outbox) =>
         {
             Ok(None)
         }
@@ -337,6 +337,7 @@ fn name(table: Table) -> &'static str {
         Table::Accounts => "accounts",
         Table::Sessions => "sessions",
         Table::Tokens => "tokens",
+        Table::Invitations => "invitations",
         Table::Decrees => "decrees",
         Table::Meta => "meta",
     }

@@ -1,0 +1,98 @@
+// Every sentence of the account's page and of the invitation's, in every language that they speak.
+
+import { learn } from './strings.js';
+
+learn({
+  account_title: { en: 'Account', fr: 'Compte' },
+  seats_title: { en: 'Where you are logged in', fr: 'Où vous êtes connecté' },
+  seat_own: { en: 'this browser', fr: 'ce navigateur' },
+  seat_end: { en: 'Log out', fr: 'Déconnecter' },
+  seats_end_others: { en: 'Log out everywhere else', fr: 'Déconnecter partout ailleurs' },
+  told_seat: { en: 'That browser is logged out.', fr: 'Ce navigateur est déconnecté.' },
+  told_seats: { en: 'All other browsers are logged out.', fr: 'Tous les autres navigateurs sont déconnectés.' },
+  password_title: { en: 'Password', fr: 'Mot de passe' },
+  password_old: { en: 'Password until now', fr: 'Mot de passe actuel' },
+  password_new: { en: 'New password (12 characters or more)', fr: 'Nouveau mot de passe (12 caractères ou plus)' },
+  password_set: { en: 'Change it', fr: 'Le changer' },
+  told_password: {
+    en: 'The password is changed; all other browsers are logged out.',
+    fr: 'Mot de passe changé ; tous les autres navigateurs sont déconnectés.',
+  },
+  error_password: {
+    en: 'A password has at least 12 characters, and not those that everybody tries first.',
+    fr: 'Un mot de passe a au moins 12 caractères, et pas ceux que tout le monde essaie d’abord.',
+  },
+  error_name: {
+    en: 'A name has 1 to 32 letters, digits, dots, lines and hyphens.',
+    fr: 'Un nom a 1 à 32 lettres, chiffres, points, tirets.',
+  },
+  error_exists: { en: 'This name is taken.', fr: 'Ce nom est pris.' },
+  error_own: {
+    en: 'Another admin has to do this to your account.',
+    fr: 'C’est à un autre administrateur de le faire pour votre compte.',
+  },
+  error_route: { en: 'There is no such route.', fr: 'Cette route n’existe pas.' },
+  error_invitation: {
+    en: 'This invitation was used, taken back or is too old. Ask for another link.',
+    fr: 'Cette invitation a servi, a été retirée ou est trop ancienne. Demandez un autre lien.',
+  },
+  error_invitations: {
+    en: 'Enough people are invited; take some invitations back first.',
+    fr: 'Assez de gens sont invités ; retirez d’abord des invitations.',
+  },
+  factor_title: { en: 'Second factor', fr: 'Second facteur' },
+  factor_is_on: {
+    en: 'Your login asks for a code of your authenticator.',
+    fr: 'Votre connexion demande un code de votre application.',
+  },
+  factor_is_off: {
+    en: 'Your password suffices. With a code besides, a stolen one opens nothing.',
+    fr: 'Votre mot de passe suffit. Avec un code en plus, un mot de passe volé n’ouvre rien.',
+  },
+  factor_start: { en: 'Set it up', fr: 'L’activer' },
+  factor_stop: { en: 'Switch it off', fr: 'Le désactiver' },
+  factor_confirm: { en: 'Switch it on', fr: 'Confirmer' },
+  factor_picture: { en: 'The secret as a code for a camera', fr: 'Le secret sous forme de code à photographier' },
+  factor_open: { en: 'Open it in an authenticator on this device', fr: 'L’ouvrir dans une application de cet appareil' },
+  factor_by_hand: { en: 'Or type this secret:', fr: 'Ou saisissez ce secret :' },
+  told_factor_on: {
+    en: 'From now on your login asks for a code. Whoever loses the telephone asks an admin.',
+    fr: 'Votre connexion demandera désormais un code. En cas de perte du téléphone, voyez un administrateur.',
+  },
+  told_factor_off: { en: 'Your password suffices again.', fr: 'Votre mot de passe suffit de nouveau.' },
+  people_title: { en: 'People', fr: 'Personnes' },
+  people_lead: {
+    en: 'A role includes those below it. In a channel somebody may have more than everywhere, never less.',
+    fr: 'Un rôle comprend ceux d’en dessous. Dans un salon on peut avoir plus qu’ailleurs, jamais moins.',
+  },
+  people_sessions: { en: '{n} sessions', fr: '{n} sessions' },
+  people_factor: { en: 'second factor', fr: 'second facteur' },
+  people_take: { en: 'Take the role away in', fr: 'Retirer le rôle dans' },
+  people_take_all: { en: 'Take the role away everywhere', fr: 'Retirer le rôle partout' },
+  people_log_out: { en: 'Log out', fr: 'Déconnecter' },
+  people_factor_off: { en: 'Second factor off', fr: 'Sans second facteur' },
+  people_remove: { en: 'Remove the account', fr: 'Supprimer le compte' },
+  people_give: { en: 'Give', fr: 'Donner' },
+  told_people: { en: 'It is done.', fr: 'C’est fait.' },
+  everywhere: { en: 'everywhere', fr: 'partout' },
+  role: { en: 'Role', fr: 'Rôle' },
+  where: { en: 'Where', fr: 'Où' },
+  which_channel: { en: 'Channel', fr: 'Salon' },
+  invite_title: { en: 'Invite somebody', fr: 'Inviter quelqu’un' },
+  invite_make: { en: 'Make a link', fr: 'Créer un lien' },
+  invite_link: {
+    en: 'Good for one account and seven days; it is shown only now',
+    fr: 'Vaut pour un compte et sept jours ; affiché seulement maintenant',
+  },
+  told_invited: { en: 'The link is made.', fr: 'Le lien est créé.' },
+  invitations_title: { en: 'Open invitations', fr: 'Invitations ouvertes' },
+  invitations_none: { en: 'Nobody is invited just now.', fr: 'Personne n’est invité pour l’instant.' },
+  invitation_take_back: { en: 'Take back', fr: 'Retirer' },
+  told_taken_back: { en: 'The link opens nothing any more.', fr: 'Le lien n’ouvre plus rien.' },
+  join_title: { en: 'You are invited', fr: 'Vous êtes invité' },
+  join_lead: {
+    en: 'Choose a name and a password; then log in.',
+    fr: 'Choisissez un nom et un mot de passe, puis connectez-vous.',
+  },
+  join_go: { en: 'Join', fr: 'Rejoindre' },
+});
