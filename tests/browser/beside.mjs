@@ -1,45 +1,18 @@
 // The pages beside the queue: a text that is tried, a candidate that is replayed, the insights and
 // appeals.
 
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { check, finish, part, same, until } from "../peers/check.mjs";
 import { Moderator as Caller } from "../peers/moderator.mjs";
 import { Chatter, Moderator, legibility } from "./people.mjs";
+import { SCREENS, accessible, shot } from "./pages.mjs";
 import { launch, open as openIn } from "./screens.mjs";
 
 const lines = JSON.parse(readFileSync(new URL("../peers/lines.json", import.meta.url), "utf8"));
 const quiet = JSON.parse(process.env.QUIET);
-const { APPEALS, ARTIFACTS, CHROMIUM, PASSWORD } = process.env;
-mkdirSync(ARTIFACTS, { recursive: true });
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-
-const SCREENS = [
-  { name: "phone-light", width: 390, height: 844, colorScheme: "light" },
-  { name: "phone-dark", width: 390, height: 844, colorScheme: "dark" },
-  { name: "desk-light", width: 1440, height: 900, colorScheme: "light" },
-  { name: "desk-dark", width: 1440, height: 900, colorScheme: "dark" },
-];
+const { APPEALS, CHROMIUM, PASSWORD } = process.env;
 
 const browser = await launch(CHROMIUM);
-/** The whole page, with its bar where it is when somebody comes. */
-async function shot(page, name) {
-  await page.evaluate(() => window.scrollTo(0, 0));
-  await page.screenshot({ path: join(ARTIFACTS, `${name}.png`), fullPage: true });
-}
-
-/** Nothing that keeps people from using a page as it is now. */
-async function accessible(page, where) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(
-    (tags) => window.axe.run(document, { runOnly: { type: "tag", values: tags } }), RULES);
-  same(`${where}: axe finds nothing`, violations.map(({ id, nodes }) =>
-    `${id}: ${nodes.slice(0, 2).map((node) => node.failureSummary).join(" | ")}`), []);
-  const { wide } = await legibility(page, "h1");
-  same(`${where}: nothing runs off the screen`, wide <= 0, true);
-}
 
 /** Something that was said, held and decided, so that there is something to count. */
 async function evening() {
