@@ -176,14 +176,18 @@ impl Accounts {
         self.inner.hasher.hash(password).await
     }
 
-    /// Sets what somebody may do; they notice with their next click.
-    pub async fn set_rights(&self, name: &str, rights: &Rights) -> Result<(), AccountError> {
-        if rights.places.len() > PLACES_MAX {
-            return Err(AccountError::Places);
-        }
+    /// Changes what somebody may do; they notice with their next click.
+    pub async fn set_rights(
+        &self,
+        name: &str,
+        how: impl Fn(&mut Rights),
+    ) -> Result<(), AccountError> {
         self.update(name, |account| {
-            account.rights = rights.clone();
-            Ok(Vec::new())
+            how(&mut account.rights);
+            match account.rights.places.len() > PLACES_MAX {
+                true => Err(AccountError::Places),
+                false => Ok(Vec::new()),
+            }
         })
         .await
     }

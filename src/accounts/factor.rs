@@ -131,7 +131,10 @@ impl Accounts {
         }
         let account = self.account(&name).await?.map(|(account, _)| account.password);
         match self.inner.hasher.verify(password, account).await? {
-            true => Ok(()),
+            true => {
+                self.inner.lockout.succeeded(&name, from);
+                Ok(())
+            }
             false => {
                 self.inner.lockout.failed(&name, from);
                 Err(AccountError::Refused)

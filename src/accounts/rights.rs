@@ -76,7 +76,9 @@ impl Rights {
     /// Whether whoever has these may give, change or take away `other`.
     pub fn cover(&self, other: &Rights) -> bool {
         let within = |place: &Place| self.reach(&place.route, &place.channel, Role::Admin);
-        self.everywhere(Role::Admin) || (other.role.is_none() && other.places.iter().all(within))
+        // Whoever has nothing just now may have had something elsewhere.
+        let within = !other.places.is_empty() && other.places.iter().all(within);
+        self.everywhere(Role::Admin) || (other.role.is_none() && within)
     }
 
     /// Sets the role in one channel, or takes it away.
@@ -128,6 +130,7 @@ mod tests {
             (only(&[("/", "#a", Role::Admin)]), true, true),
             (only(&[("/", "#a", Role::Viewer), ("/", "#b", Role::Viewer)]), true, false),
             (Rights::from(Role::Viewer), true, false),
+            (Rights::default(), true, false),
             (Rights::from(Role::Admin), true, false),
         ] {
             assert_eq!(everywhere.cover(&other), by_everywhere, "{other:?}");

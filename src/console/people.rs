@@ -48,28 +48,27 @@ pub async fn grant(
 ) -> Result<Json<Value>, Failure> {
     let session = console.need(request.headers(), Role::Admin).await?;
     let Granted { route, channel, role } = read_json(request, BODY_BYTES_MAX).await?;
-    let person = console.doors.accounts.person(&name).await?;
-    let mut rights = person.rights;
-    let place = match route {
+    let accounts = &console.doors.accounts;
+    let person = accounts.person(&name).await?;
+    let (route, channel) = match route {
         None => {
             may_everywhere(&session, Role::Admin)?;
             // Whoever takes it from themselves may find nobody who gives it back.
             if person.name == session.name {
                 return Err(unfit("own", "another admin has to change your own role"));
             }
-            rights.role = role;
-            (String::new(), String::new())
+            accounts.set_rights(&name, |rights| rights.role = role).await?;
+            Default::default()
         }
         Some(route) => {
             let channel = console.doors.place(&route, &channel)?;
             may(&session, Role::Admin, &route, &channel)?;
-            rights.put(&route, &channel, role);
+            accounts.set_rights(&name, |rights| rights.put(&route, &channel, role)).await?;
             (route, channel)
         }
     };
-    console.doors.accounts.set_rights(&person.name, &rights).await?;
     let what = format!("{} is {} here", person.name, role.map_or("nobody", Role::name));
-    console.note((&place.0, &place.1), what, &session);
+    console.note((&route, &channel), what, &session);
     Ok(Json(console.people(&session).await?))
 }
 

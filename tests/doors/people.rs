@@ -9,7 +9,10 @@ use tidegate::{
 };
 use totp_rs::{Builder, Secret};
 
-use crate::house::{Answer, House, PASSWORD, house};
+use crate::{
+    console::Events,
+    house::{Answer, House, PASSWORD, house},
+};
 
 const OTHER: &str = "another long password";
 
@@ -74,6 +77,23 @@ async fn whoever_has_a_channel_sees_that_channel() {
             assert_eq!(queue["holds"][0]["may_decide"], decides, "{name}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_stream_tells_of_the_own_channels() {
+    let house = channels().await;
+    let ana = house.cookie("ana").await;
+    let mut events =
+        Events::open(&house, &only(&house, "max", &[("attic", Role::Viewer)]).await).await;
+    let (_, queue) = events.next().await;
+    assert_eq!((count(&queue["holds"]), &queue["total"]), (Some(0), &json!(0)));
+    let hold = house.hold("a blorp here").await;
+    assert_eq!(house.act(&ana, &hold.id, "remove", "{}").await.status, 200);
+    let shield = json!({ "route": "main", "channel": "attic", "minutes": 5 });
+    assert_eq!(house.post("/api/shield", &ana, &shield).await.status, 200);
+    let (name, data) = events.next().await;
+    assert_eq!(name, "crowds", "neither the message nor its end: {data}");
+    assert_eq!(count(&data["shields"]), Some(1));
 }
 
 #[tokio::test]
