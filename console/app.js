@@ -11,6 +11,8 @@ import * as ended from './ended.js';
 import * as looks from './looks.js';
 import * as marks from './marks.js';
 import * as queue from './queue.js';
+import * as shade from './shade.js';
+import * as view from './view.js';
 
 const $ = (id) => document.getElementById(id);
 const desk = {
@@ -48,12 +50,25 @@ function enter(who) {
   queue.start(desk);
   crowds.start(desk);
   decrees.start(desk);
+  view.start(relisten);
   face();
+  hear();
+}
+
+// Another order or choice: the list anew, and its changes from then on.
+function relisten() {
+  stop();
+  queue.start(desk);
+  hear();
+}
+
+function hear() {
   stop = listen({
     queue(data) {
       queue.replace(data.holds, data.total);
       ended.replace(data.ended);
       crowds.replace(data.crowds);
+      view.channels(data.crowds.channels);
       failing = data.store_failing;
       overload = data.overload;
       link();
@@ -65,6 +80,7 @@ function enter(who) {
     },
     crowds(data) {
       crowds.replace(data);
+      view.channels(data.channels);
     },
     decrees(data) {
       decrees.replace(data);
@@ -79,6 +95,7 @@ function enter(who) {
     beat(data) {
       queue.ways(data.ways, data.total);
       crowds.replace(data.crowds);
+      view.channels(data.crowds.channels);
       failing = data.store_failing;
       overload = data.overload;
       link();
@@ -92,7 +109,7 @@ function enter(who) {
     ended() {
       leave('login');
     },
-  });
+  }, view.query());
 }
 
 function leave(why = '') {
@@ -152,7 +169,7 @@ function counted(total) {
 async function more() {
   if (asking) return;
   asking = true;
-  const answer = await call('/api/queue');
+  const answer = await call(`/api/queue${view.query()}`);
   if (answer.ok && me) queue.replace(answer.body.holds, answer.body.total);
   asking = false;
 }
@@ -288,12 +305,26 @@ for (const tag of ['en', 'fr']) {
     face();
     if (!me) return;
     queue.redraw();
+    view.redraw();
+    shadeWord();
     ended.redraw();
     crowds.redraw();
     decrees.redraw();
     marks.show();
   });
 }
+
+function shadeWord() {
+  $('shade').textContent = say(shade.isOn() ? 'shade_on' : 'shade_off');
+  $('shade').setAttribute('aria-pressed', String(shade.isOn()));
+}
+
+$('shade').addEventListener('click', () => {
+  shade.set(!shade.isOn());
+  shadeWord();
+  queue.redraw();
+});
+shadeWord();
 
 $('help-open').addEventListener('click', () => $('help').showModal());
 

@@ -35,8 +35,8 @@ export async function call(path, body) {
   }
 }
 
-// Listens until stopped. `on` has queue, added, moved, crowds, decrees, looks, beat, linked(bool) and ended.
-export function listen(on) {
+// Listens to what a query asks for until stopped. `on` has queue, added, moved, crowds, decrees, looks, beat, linked(bool) and ended.
+export function listen(on, query = '') {
   let source = null;
   let tries = 0;
   let timer = 0;
@@ -44,7 +44,7 @@ export function listen(on) {
 
   function open() {
     if (stopped) return;
-    source = new EventSource('/api/stream');
+    source = new EventSource(`/api/stream${query}`);
     for (const kind of ['queue', 'added', 'moved', 'crowds', 'decrees', 'looks', 'beat']) {
       source.addEventListener(kind, (event) => {
         alive();

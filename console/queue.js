@@ -4,6 +4,8 @@ import { closeMenu, cover, draw, row, sentenceOf, tick, toggleMenu, uncover } fr
 import { say } from './strings.js';
 import * as looks from './looks.js';
 import * as marks from './marks.js';
+import * as shade from './shade.js';
+import * as view from './view.js';
 
 // A pointer that rests longer than this is not about to click.
 const POINTER_REST_MS = 3000;
@@ -53,10 +55,16 @@ export function added(hold) {
   const listed = open(rows.get(hold.id));
   // Behind others that are not listed, or one too many for a page: only counted.
   // What was paid for has a short promise and is always listed.
-  const room = hold.paid || (fresh() < ROWS_MAX && total <= fresh());
+  const room = hold.paid || (fresh() < ROWS_MAX && total <= fresh()) || isBefore(hold);
   if (!listed) total += 1;
   if (listed || rows.has(hold.id) || room) put(hold, true);
   count(total);
+}
+
+// By another order than time it may belong among those that are listed.
+function isBefore(hold) {
+  const last = ordered().at(-1);
+  return !view.byTime() && last && view.rank({ id: hold.id, hold }) < view.rank(last);
 }
 
 // This moderator took a decision back: the row returns to its place and is selected.
@@ -104,12 +112,9 @@ export function redraw() {
   count(total);
 }
 
-// What was paid for comes first, then what is oldest: ids sort by time.
-const rank = (made) => `${made.hold.paid ? 0 : 1}${made.id}`;
-
 // Before the first that comes after it.
 function place(made) {
-  const later = ordered().find((other) => rank(other) > rank(made));
+  const later = ordered().find((other) => view.rank(other) > view.rank(made));
   list.insertBefore(made.element, later?.element ?? null);
 }
 
@@ -215,6 +220,7 @@ export function looked(next) {
 
 // What a key does to all that is marked; true if it did something.
 function keyMarked(name) {
+  if (name === 's' && open(selected)) return shade.lift(selected.element);
   const acts = { r: 'release', x: 'remove', t: 'time-out', b: 'ban' };
   if (name === 'Escape') marks.clear();
   else if (acts[name]) marks.decide(acts[name]);
@@ -241,6 +247,7 @@ export function key(name, shift = false) {
     return true;
   }
   if (desk.mayDecide && marks.any() && keyMarked(name)) return true;
+  if (name === 's' && open(selected)) return shade.lift(selected.element);
   const acts = { r: 'release', x: 'remove', b: 'ban' };
   const menus = { a: 'allow', v: 'trust' };
   if (name === 'j' || name === 'ArrowDown') return go(step(1));

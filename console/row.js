@@ -4,6 +4,7 @@ import { el, foreign } from './text.js';
 import { clock, countdown, known, length, say, span } from './strings.js';
 import { now } from './door.js';
 import * as looks from './looks.js';
+import * as shade from './shade.js';
 import * as chosen from './marks.js';
 
 const HURRY_S = 20;
@@ -75,11 +76,12 @@ function head({ hold }) {
 }
 
 function body(hold) {
-  const text = hold.text ? foreign(hold.text, marks(hold)) : say('erased');
+  let text = [hold.text ? foreign(hold.text, marks(hold)) : say('erased')];
+  if (shade.isOn() && shade.isGrave(hold)) text = shade.shaded(text[0]);
   return el(
     'p',
     { className: 'said', lang: hold.language, tabIndex: hold.text.length > 600 ? 0 : -1 },
-    text,
+    ...text,
   );
 }
 

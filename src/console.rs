@@ -34,6 +34,7 @@ mod stage;
 mod stream;
 mod trial;
 mod turns;
+mod view;
 
 use ended::Ended;
 use guard::Guard;

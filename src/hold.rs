@@ -372,6 +372,14 @@ impl HoldQueue {
     }
 }
 
+impl Hold {
+    /// Of the gravest that was found, 1 where nothing was.
+    pub fn severity(&self) -> u8 {
+        let acting = self.findings.iter().filter(|finding| !finding.shadow);
+        acting.map(|finding| finding.severity.level()).max().unwrap_or(1)
+    }
+}
+
 fn already(hold: &Hold) -> DecideError {
     DecideError::Already { state: hold.state, decided: hold.decided.clone() }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::{BODY_BYTES_MAX, Console, queue::sees};
+use super::{BODY_BYTES_MAX, Console, view::sees};
 use crate::{
     accounts::{Rights, Role},
     doors::{Failure, read_json},

@@ -27,6 +27,8 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/marks.js", JS, include_str!("../../console/marks.js")),
     ("/queue.js", JS, include_str!("../../console/queue.js")),
     ("/row.js", JS, include_str!("../../console/row.js")),
+    ("/shade.js", JS, include_str!("../../console/shade.js")),
+    ("/view.js", JS, include_str!("../../console/view.js")),
     ("/strings.js", JS, include_str!("../../console/strings.js")),
     ("/text.js", JS, include_str!("../../console/text.js")),
     ("/toasts.js", JS, include_str!("../../console/toasts.js")),

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::{
     BODY_BYTES_MAX, Console,
     shown::{Shown, shown},
+    view::{Question, View},
 };
 use crate::{
     accounts::{Rights, Role},
@@ -28,10 +29,11 @@ const LISTED_MAX: usize = 200;
 
 pub async fn queue(
     State(console): State<Console>,
+    asked: Question,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Failure> {
     let session = console.need(&headers, Role::Viewer).await?;
-    Ok(Json(console.snapshot(&session.rights)))
+    Ok(Json(console.snapshot(&View::new(session.rights, asked)?)))
 }
 
 #[derive(Deserialize)]
@@ -80,15 +82,16 @@ pub async fn act(
 
 impl Console {
     /// The first rows, how many there are in all, and the last decisions.
-    pub fn snapshot(&self, rights: &Rights) -> Value {
-        let holds = &self.doors.settler.holds;
-        let list = self.held(rights);
+    pub fn snapshot(&self, view: &View) -> Value {
+        let (holds, rights) = (&self.doors.settler.holds, &view.rights);
+        let list = self.held(view);
+        let listed = list.iter().take(LISTED_MAX).map(|hold| self.shown(hold, rights));
         let ended = self.ended.list();
-        let ended = ended.iter().filter(|hold| sees(rights, hold));
+        let ended = ended.iter().filter(|hold| view.sees(hold));
         json!({
             "now_ms": now_ms(),
             "total": list.len(),
-            "holds": list.iter().take(LISTED_MAX).map(|h| self.shown(h, rights)).collect::<Vec<_>>(),
+            "holds": listed.collect::<Vec<_>>(),
             "ended": ended.map(|h| self.shown(h, rights)).collect::<Vec<_>>(),
             "crowds": self.crowds(rights),
             "store_failing": holds.is_failing(),
@@ -98,21 +101,21 @@ impl Console {
         })
     }
 
-    /// What waits in the channels that somebody sees.
-    fn held(&self, rights: &Rights) -> Vec<Arc<Hold>> {
+    /// What waits of what a page asked for.
+    fn held(&self, view: &View) -> Vec<Arc<Hold>> {
         let mut list = self.doors.settler.holds.list();
-        list.retain(|hold| sees(rights, hold));
+        view.cut(&mut list);
         list
     }
 
     /// How a release of each listed row would go now: senders come and go while it waits.
-    pub fn ways(&self, rights: &Rights) -> Value {
+    pub fn ways(&self, view: &View) -> Value {
         let holds = &self.doors.settler.holds;
-        let list = self.held(rights);
+        let list = self.held(view);
         let ways =
             list.iter().take(LISTED_MAX).map(|hold| (hold.id.clone(), json!(holds.way(hold))));
         let ways: serde_json::Map<String, Value> = ways.collect();
-        let crowds = self.crowds(rights);
+        let crowds = self.crowds(&view.rights);
         json!({
             "now_ms": now_ms(),
             "total": list.len(),
@@ -130,9 +133,4 @@ impl Console {
     fn shown<'a>(&self, hold: &'a Hold, rights: &Rights) -> Shown<'a> {
         shown(&self.doors, hold, rights)
     }
-}
-
-/// Whether a message is of a channel that somebody sees.
-pub fn sees(rights: &Rights, hold: &Hold) -> bool {
-    rights.reach(&hold.route, &hold.channel, Role::Viewer)
 }

@@ -79,7 +79,7 @@ pub fn shown<'a>(doors: &Doors, hold: &'a Hold, rights: &Rights) -> Shown<'a> {
         findings: findings(&hold.text, &hold.findings),
         decided_by: &hold.decided_by,
         categories,
-        severity: acting().map(|finding| finding.severity.level()).max().unwrap_or(1),
+        severity: hold.severity(),
         held_ms: hold.held_ms,
         expires_ms: hold.expires_ms,
         on_expiry: hold.on_expiry,

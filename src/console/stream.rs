@@ -18,11 +18,14 @@ use tokio::{
     time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until},
 };
 
-use super::{Console, queue::sees};
+use super::{
+    Console,
+    view::{Question, View},
+};
 use crate::{
-    accounts::{Rights, Role},
+    accounts::Role,
     doors::Failure,
-    hold::Change,
+    hold::{Change, State as Held},
 };
 
 /// A page that heard nothing for three of these knows that the connection is dead.
@@ -39,9 +42,11 @@ const LOOKS_APART: Duration = Duration::from_millis(250);
 /// that the list has already is told once more, and records are whole, so that does no harm.
 pub async fn stream(
     State(console): State<Console>,
+    asked: Question,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Failure> {
     let session = console.need(&headers, Role::Viewer).await?;
+    let view = View::new(session.rights, asked)?;
     let Ok(place) = console.streams.clone().try_acquire_owned() else {
         console.doors.settler.metrics.discard("console_streams");
         let message = "as many consoles listen as may";
@@ -57,7 +62,7 @@ pub async fn stream(
     let looks = console.looks.subscribe();
     let feed = Feed {
         console,
-        rights: session.rights,
+        view,
         changes,
         crowds,
         decrees,
@@ -73,8 +78,8 @@ pub async fn stream(
 
 struct Feed {
     console: Console,
-    /// What they may see, as of the last beat.
-    rights: Rights,
+    /// What they asked for, and may see as of the last beat.
+    view: View,
     changes: Receiver<Change>,
     crowds: Receiver<()>,
     decrees: Receiver<()>,
@@ -98,7 +103,7 @@ impl Feed {
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Feed)> {
         let event = match self.next {
             Next::End => return None,
-            Next::Queue => event("queue", &self.console.snapshot(&self.rights)),
+            Next::Queue => event("queue", &self.console.snapshot(&self.view)),
             Next::Change => self.change().await?,
         };
         if !matches!(self.next, Next::End) {
@@ -108,24 +113,25 @@ impl Feed {
     }
 
     async fn change(&mut self) -> Option<Event> {
-        let (console, rights) = (self.console.clone(), self.rights.clone());
+        let (console, view) = (&self.console, &self.view);
+        let rights = &view.rights;
         tokio::select! {
-            change = seen(&mut self.changes, &rights) => match change {
-                Ok(Change::Added(hold)) => Some(event("added", &console.answer(&hold, &rights))),
-                Ok(Change::Moved(hold, _)) => Some(event("moved", &console.answer(&hold, &rights))),
+            change = listed(&mut self.changes, view) => match change {
+                Ok(Change::Added(hold)) => Some(event("added", &console.answer(&hold, rights))),
+                Ok(Change::Moved(hold, _)) => Some(event("moved", &console.answer(&hold, rights))),
                 Err(RecvError::Lagged(_)) => {
                     console.doors.settler.metrics.discard("console_lag");
-                    Some(event("queue", &console.snapshot(&rights)))
+                    Some(event("queue", &console.snapshot(view)))
                 }
                 Err(RecvError::Closed) => None,
             },
             // How many changes there were does not matter, and the console itself has the sender.
-            _ = self.crowds.recv() => Some(event("crowds", &console.crowds(&rights))),
-            _ = self.decrees.recv() => Some(event("decrees", &console.decrees(&rights))),
+            _ = self.crowds.recv() => Some(event("crowds", &console.crowds(rights))),
+            _ = self.decrees.recv() => Some(event("decrees", &console.decrees(rights))),
             // Who looks where changes with every key press somewhere; what is told is the latest.
             _ = turned(&mut self.looks, self.look_at) => {
                 self.look_at = Instant::now() + LOOKS_APART;
-                Some(event("looks", &console.looks(&rights)))
+                Some(event("looks", &console.looks(rights)))
             }
             _ = self.beat.tick() => Some(self.beat().await),
         }
@@ -139,22 +145,23 @@ impl Feed {
                 event("ended", &json!({}))
             }
             // What they may see has changed, and so has the list.
-            Ok(Some(session)) if session.rights != self.rights => {
-                self.rights = session.rights;
-                event("queue", &self.console.snapshot(&self.rights))
+            Ok(Some(session)) if session.rights != self.view.rights => {
+                self.view.rights = session.rights;
+                event("queue", &self.console.snapshot(&self.view))
             }
             // A store that does not answer now is no reason to go blind.
-            Ok(Some(_)) | Err(_) => event("beat", &self.console.ways(&self.rights)),
+            Ok(Some(_)) | Err(_) => event("beat", &self.console.ways(&self.view)),
         }
     }
 }
 
-/// The next change of a message that somebody sees. A dropped wait loses none of those.
-async fn seen(changes: &mut Receiver<Change>, rights: &Rights) -> Result<Change, RecvError> {
+/// The next change of what somebody asked for, and of how anything ended that they see. A dropped
+/// wait loses none of those.
+async fn listed(changes: &mut Receiver<Change>, view: &View) -> Result<Change, RecvError> {
     loop {
         let change = changes.recv().await?;
         let (Change::Added(hold) | Change::Moved(hold, _)) = &change;
-        if sees(rights, hold) {
+        if view.lists(hold) || (hold.state != Held::Held && view.sees(hold)) {
             return Ok(change);
         }
     }

@@ -5,7 +5,8 @@ use tidegate::{
     audit::Event,
     config::RouteConfig,
     history::Watch,
-    message::{Canonical, Message, Sender, now_ms},
+    hold::Hold,
+    message::{Canonical, Category, Message, Paid, Sender, Severity, now_ms},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -183,6 +184,52 @@ async fn consoles_see_what_happens() {
     let (_, data) = later.next().await;
     assert_eq!(data["total"], 1);
     assert_eq!(data["ended"][0]["id"], first.id.as_str(), "how the last ones ended");
+}
+
+#[tokio::test]
+async fn a_page_lists_what_it_asks_for_and_in_which_order() {
+    let house = house(|_| {}).await;
+    let cookie = house.cookie("vera").await;
+    let mut ids = Vec::new();
+    for (severity, category, channel, paid) in [
+        (2, Category::Profanity, "lobby", false),
+        (4, Category::Threat, "attic", false),
+        (3, Category::Hate, "lobby", false),
+        (3, Category::Threat, "lobby", true),
+    ] {
+        let made = house.hold("one blorp").await;
+        house.doors.settler.holds.withdraw(&made.id).await.expect("it makes room");
+        let mut hold = Hold { id: house.doors.settler.holds.fresh_id(), ..(*made).clone() };
+        hold.findings[0].severity = Severity::new(severity).expect("1 to 4");
+        hold.findings[0].category = category;
+        hold.channel = channel.into();
+        hold.paid = paid.then(|| Paid::new("5 EUR", "").expect("it is one"));
+        ids.push(house.doors.settler.holds.hold(hold).await.expect("there is room").id.clone());
+    }
+    for (asked, expected) in [
+        ("", &[3, 0, 1, 2][..]),
+        ("?sort=paid", &[3, 0, 1, 2]),
+        ("?sort=age", &[0, 1, 2, 3]),
+        ("?sort=severity", &[1, 3, 2, 0]),
+        ("?category=threat", &[3, 1]),
+        ("?route=main&channel=lobby", &[3, 0, 2]),
+        ("?route=main&channel=lobby&category=hate", &[2]),
+        ("?route=elsewhere", &[]),
+    ] {
+        let answer = house.page("GET", &format!("/api/queue{asked}"), &cookie, "").await.json();
+        let listed = answer["holds"].as_array().expect("a list").iter();
+        let listed: Vec<&str> = listed.filter_map(|hold| hold["id"].as_str()).collect();
+        let expected: Vec<&str> = expected.iter().map(|n| &*ids[*n]).collect();
+        assert_eq!(
+            (listed, &answer["total"]),
+            (expected.clone(), &json!(expected.len())),
+            "{asked}"
+        );
+    }
+    for asked in ["?sort=money", "?category=none", "?limit=5"] {
+        let path = format!("/api/queue{asked}");
+        assert_eq!(house.page("GET", &path, &cookie, "").await.status, 400, "{asked}");
+    }
 }
 
 #[tokio::test]
