@@ -104,6 +104,7 @@ function leave(why = '') {
   overload = 0;
   closeAll();
   $('nuke').close();
+  $('slow').close();
   looks.start(null);
   // Whoever sits here next has not logged in: nothing that was said stays in the page.
   queue.start(desk);
@@ -293,7 +294,8 @@ $('help-open').addEventListener('click', () => $('help').showModal());
 document.addEventListener('keydown', (event) => {
   const typing = event.target.closest?.('input:not([type="checkbox"]), textarea, select');
   const chord = event.ctrlKey || event.metaKey || event.altKey;
-  if (!me || typing || chord || event.isComposing || $('help').open || $('nuke').open) return;
+  const asked = ['help', 'nuke', 'slow'].some((id) => $(id).open);
+  if (!me || typing || chord || event.isComposing || asked) return;
   const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const moves = ['j', 'k', 'ArrowDown', 'ArrowUp'].includes(name);
   // A key that is held down moves the selection, but never decides.

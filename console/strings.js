@@ -251,6 +251,31 @@ const TABLE = {
   },
   done_shield_on: { en: 'The shield is up.', fr: 'Le bouclier est levé.' },
   done_shield_off: { en: 'The shield is down.', fr: 'Le bouclier est baissé.' },
+  slow_open: { en: 'Slow…', fr: 'Ralentir…' },
+  slow_off: { en: 'Slow off', fr: 'Mode normal' },
+  slow_help: {
+    en: 'Slow mode: every sender waits between two messages; the longer of this and the shield’s counts',
+    fr: 'Mode lent : chacun attend entre deux messages ; la plus longue attente, celle-ci ou celle du bouclier, compte',
+  },
+  slow_title: { en: 'Slow mode', fr: 'Mode lent' },
+  slow_seconds: {
+    en: 'Seconds between two messages of one sender (1 to 600)',
+    fr: 'Secondes entre deux messages d’un même auteur (1 à 600)',
+  },
+  slow_minutes: { en: 'For how many minutes (1 to 1440)', fr: 'Pendant combien de minutes (1 à 1440)' },
+  slow_on: { en: 'Slow down', fr: 'Ralentir' },
+  slow_by: {
+    en: 'slow mode, {n} s, by {by}, until {at}',
+    fr: 'mode lent, {n} s, de {by}, jusqu’à {at}',
+  },
+  done_slow_on: { en: 'Slow mode: {n} s.', fr: 'Mode lent : {n} s.' },
+  done_slow_off: { en: 'Slow mode is off.', fr: 'Le mode lent est terminé.' },
+  error_slowed: {
+    en: 'Too many channels in slow mode. End one.',
+    fr: 'Trop de salons ralentis. Terminez-en un.',
+  },
+  error_seconds: { en: 'From 1 to 600 seconds.', fr: 'De 1 à 600 secondes.' },
+  error_minutes: { en: 'From 1 to 1440 minutes.', fr: 'De 1 à 1440 minutes.' },
   alike: { en: 'All like it…', fr: 'Tous les semblables…' },
   alike_count: {
     en: '{held} held like it, of {senders} senders:',

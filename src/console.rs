@@ -86,6 +86,7 @@ pub fn router(doors: Doors) -> Router {
         .route("/api/permits", post(permit::permit))
         .route("/api/crowds", get(crowds::crowds))
         .route("/api/shield", post(crowds::shield))
+        .route("/api/slow", post(crowds::slow))
         .route("/api/nukes", post(crowds::nuke))
         .route("/api/nukes/preview", post(crowds::preview))
         .route("/api/nukes/{id}/lift", post(crowds::lift))

@@ -1,4 +1,4 @@
-//! Lets moderators deal with crowds: shield mode, nukes, and all that is held like one message.
+//! Lets moderators deal with crowds: shields, slow mode, nukes, and all that is held alike.
 
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ pub fn record(
     }
 }
 
-/// Shields and nukes in force, and the channels that could have one.
+/// Shields, slow modes and nukes in force, and the channels that could have one.
 pub async fn crowds(
     State(console): State<Console>,
     headers: HeaderMap,
@@ -90,6 +90,31 @@ pub async fn shield(
     match minutes {
         0 => console.doors.shield_off(&route, &channel, because)?,
         _ => console.doors.shield_on(&route, &channel, minutes, because)?,
+    }
+    Ok(Json(console.crowds()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pace {
+    route: String,
+    channel: String,
+    /// From one message of a sender to the next; 0 switches it off.
+    seconds: u64,
+    /// Not needed to switch it off.
+    #[serde(default)]
+    minutes: u64,
+}
+
+pub async fn slow(
+    State(console): State<Console>,
+    request: Request<Body>,
+) -> Result<Json<Value>, Failure> {
+    let session = console.need(request.headers(), Role::Moderator).await?;
+    let Pace { route, channel, seconds, minutes } = read_json(request, BODY_BYTES_MAX).await?;
+    match seconds {
+        0 => console.doors.slow_off(&route, &channel, &session.name)?,
+        _ => console.doors.slow_on(&route, &channel, (seconds, minutes), &session.name)?,
     }
     Ok(Json(console.crowds()))
 }
@@ -226,6 +251,7 @@ impl Console {
         json!({
             "now_ms": now,
             "shields": history.shields(now),
+            "slow": history.slowed(now),
             "nukes": history.nukes(now),
             "channels": channels.collect::<Vec<_>>(),
         })
