@@ -5,6 +5,7 @@ import { call, listen } from './door.js';
 import { closeAll, toast, undoLast } from './toasts.js';
 import { named } from './text.js';
 import { outcome } from './row.js';
+import * as active from './active.js';
 import * as crowds from './crowds.js';
 import * as decrees from './decrees.js';
 import * as ended from './ended.js';
@@ -38,6 +39,8 @@ let linked = false;
 let failing = false;
 // What is given up because more is asked than the model can read: 0 to 3.
 let overload = 0;
+// The names of those on duty.
+let onDuty = [];
 
 function enter(who) {
   me = who;
@@ -48,6 +51,7 @@ function enter(who) {
   queue.start(desk);
   crowds.start(desk);
   decrees.start(desk);
+  if (me.may_decide) active.start(attended);
   face();
   stop = listen({
     queue(data) {
@@ -59,6 +63,7 @@ function enter(who) {
       link();
       decrees.replace(data.decrees);
       queue.looked(data.looks.looks);
+      attended(data.on_duty);
     },
     looks(data) {
       queue.looked(data.looks);
@@ -83,6 +88,7 @@ function enter(who) {
       overload = data.overload;
       link();
       decrees.redraw();
+      attended(data.on_duty);
     },
     linked(now) {
       if (now === linked) return;
@@ -102,6 +108,8 @@ function leave(why = '') {
   linked = false;
   failing = false;
   overload = 0;
+  onDuty = [];
+  active.start(null);
   closeAll();
   $('nuke').close();
   $('slow').close();
@@ -123,7 +131,7 @@ function face() {
   for (const tag of ['en', 'fr'])
     $(`language-${tag}`).setAttribute('aria-pressed', String(language() === tag));
   $('login').hidden = me !== null;
-  for (const id of ['desk', 'link', 'help-open', 'who', 'log-out', 'held-count'])
+  for (const id of ['desk', 'link', 'duty', 'help-open', 'who', 'log-out', 'held-count'])
     $(id).hidden = me === null;
   $('viewer-note').hidden = me === null || me.may_decide;
   // The other pages are for those who decide.
@@ -131,6 +139,17 @@ function face() {
   if (me === null) document.title = 'Tidegate';
   else $('who').textContent = `${me.name} · ${say(me.role)}`;
   link();
+  attended(onDuty);
+}
+
+// Who is on duty, at the head of the page and for rows that wait for somebody.
+function attended(names) {
+  onDuty = names;
+  const text = names.length ? say('on_duty', { n: names.length }) : say('nobody_on_duty');
+  // Written only when it changes: a page that is still costs nothing.
+  if ($('duty').textContent !== text) $('duty').textContent = text;
+  $('duty').title = names.join(', ');
+  $('duty').classList.toggle('nobody', names.length === 0);
 }
 
 function link() {
@@ -263,7 +282,11 @@ $('login-form').addEventListener('submit', async (event) => {
   });
   button.disabled = false;
   $('login-password').value = '';
-  if (answer.ok) return enter(answer.body);
+  if (answer.ok) {
+    enter(answer.body);
+    // Whoever logged in is there.
+    return active.tell();
+  }
   const name = `error_${answer.body.error}`;
   $('login-error').textContent = known(name)
     ? say(name, { time: span(answer.wait) })

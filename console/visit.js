@@ -2,6 +2,7 @@
 
 import { language, say, speak, translate } from './strings.js';
 import { call } from './door.js';
+import * as active from './active.js';
 import './sentences.js';
 
 const $ = (id) => document.getElementById(id);
@@ -28,6 +29,7 @@ export async function visit(title, redraw) {
   const answer = await call('/api/me');
   if (!answer.ok) return leave();
   me = answer.body;
+  if (me.may_decide) active.start(() => {});
   show();
   $('page').hidden = false;
   return me;

@@ -15,6 +15,7 @@ mod arrivals;
 mod chat;
 mod crowds;
 mod decrees;
+mod duty;
 mod faces;
 mod generations;
 mod lines;
@@ -28,6 +29,7 @@ mod time_outs;
 
 pub use chat::{Chat, Said};
 pub use decrees::{Decree, Full, What};
+pub use duty::{Duty, OnDuty};
 pub use lines::{FACES_MAX, KEEP_MS};
 pub use nukes::{Nuke, Pattern};
 pub use rooms::NEWCOMERS_MAX;
@@ -94,6 +96,8 @@ pub struct History {
     shown: Shown,
     /// What passed lately, where the settings keep any of it.
     pub chat: Chat,
+    /// Who is on duty at the consoles.
+    pub duty: Duty,
     time_outs: TimeOuts,
     permits: Permits,
     decrees: Decrees,
@@ -151,6 +155,7 @@ impl History {
             nukes: Nukes::default(),
             shown: Shown::new(config.shown_max),
             chat: Chat::new(config),
+            duty: Duty::default(),
             time_outs: TimeOuts::new(senders_max),
             permits: Permits::new(senders_max),
             decrees: Decrees::new(config.decrees_max),

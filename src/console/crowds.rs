@@ -84,7 +84,7 @@ pub async fn shield(
     State(console): State<Console>,
     request: Request<Body>,
 ) -> Result<Json<Value>, Failure> {
-    let session = console.need(request.headers(), Role::Moderator).await?;
+    let session = console.acts(request.headers()).await?;
     let Switch { route, channel, minutes } = read_json(request, BODY_BYTES_MAX).await?;
     let because = Because { by: &session.name, why: "" };
     match minutes {
@@ -110,7 +110,7 @@ pub async fn slow(
     State(console): State<Console>,
     request: Request<Body>,
 ) -> Result<Json<Value>, Failure> {
-    let session = console.need(request.headers(), Role::Moderator).await?;
+    let session = console.acts(request.headers()).await?;
     let Pace { route, channel, seconds, minutes } = read_json(request, BODY_BYTES_MAX).await?;
     match seconds {
         0 => console.doors.slow_off(&route, &channel, &session.name)?,
@@ -166,7 +166,7 @@ pub async fn preview(
     State(console): State<Console>,
     request: Request<Body>,
 ) -> Result<Json<Value>, Failure> {
-    console.need(request.headers(), Role::Moderator).await?;
+    console.acts(request.headers()).await?;
     let asked: Asked = read_json(request, BODY_BYTES_MAX).await?;
     let target = console.target(&asked)?;
     let back_ms = asked.back_minutes * MINUTE_MS;
@@ -183,7 +183,7 @@ pub async fn nuke(
     State(console): State<Console>,
     request: Request<Body>,
 ) -> Result<(StatusCode, Json<Value>), Failure> {
-    let session = console.need(request.headers(), Role::Moderator).await?;
+    let session = console.acts(request.headers()).await?;
     let asked: Asked = read_json(request, BODY_BYTES_MAX).await?;
     let target = console.target(&asked)?;
     if !(1..=MINUTES_MAX).contains(&asked.forward_minutes) {
@@ -232,7 +232,7 @@ pub async fn lift(
     Path(id): Path<u64>,
     request: Request<Body>,
 ) -> Result<Json<Value>, Failure> {
-    let session = console.need(request.headers(), Role::Moderator).await?;
+    let session = console.acts(request.headers()).await?;
     let Some(nuke) = console.doors.settler.pipeline.history.lift_nuke(id) else {
         let message = format!("there is no nuke {id}");
         return Err(Failure::new(StatusCode::NOT_FOUND, "unknown_nuke", message));

@@ -46,7 +46,7 @@ pub async fn act(
     Path((id, act)): Path<(String, String)>,
     request: Request<Body>,
 ) -> Result<Json<Value>, Failure> {
-    let session = console.need(request.headers(), Role::Moderator).await?;
+    let session = console.acts(request.headers()).await?;
     let by = session.name.as_str();
     let doors = &console.doors;
     let hold = match act.as_str() {
@@ -91,6 +91,7 @@ impl Console {
             "overload": self.doors.settler.pipeline.scorer.overload() as u8,
             "decrees": self.decrees(),
             "looks": self.looks(),
+            "on_duty": self.on_duty(),
         })
     }
 
@@ -109,6 +110,7 @@ impl Console {
             "crowds": crowds,
             "store_failing": holds.is_failing(),
             "overload": self.doors.settler.pipeline.scorer.overload() as u8,
+            "on_duty": self.on_duty(),
         })
     }
 

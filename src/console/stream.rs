@@ -19,7 +19,13 @@ use tokio::{
 };
 
 use super::Console;
-use crate::{accounts::Role, doors::Failure, hold::Change};
+use crate::{
+    accounts::{Role, Session},
+    doors::Failure,
+    history::OnDuty,
+    hold::Change,
+    message::now_ms,
+};
 
 /// A page that heard nothing for three of these knows that the connection is dead.
 const BEAT: Duration = Duration::from_secs(10);
@@ -28,8 +34,8 @@ const LOOKS_APART: Duration = Duration::from_millis(250);
 
 /// `queue` (the whole list, at the start and after a lag), then `added` and `moved` (one record
 /// as it is now), `crowds` (shields and nukes), `decrees` (bans, trust, allowed terms), `looks`
-/// (who looks at which message), and `beat` with the time, each row's way and the crowds once more.
-/// `ended` when the session is over.
+/// (who looks at which message), and `beat` with the time, each row's way, the crowds once more and who
+/// is on duty. `ended` when the session is over.
 ///
 /// The subscription is taken before the list is read, so nothing falls between them; a change
 /// that the list has already is told once more, and records are whole, so that does no harm.
@@ -37,7 +43,7 @@ pub async fn stream(
     State(console): State<Console>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Failure> {
-    console.need(&headers, Role::Viewer).await?;
+    let session = console.need(&headers, Role::Viewer).await?;
     let Ok(place) = console.streams.clone().try_acquire_owned() else {
         console.doors.settler.metrics.discard("console_streams");
         let message = "as many consoles listen as may";
@@ -51,6 +57,7 @@ pub async fn stream(
     let crowds = console.changes.subscribe();
     let decrees = console.doors.settler.pipeline.history.decrees_changed();
     let looks = console.looks.subscribe();
+    let seat = console.seat(&session);
     let feed = Feed {
         console,
         changes,
@@ -61,6 +68,7 @@ pub async fn stream(
         beat,
         secret,
         next: Next::Queue,
+        seat,
         _place: place,
     };
     Ok(Sse::new(unfold(feed, Feed::next)))
@@ -77,6 +85,8 @@ struct Feed {
     beat: Interval,
     secret: String,
     next: Next,
+    /// The place on duty of whoever may decide.
+    seat: Option<OnDuty>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -130,9 +140,23 @@ impl Feed {
                 self.next = Next::End;
                 event("ended", &json!({}))
             }
+            Ok(Some(session)) => {
+                // A role can change while the page is open.
+                if self.seat.is_some() != (session.role >= Role::Moderator) {
+                    self.seat = self.console.seat(&session);
+                }
+                event("beat", &self.console.ways())
+            }
             // A store that does not answer now is no reason to go blind.
-            Ok(Some(_)) | Err(_) => event("beat", &self.console.ways()),
+            Err(_) => event("beat", &self.console.ways()),
         }
+    }
+}
+
+impl Console {
+    /// A place on duty for whoever may decide; it is given back when the page is gone.
+    fn seat(&self, session: &Session) -> Option<OnDuty> {
+        (session.role >= Role::Moderator).then(|| self.duty.connect(&session.name, now_ms()))
     }
 }
 

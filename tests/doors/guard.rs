@@ -28,6 +28,7 @@ async fn each_role_reaches_what_it_may() {
         ("POST", "/api/holds/none/dance", "{}", [401, 403, 404, 404]),
         ("GET", "/api/holds/none/release", "", [405, 405, 405, 405]),
         ("GET", "/api/crowds", "", [401, 200, 200, 200]),
+        ("POST", "/api/active", "{}", [401, 403, 200, 200]),
         ("POST", "/api/look", r#"{"hold":null}"#, [401, 403, 200, 200]),
         // Whoever may act is told what is wrong with an empty act.
         ("POST", "/api/marked", "{}", [401, 403, 400, 400]),
