@@ -5,6 +5,7 @@ import { call, listen } from './door.js';
 import { closeAll, toast, undoLast } from './toasts.js';
 import { named } from './text.js';
 import { outcome } from './row.js';
+import * as active from './active.js';
 import * as crowds from './crowds.js';
 import * as decrees from './decrees.js';
 import * as ended from './ended.js';
@@ -40,6 +41,8 @@ let linked = false;
 let failing = false;
 // What is given up because more is asked than the model can read: 0 to 3.
 let overload = 0;
+// The names of those on duty.
+let onDuty = [];
 
 function enter(who) {
   me = who;
@@ -51,6 +54,7 @@ function enter(who) {
   crowds.start(desk);
   decrees.start(desk);
   view.start(relisten);
+  if (me.may_decide) active.start(attended);
   face();
   hear();
 }
@@ -74,6 +78,7 @@ function hear() {
       link();
       decrees.replace(data.decrees);
       queue.looked(data.looks.looks);
+      attended(data.on_duty);
     },
     looks(data) {
       queue.looked(data.looks);
@@ -100,6 +105,7 @@ function hear() {
       overload = data.overload;
       link();
       decrees.redraw();
+      attended(data.on_duty);
     },
     linked(now) {
       if (now === linked) return;
@@ -119,8 +125,11 @@ function leave(why = '') {
   linked = false;
   failing = false;
   overload = 0;
+  onDuty = [];
+  active.start(null);
   closeAll();
   $('nuke').close();
+  $('slow').close();
   looks.start(null);
   // Whoever sits here next has not logged in: nothing that was said stays in the page.
   queue.start(desk);
@@ -139,7 +148,7 @@ function face() {
   for (const tag of ['en', 'fr'])
     $(`language-${tag}`).setAttribute('aria-pressed', String(language() === tag));
   $('login').hidden = me !== null;
-  for (const id of ['desk', 'link', 'help-open', 'who', 'log-out', 'held-count'])
+  for (const id of ['desk', 'link', 'duty', 'help-open', 'who', 'log-out', 'held-count'])
     $(id).hidden = me === null;
   $('viewer-note').hidden = me === null || me.may_decide;
   $('pages').hidden = me === null;
@@ -149,6 +158,17 @@ function face() {
   if (me === null) document.title = 'Tidegate';
   else $('who').textContent = `${me.name} · ${say(me.role)}`;
   link();
+  attended(onDuty);
+}
+
+// Who is on duty, at the head of the page and for rows that wait for somebody.
+function attended(names) {
+  onDuty = names;
+  const text = names.length ? say('on_duty', { n: names.length }) : say('nobody_on_duty');
+  // Written only when it changes: a page that is still costs nothing.
+  if ($('duty').textContent !== text) $('duty').textContent = text;
+  $('duty').title = names.join(', ');
+  $('duty').classList.toggle('nobody', names.length === 0);
 }
 
 function link() {
@@ -286,7 +306,11 @@ $('login-form').addEventListener('submit', async (event) => {
   const second = ['code_needed', 'code'].includes(answer.body.error);
   $('login-second').hidden = !second;
   if (!second) $('login-password').value = '';
-  if (answer.ok) return enter(answer.body);
+  if (answer.ok) {
+    enter(answer.body);
+    // Whoever logged in is there.
+    return active.tell();
+  }
   const name = `error_${answer.body.error}`;
   $('login-error').textContent = known(name)
     ? say(name, { time: span(answer.wait) })
@@ -331,7 +355,8 @@ $('help-open').addEventListener('click', () => $('help').showModal());
 document.addEventListener('keydown', (event) => {
   const typing = event.target.closest?.('input:not([type="checkbox"]), textarea, select');
   const chord = event.ctrlKey || event.metaKey || event.altKey;
-  if (!me || typing || chord || event.isComposing || $('help').open || $('nuke').open) return;
+  const asked = ['help', 'nuke', 'slow'].some((id) => $(id).open);
+  if (!me || typing || chord || event.isComposing || asked) return;
   const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const moves = ['j', 'k', 'ArrowDown', 'ArrowUp'].includes(name);
   // A key that is held down moves the selection, but never decides.

@@ -1,4 +1,4 @@
-// Shows shields and nukes, and lets moderators switch, fire and lift them.
+// Shows shields, slow modes and nukes, and lets moderators switch, fire and lift them.
 
 import { clock, length, say } from './strings.js';
 import { el, foreign } from './text.js';
@@ -10,13 +10,19 @@ const $ = (id) => document.getElementById(id);
 const lists = { channels: $('channels'), nukes: $('nukes') };
 const dialog = $('nuke');
 let desk = null;
-let state = { shields: [], nukes: [], channels: [] };
+let state = nothing();
 // What the open dialog is about: a held message or a channel.
 let target = null;
+// The channel of the open slow-mode dialog.
+let slowing = null;
+
+function nothing() {
+  return { shields: [], slow: [], nukes: [], channels: [] };
+}
 
 export function start(shared) {
   desk = shared;
-  state = { shields: [], nukes: [], channels: [] };
+  state = nothing();
   redraw();
 }
 
@@ -30,8 +36,10 @@ const same = (a, b) => a.route === b.route && a.channel === b.channel;
 export function redraw() {
   // A list that is drawn anew loses the focus: whoever is on a button keeps it.
   const focused = document.activeElement?.dataset?.key;
-  const quiet = state.channels.filter((room) => !state.shields.some((up) => same(up, room)));
-  lists.channels.replaceChildren(...[...state.shields, ...quiet].map(channel));
+  const rooms = [];
+  for (const room of [...state.shields, ...state.slow, ...state.channels])
+    if (!rooms.some((other) => same(other, room))) rooms.push(room);
+  lists.channels.replaceChildren(...rooms.map(channel));
   lists.nukes.replaceChildren(...state.nukes.map(nuke));
   $('crowds-none').hidden = lists.channels.children.length > 0;
   $('nukes-title').hidden = state.nukes.length === 0;
@@ -48,13 +56,19 @@ function button(key, sentence, run, kind = '') {
 
 function channel(room) {
   const shield = state.shields.find((up) => same(up, room));
+  const slow = state.slow.find((own) => same(own, room));
   const key = JSON.stringify([room.route, room.channel]);
-  const line = el('li', { className: shield ? 'channel up' : 'channel' }, name(room));
+  const line = el('li', { className: shield || slow ? 'channel up' : 'channel' }, name(room));
   if (shield) {
     const by = shield.by
       ? say('shield_by', { by: shield.by, at: clock(shield.until_ms) })
       : say('shield_itself', { at: clock(shield.since_ms) });
     line.append(el('span', { className: 'muted shield-state', textContent: by }));
+  }
+  if (slow) {
+    const { seconds, by } = slow;
+    const text = say('slow_by', { n: seconds, by, at: clock(slow.until_ms) });
+    line.append(el('span', { className: 'muted shield-state slow-state', textContent: text }));
   }
   if (desk?.mayDecide) {
     const minutes = shield ? 0 : SHIELD_MINUTES;
@@ -68,11 +82,40 @@ function channel(room) {
         'span',
         { className: 'crowd-actions' },
         toggle,
+        slowSwitch(room, key, slow),
         button(`nuke ${key}`, say('nuke_open'), () => open(room), 'nuke-open'),
       ),
     );
   }
   return line;
+}
+
+function slowSwitch({ route, channel: room }, key, slow) {
+  const off = () => change('/api/slow', { route, channel: room, seconds: 0 }, 'done_slow_off');
+  const run = slow ? off : () => openSlow({ route, channel: room });
+  const made = button(`slow ${key}`, say(slow ? 'slow_off' : 'slow_open'), run, 'slow');
+  made.title = say('slow_help');
+  return made;
+}
+
+function openSlow(room) {
+  slowing = room;
+  $('slow-where').replaceChildren(name(room));
+  $('slow-error').textContent = '';
+  $('slow').showModal();
+}
+
+async function slowDown() {
+  const seconds = Number($('slow-seconds').value);
+  const minutes = Number($('slow-minutes').value);
+  const answer = await call('/api/slow', { ...slowing, seconds, minutes });
+  if (!answer.ok) {
+    $('slow-error').textContent = desk.sentence(answer);
+    return;
+  }
+  $('slow').close();
+  replace(answer.body);
+  desk.done(say('done_slow_on', { n: seconds }));
 }
 
 function nuke(own) {
@@ -165,4 +208,9 @@ $('nuke-close').addEventListener('click', () => dialog.close());
 $('nuke-form').addEventListener('submit', (event) => {
   event.preventDefault();
   preview();
+});
+$('slow-close').addEventListener('click', () => $('slow').close());
+$('slow-form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  slowDown();
 });

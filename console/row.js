@@ -251,7 +251,8 @@ export function tick({ hold, element, over }) {
   if (over) return;
   const left = (hold.expires_ms - now()) / 1000;
   const time = countdown(left);
-  const sentence = left <= 0 ? say('due') : say(`left_${hold.on_expiry}`, { time });
+  const due = hold.waits_for_duty ? 'due_unattended' : 'due';
+  const sentence = left <= 0 ? say(due) : say(`left_${hold.on_expiry}`, { time });
   const timeLeft = element.querySelector('.time-left');
   // Written only when it changes: a page that is still costs nothing.
   if (timeLeft.textContent !== sentence) timeLeft.textContent = sentence;

@@ -2,6 +2,7 @@
 
 import { language, say, speak, translate } from './strings.js';
 import { call } from './door.js';
+import * as active from './active.js';
 import './sentences.js';
 
 const $ = (id) => document.getElementById(id);
@@ -30,6 +31,7 @@ export async function visit(title, redraw) {
   me = answer.body;
   for (const page of $('pages').querySelectorAll('a'))
     page.hidden = !me.may_decide && !['/', '/account'].includes(page.getAttribute('href'));
+  if (me.may_decide) active.start(() => {});
   show();
   $('page').hidden = false;
   return me;

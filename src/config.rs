@@ -19,8 +19,8 @@ pub use hook::{HookConfig, WebhookConfig};
 pub use network::Network;
 pub use policy::{
     CategoryConfig, CrowdConfig, Enforce, FloodConfig, FloorCategory, FloorConfig, LinksConfig,
-    OnExpiry, OnLate, PersonalConfig, PolicyConfig, ShapeConfig, ShieldConfig, WhenConfig,
-    WhileHeld,
+    OnExpiry, OnLate, PersonalConfig, PolicyConfig, ShapeConfig, ShieldConfig, Unattended,
+    UnattendedConfig, WhenConfig, WhileHeld,
 };
 pub use read::{Problem, line_of, read_bounded};
 pub use route::{
@@ -307,6 +307,8 @@ pub struct ConsoleConfig {
     pub streams_max: usize,
     /// Sessions of one account at once; one more ends the oldest.
     pub sessions_max: usize,
+    /// Whoever did nothing at a console for this long is not on duty.
+    pub duty_minutes: u32,
 }
 
 impl Default for ConsoleConfig {
@@ -318,6 +320,7 @@ impl Default for ConsoleConfig {
             attempts_max: 5,
             streams_max: 256,
             sessions_max: 8,
+            duty_minutes: 10,
         }
     }
 }

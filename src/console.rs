@@ -10,11 +10,15 @@ use axum::{
 };
 use tokio::sync::Semaphore;
 
-use crate::doors::{Doors, Failure};
+use crate::{
+    doors::{Doors, Failure},
+    history::Duty,
+};
 
 mod appeals;
 mod crowds;
 mod decrees;
+mod duty;
 mod ended;
 mod guard;
 mod insights;
@@ -59,6 +63,7 @@ struct Console {
     trials: Arc<Trials>,
     insights: Arc<Insights>,
     looks: Looks,
+    duty: Duty,
 }
 
 /// The console's routes; call it within a runtime.
@@ -74,6 +79,7 @@ pub fn router(doors: Doors) -> Router {
         trials: Arc::new(Trials::new()),
         insights: Insights::follow(&doors),
         looks: Looks::new(doors.config.console.streams_max),
+        duty: duty::follow(&doors),
         doors,
     };
     page::routes()
@@ -97,9 +103,11 @@ pub fn router(doors: Doors) -> Router {
         .route("/api/holds/{id}/{act}", post(queue::act))
         .route("/api/marked", post(marked::decide))
         .route("/api/look", post(looks::look))
+        .route("/api/active", post(duty::active))
         .route("/api/permits", post(permit::permit))
         .route("/api/crowds", get(crowds::crowds))
         .route("/api/shield", post(crowds::shield))
+        .route("/api/slow", post(crowds::slow))
         .route("/api/nukes", post(crowds::nuke))
         .route("/api/nukes/preview", post(crowds::preview))
         .route("/api/nukes/{id}/lift", post(crowds::lift))

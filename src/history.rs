@@ -6,8 +6,6 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::broadcast;
-
 use crate::{
     config::{CrowdConfig, FloodConfig, HistoryConfig, ShieldConfig},
     message::{Canonical, Gone, Message, Recent},
@@ -17,6 +15,7 @@ mod arrivals;
 mod chat;
 mod crowds;
 mod decrees;
+mod duty;
 mod faces;
 mod generations;
 mod lines;
@@ -25,14 +24,17 @@ mod rooms;
 mod shields;
 mod shown;
 mod sign;
+mod slow;
 mod time_outs;
 
 pub use chat::{Chat, Said};
 pub use decrees::{Decree, Full, What};
+pub use duty::{Duty, OnDuty};
 pub use lines::{FACES_MAX, KEEP_MS};
 pub use nukes::{Nuke, Pattern};
 pub use rooms::NEWCOMERS_MAX;
 pub use shields::{Because, Shield, Turn};
+pub use slow::{SlowTurn, Slowed};
 
 use crowds::Crowds;
 use decrees::Decrees;
@@ -43,6 +45,7 @@ use raids::Raids;
 use shields::Shields;
 use shown::Shown;
 use sign::Sign;
+use slow::Slows;
 use time_outs::TimeOuts;
 
 mod permits;
@@ -88,10 +91,13 @@ pub struct History {
     generation_max: usize,
     crowds: Crowds,
     shields: Shields,
+    slows: Slows,
     nukes: Nukes,
     shown: Shown,
     /// What passed lately, where the settings keep any of it.
     pub chat: Chat,
+    /// Who is on duty at the consoles.
+    pub duty: Duty,
     time_outs: TimeOuts,
     permits: Permits,
     decrees: Decrees,
@@ -145,9 +151,11 @@ impl History {
             generation_max: (senders_max / shards / 2).max(1),
             crowds: Crowds::new(config),
             shields: Shields::default(),
+            slows: Slows::default(),
             nukes: Nukes::default(),
             shown: Shown::new(config.shown_max),
             chat: Chat::new(config),
+            duty: Duty::default(),
             time_outs: TimeOuts::new(senders_max),
             permits: Permits::new(senders_max),
             decrees: Decrees::new(config.decrees_max),
@@ -182,7 +190,8 @@ impl History {
         past.forget(now, window_ms);
         let hash = self.keys[0].hash_one(plain);
         let mut recent = past.recent(now, window_ms, hash);
-        recent.slow_ms = if shield { past.slow(now, watch.shield.slow_ms) } else { 0 };
+        let pace = self.slows.pace(channel, now, shield, watch.shield);
+        (recent.slow_ms, recent.slow_switched) = pace.left(&past, now);
         past.add(now, hash, plain);
         if recent.slow_ms == 0 {
             past.spoke_ms = Some(now);
@@ -234,9 +243,9 @@ impl History {
         let past = shard.senders.see(&key);
         let mut recent =
             past.map_or_else(unknown, |past| past.recent(now, watch.flood.window_ms, hash));
-        if let (true, Some(past)) = (shield, past) {
-            recent.slow_ms = past.slow(now, watch.shield.slow_ms);
-        }
+        let pace = self.slows.pace(channel, now, shield, watch.shield);
+        (recent.slow_ms, recent.slow_switched) =
+            past.map_or_else(Default::default, |past| pace.left(past, now));
         drop(shard);
         let room = lock(&self.chains).tail(channel.into(), key, now);
         let crowd = self.crowds.peek(&says(channel, key, newcomer, now, watch), &sign);
@@ -252,35 +261,6 @@ impl History {
         let names = (&message.route, message.channel.as_str());
         let burst = self.crowds.hostile(channel, names, key as u64, now, window_ms);
         self.shields.weigh(channel, names, burst, now, watch.shield);
-    }
-
-    /// A moderator's switch: on until then, or off (`None`), which keeps the shield from coming
-    /// back by itself for a quarter of an hour.
-    pub fn switch_shield(
-        &self,
-        route: &str,
-        channel: &str,
-        until_ms: Option<u64>,
-        because: Because,
-        now: u64,
-    ) {
-        let key = self.channel_key(route, channel);
-        self.shields.switch(key, (route, channel), until_ms, because, now);
-    }
-
-    /// Every channel in shield mode now.
-    pub fn shields(&self, now: u64) -> Vec<Shield> {
-        self.shields.list(now)
-    }
-
-    /// Takes down the shields that are over, and tells whoever follows.
-    pub fn end_shields(&self, now: u64) {
-        self.shields.end(now);
-    }
-
-    /// Every change of a shield from now on; who lags behind misses some.
-    pub fn turns(&self) -> broadcast::Receiver<Turn> {
-        self.shields.subscribe()
     }
 
     /// Notes a sign of a raid; true where it is the raid's first.

@@ -16,6 +16,7 @@ use crate::{
 };
 
 mod along;
+mod attended;
 mod book;
 mod clock;
 mod delivery;
@@ -65,6 +66,10 @@ pub struct Hold {
     pub held_ms: u64,
     pub expires_ms: u64,
     pub on_expiry: OnExpiry,
+    /// For how long somebody has to be on duty before the clock ends it; absent where nobody has
+    /// to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attended_ms: Option<u64>,
     pub state: State,
     pub decided: Option<Decided>,
     /// What was paid for it; then it has a place of its own, and is reported if it is not shown.

@@ -289,6 +289,8 @@ pub struct Recent {
     pub shield: bool,
     /// How long the sender has to wait under slow mode; 0 where they may speak.
     pub slow_ms: u64,
+    /// They have to by a moderator's switch, whatever the shield asks for.
+    pub slow_switched: bool,
     pub nuked: Option<Nuked>,
     /// What was found in the sender's name.
     pub name: SharedName,

@@ -57,6 +57,8 @@ pub struct Metrics {
     webhook_lag: Family<Labels, Gauge>,
     /// From hearing a message to having acted on it.
     pub bot_act_seconds: Histogram,
+    /// People on duty at the consoles.
+    pub on_duty: Gauge,
     pub connections: Gauge,
     pub held: Gauge,
     pub judge_seconds: Histogram,
@@ -108,6 +110,7 @@ impl Metrics {
             webhook_lag: Family::default(),
             // 1 ms to about a minute: calls over the Internet, and waiting for a platform's pace.
             bot_act_seconds: Histogram::new(exponential_buckets(1e-3, 2.0, 17)),
+            on_duty: Gauge::default(),
             connections: Gauge::default(),
             held: Gauge::default(),
             judge_seconds: seconds(),
@@ -151,6 +154,7 @@ impl Metrics {
         r.register("bot_deeds", "What bots did, and how it ended", self.bot_deeds.clone());
         r.register("webhooks", "Events for webhooks, by what became", self.webhooks.clone());
         r.register("webhook_lag", "Records that wait for a webhook", self.webhook_lag.clone());
+        r.register("on_duty", "People on duty at the consoles", self.on_duty.clone());
         r.register("connections", "Proxied connections now", self.connections.clone());
         r.register("held", "Messages held now", self.held.clone());
         let unit = || Unit::Seconds;

@@ -1,14 +1,14 @@
 //! Compiles settings and word lists into one ruleset, off the path.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
 use sha2::{Digest, Sha256};
 
 use crate::{
-    config::{Config, Inflow},
+    config::{Config, Inflow, Unattended},
     decide::Policy,
     protocol::{self, Dialect},
     scan::{
@@ -55,6 +55,8 @@ impl Ruleset {
         let policies: HashMap<String, Arc<Policy>> = match Policy::compile(config) {
             Ok(mut compiled) => {
                 secret_key::arm(config, &mut compiled, &mut errors);
+                // Armed first: each judges by secrets of its own.
+                stand_in(config, &mut compiled, &mut errors);
                 compiled.into_iter().map(|(name, policy)| (name, Arc::new(policy))).collect()
             }
             Err(causes) => {
@@ -167,6 +169,26 @@ impl RoutePolicies {
             self.channels.get(&self.dialect.as_ref()?.channel(channel))
         });
         own.unwrap_or(&self.own)
+    }
+}
+
+/// Gives policies the ones that judge while nobody is on duty.
+///
+/// Who stands in has nobody to stand in for them: the two would else send messages to and fro.
+fn stand_in(config: &Config, policies: &mut BTreeMap<String, Policy>, errors: &mut Vec<String>) {
+    let plain = policies.clone();
+    for (name, own) in &config.policy {
+        let unattended = own.unattended.as_ref().filter(|own| own.action == Unattended::Stricter);
+        let Some(unattended) = unattended else { continue };
+        let other = unattended.policy.as_deref().unwrap_or_default();
+        match (plain.get(other), policies.get_mut(name)) {
+            (Some(other), Some(policy)) => policy.stand_in = Some(Arc::new(other.clone())),
+            (None, _) => {
+                let cause = format!("there is no policy {other:?}");
+                errors.push(format!("policy.{name}.unattended.policy: {cause}"));
+            }
+            (_, None) => {}
+        }
     }
 }
 

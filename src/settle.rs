@@ -18,6 +18,7 @@ use crate::{
     metrics::Metrics,
     pipeline::Pipeline,
     protocol::{Frame, Notice, NoticeKind},
+    rules::Ruleset,
 };
 
 mod raids;
@@ -101,8 +102,7 @@ impl Settler {
         self.metrics.judge_seconds.observe(began.elapsed().as_secs_f64());
         let rules = self.pipeline.rules.load();
         // The one that judged: under the shield the stricter, for whom somebody trusts the milder.
-        let Standing { shield, trusted, .. } = judgement.standing;
-        let policy = rules.policy(&inlet.name, &message.channel).acting(shield, trusted);
+        let policy = acting(&rules, &inlet.name, &message.channel, judgement.standing);
         let behind = by.held_channels.contains(&message.channel) && !message.is_name;
         let reason = if behind { Some(behind_a_held_one()) } else { by.suspected.clone() };
         if let Some(reason) = reason.filter(|_| judgement.verdict < Verdict::Hold) {
@@ -153,6 +153,12 @@ impl Settler {
         }
         Ruled { outcome, judgement, id, led_to }
     }
+}
+
+/// The form of a channel's policy that judged a message of somebody of whom this was known.
+fn acting<'a>(rules: &'a Ruleset, route: &str, channel: &str, standing: Standing) -> &'a Policy {
+    let Standing { shield, trusted, unattended, .. } = standing;
+    rules.policy(route, channel).attended(!unattended).acting(shield, trusted)
 }
 
 /// Holds what would have gone, for a reason that no stage knows.
@@ -303,6 +309,7 @@ impl Settler {
             rule: String::new(),
             held_ms,
             expires_ms: held_ms + policy.hold_ms(message),
+            attended_ms: policy.attended_ms(message),
             state: State::Held,
             decided: None,
             paid: message.paid.clone(),

@@ -5,8 +5,8 @@
 use tidegate::config::{
     BotConfig, CategoryConfig, Config, Consequence, DEFAULT_FILE, Enforce, FloorCategory,
     FloorConfig, HookConfig, IdentityConfig, IdentitySource, JsonConfig, LadderStep, LinksConfig,
-    OnExpiry, OnLate, PolicyConfig, Problem, RouteConfig, ServiceConfig, ShapeConfig, Unjudged,
-    WebhookConfig, WhenConfig, WhileHeld, line_of,
+    OnExpiry, OnLate, PolicyConfig, Problem, RouteConfig, ServiceConfig, ShapeConfig, Unattended,
+    UnattendedConfig, Unjudged, WebhookConfig, WhenConfig, WhileHeld, line_of,
 };
 use tidegate::decide::Policy;
 use tidegate::message::{Category, Head, Verdict};
@@ -85,6 +85,10 @@ fn whole_policy() -> PolicyConfig {
         strikes: Some(Default::default()),
         ladder: Some(vec![LadderStep { at: 1.0, then: Consequence::Warn, for_ms: None }]),
         paid: Some(Default::default()),
+        unattended: Some(UnattendedConfig {
+            action: Unattended::Stricter,
+            policy: Some("strict".into()),
+        }),
         threat: category(),
         hate: category(),
         harassment: category(),
@@ -292,6 +296,26 @@ const WRONG: &[Case] = &[
             (7, "webhook[2].age_max_s", "0 is not within 1"),
         ],
     ),
+    (
+        "[policy.a.unattended]\naction = \"stricter\"\n[policy.b.unattended]\npolicy = \"a\"\n",
+        &[
+            (1, "policy.a.unattended.policy", "is missing"),
+            (4, "policy.b.unattended.policy", "has no use unless"),
+        ],
+    ),
+    (
+        "[policy.a.unattended]\naction = \"stricter\"\npolicy = \"night\"\n\
+         [policy.b.unattended]\naction = \"stricter\"\npolicy = \"b\"\n",
+        &[
+            (3, "policy.a.unattended.policy", "there is no policy \"night\" (there are a, b, off"),
+            (6, "policy.b.unattended.policy", "this policy itself"),
+        ],
+    ),
+    (
+        "[policy.a.unattended]\naction = \"sleep\"\n",
+        &[(2, "policy.a.unattended.action", "variant")],
+    ),
+    ("[console]\nduty_minutes = 0\n", &[(2, "console.duty_minutes", "not within 1 to 1440")]),
     ("[policy.off]\npreset = \"strict\"\n", &[(2, "policy.off.preset", "preset of that name")]),
     (
         "[policy.a.flood]\nmessages_max = 1000\nwindow_ms = 0\n",
@@ -319,6 +343,9 @@ fn good_files_load() {
         "[[route]]\nupstream = \"wss://chat.example.org:8443/ws?x=1\"\npolicy = \"strict\"\n",
         "[[route]]\npath=\"/a\"\nupstream=\"ws://h\"\n[[route]]\npath=\"/b\"\nupstream=\"ws://h\"",
         "[listen]\nchat = \"127.0.0.1:0\"\nconsole = \"127.0.0.1:0\"\nadmin = \"[::1]:0\"\n",
+        "[policy.a.unattended]\naction = \"hold\"\n",
+        "[policy.a.unattended]\naction = \"stricter\"\npolicy = \"night\"\n\
+         [policy.night.unattended]\naction = \"stricter\"\npolicy = \"a\"\n",
         "[policy.\"a.b\"]\npreset = \"strict\"\n[[route]]\nupstream=\"ws://h\"\npolicy=\"a.b\"\n",
     ] {
         Config::parse(text, "t.toml").expect(text);

@@ -1,4 +1,4 @@
-//! Plays crowds through the pipeline: raids, friendly visits, shield mode, nukes.
+//! Plays crowds through the pipeline: raids, friendly visits, shield mode, nukes, nobody on duty.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,3 +10,5 @@ mod raid;
 mod room;
 #[path = "crowds/shield.rs"]
 mod shield;
+#[path = "crowds/unattended.rs"]
+mod unattended;

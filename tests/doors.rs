@@ -18,6 +18,9 @@ mod decrees;
 #[path = "doors/described.rs"]
 mod described;
 
+#[path = "doors/duty.rs"]
+mod duty;
+
 #[path = "doors/guard.rs"]
 mod guard;
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails in a test may panic, in its helpers too")]
 
+#[path = "hold/attended.rs"]
+mod attended;
 #[path = "hold/durable.rs"]
 mod durable;
 #[path = "hold/errands.rs"]

@@ -100,7 +100,7 @@ fn bounds(config: &Config, found: &mut Found) {
     let (listen, limits, hold) = (&config.listen, &config.limits, &config.hold);
     let (score, console, keep) = (&config.score, &config.console, &config.retention);
     let threads_max = 64;
-    let table: [(&str, u64, RangeInclusive<u64>); 53] = [
+    let table: [(&str, u64, RangeInclusive<u64>); 54] = [
         ("listen.connections_max", listen.connections_max as u64, 1..=1_000_000),
         ("listen.connections_per_ip_max", listen.connections_per_ip_max as u64, 1..=1_000_000),
         ("listen.accept_per_second", listen.accept_per_second.into(), 1..=1_000_000),
@@ -136,6 +136,7 @@ fn bounds(config: &Config, found: &mut Found) {
         ("console.attempts_max", console.attempts_max.into(), 1..=1000),
         ("console.streams_max", console.streams_max as u64, 1..=100_000),
         ("console.sessions_max", console.sessions_max as u64, 1..=1000),
+        ("console.duty_minutes", console.duty_minutes.into(), 1..=24 * 60),
         ("api.body_bytes_max", config.api.body_bytes_max as u64, 1024..=256 * 1024 * 1024),
         ("api.messages_max", config.api.messages_max as u64, 1..=100_000),
         ("api.requests_max", config.api.requests_max as u64, 1..=100_000),

@@ -59,6 +59,8 @@ pub struct PolicyConfig {
     pub ladder: Option<Vec<LadderStep>>,
     /// Messages that somebody paid for.
     pub paid: Option<PaidConfig>,
+    /// While nobody is on duty.
+    pub unattended: Option<UnattendedConfig>,
 
     pub threat: Option<CategoryConfig>,
     pub hate: Option<CategoryConfig>,
@@ -268,6 +270,28 @@ impl Default for ShieldConfig {
             slow_ms: 10_000,
         }
     }
+}
+
+/// What is different while nobody is on duty.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UnattendedConfig {
+    pub action: Unattended,
+    /// The policy that judges instead, where the action is to judge more strictly.
+    pub policy: Option<String>,
+}
+
+/// What becomes of messages while nobody is on duty.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unattended {
+    /// What is held ends by the clock, as it does at any time.
+    #[default]
+    Expire,
+    /// It waits until somebody was on duty for the hold time.
+    Hold,
+    /// Another policy judges what comes.
+    Stricter,
 }
 
 /// What becomes of a sender's later chat in a channel while one message is held.

@@ -1,4 +1,4 @@
-//! Lets moderators deal with crowds: shield mode, nukes, and all that is held like one message.
+//! Lets moderators deal with crowds: shields, slow mode, nukes, and all that is held alike.
 
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ pub fn record(
     }
 }
 
-/// Shields and nukes in force, and the channels that could have one.
+/// Shields, slow modes and nukes in force, and the channels that could have one.
 pub async fn crowds(
     State(console): State<Console>,
     headers: HeaderMap,
@@ -84,13 +84,39 @@ pub async fn shield(
     State(console): State<Console>,
     request: Request<Body>,
 ) -> Result<Json<Value>, Failure> {
-    let session = console.need(request.headers(), Role::Moderator).await?;
+    let session = console.acts(request.headers()).await?;
     let Switch { route, channel, minutes } = read_json(request, BODY_BYTES_MAX).await?;
     may(&session, Role::Moderator, &route, &console.doors.place(&route, &channel)?)?;
     let because = Because { by: &session.name, why: "" };
     match minutes {
         0 => console.doors.shield_off(&route, &channel, because)?,
         _ => console.doors.shield_on(&route, &channel, minutes, because)?,
+    }
+    Ok(Json(console.crowds(&session.rights)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pace {
+    route: String,
+    channel: String,
+    /// From one message of a sender to the next; 0 switches it off.
+    seconds: u64,
+    /// Not needed to switch it off.
+    #[serde(default)]
+    minutes: u64,
+}
+
+pub async fn slow(
+    State(console): State<Console>,
+    request: Request<Body>,
+) -> Result<Json<Value>, Failure> {
+    let session = console.acts(request.headers()).await?;
+    let Pace { route, channel, seconds, minutes } = read_json(request, BODY_BYTES_MAX).await?;
+    may(&session, Role::Moderator, &route, &console.doors.place(&route, &channel)?)?;
+    match seconds {
+        0 => console.doors.slow_off(&route, &channel, &session.name)?,
+        _ => console.doors.slow_on(&route, &channel, (seconds, minutes), &session.name)?,
     }
     Ok(Json(console.crowds(&session.rights)))
 }
@@ -142,7 +168,7 @@ pub async fn preview(
     State(console): State<Console>,
     request: Request<Body>,
 ) -> Result<Json<Value>, Failure> {
-    let session = console.need(request.headers(), Role::Moderator).await?;
+    let session = console.acts(request.headers()).await?;
     let asked: Asked = read_json(request, BODY_BYTES_MAX).await?;
     let target = console.target(&asked)?;
     may(&session, Role::Moderator, &target.route, &target.channel)?;
@@ -160,7 +186,7 @@ pub async fn nuke(
     State(console): State<Console>,
     request: Request<Body>,
 ) -> Result<(StatusCode, Json<Value>), Failure> {
-    let session = console.need(request.headers(), Role::Moderator).await?;
+    let session = console.acts(request.headers()).await?;
     let asked: Asked = read_json(request, BODY_BYTES_MAX).await?;
     let target = console.target(&asked)?;
     may(&session, Role::Moderator, &target.route, &target.channel)?;
@@ -210,7 +236,7 @@ pub async fn lift(
     Path(id): Path<u64>,
     request: Request<Body>,
 ) -> Result<Json<Value>, Failure> {
-    let session = console.need(request.headers(), Role::Moderator).await?;
+    let session = console.acts(request.headers()).await?;
     let history = &console.doors.settler.pipeline.history;
     if let Some(nuke) = history.nukes(now_ms()).iter().find(|nuke| nuke.id == id) {
         may(&session, Role::Moderator, &nuke.route, &nuke.channel)?;
@@ -231,6 +257,8 @@ impl Console {
         let (mut shields, mut nukes) = (history.shields(now), history.nukes(now));
         shields.retain(|shield| sees(&shield.route, &shield.channel));
         nukes.retain(|nuke| sees(&nuke.route, &nuke.channel));
+        let mut slow = history.slowed(now);
+        slow.retain(|own| sees(&own.route, &own.channel));
         let heard = if rights.everywhere(Role::Viewer) { CHANNELS_MAX } else { usize::MAX };
         let channels = history.channels(heard).into_iter();
         let channels = channels.filter(|(route, channel)| sees(route, channel)).take(CHANNELS_MAX);
@@ -239,6 +267,7 @@ impl Console {
         json!({
             "now_ms": now,
             "shields": shields,
+            "slow": slow,
             "nukes": nukes,
             "channels": channels.collect::<Vec<_>>(),
         })

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use super::{BODY_BYTES_MAX, Console};
 use crate::{
-    accounts::Role,
     doors::{Failure, place::unfit, read_json},
     hold::Decision,
     message::now_ms,
@@ -46,7 +45,7 @@ pub async fn decide(
     State(console): State<Console>,
     request: Request<Body>,
 ) -> Result<Json<Value>, Failure> {
-    let session = console.need(request.headers(), Role::Moderator).await?;
+    let session = console.acts(request.headers()).await?;
     let Marked { ids, act, seconds } = read_json(request, BODY_BYTES_MAX).await?;
     if !(1..=MARKED_MAX).contains(&ids.len()) {
         return Err(unfit("ids", format!("1 to {MARKED_MAX} messages are decided at once")));

@@ -19,6 +19,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/", HTML, include_str!("../../console/index.html")),
     ("/style.css", CSS, include_str!("../../console/style.css")),
     ("/app.js", JS, include_str!("../../console/app.js")),
+    ("/active.js", JS, include_str!("../../console/active.js")),
     ("/crowds.js", JS, include_str!("../../console/crowds.js")),
     ("/decrees.js", JS, include_str!("../../console/decrees.js")),
     ("/ended.js", JS, include_str!("../../console/ended.js")),

@@ -23,7 +23,7 @@ pub async fn permit(
     State(console): State<Console>,
     request: Request<Body>,
 ) -> Result<Json<Value>, Failure> {
-    let session = console.need(request.headers(), Role::Moderator).await?;
+    let session = console.acts(request.headers()).await?;
     let Permit { route, channel, sender, seconds } = read_json(request, BODY_BYTES_MAX).await?;
     may(&session, Role::Moderator, &route, &console.doors.place(&route, &channel)?)?;
     let whose = Whose { route: &route, channel: &channel, sender: &sender };

@@ -50,7 +50,7 @@ pub async fn act(
     Path((id, act)): Path<(String, String)>,
     request: Request<Body>,
 ) -> Result<Json<Value>, Failure> {
-    let session = console.need(request.headers(), Role::Moderator).await?;
+    let session = console.acts(request.headers()).await?;
     console.may_decide(&session, &id)?;
     let by = session.name.as_str();
     let doors = &console.doors;
@@ -98,6 +98,7 @@ impl Console {
             "overload": self.doors.settler.pipeline.scorer.overload() as u8,
             "decrees": self.decrees(rights),
             "looks": self.looks(rights),
+            "on_duty": self.on_duty(),
         })
     }
 
@@ -123,6 +124,7 @@ impl Console {
             "crowds": crowds,
             "store_failing": holds.is_failing(),
             "overload": self.doors.settler.pipeline.scorer.overload() as u8,
+            "on_duty": self.on_duty(),
         })
     }
 

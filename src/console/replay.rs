@@ -81,7 +81,7 @@ pub async fn replay(
     State(console): State<Console>,
     request: Request<Body>,
 ) -> Result<Json<Value>, Failure> {
-    let session = console.need(request.headers(), Role::Moderator).await?;
+    let session = console.acts(request.headers()).await?;
     console.trials.take(&session.name, COST)?;
     let asked: Asked = read_json(request, BODY_BYTES_MAX).await?;
     let Ok(_turn) = console.trials.replaying.try_acquire() else {

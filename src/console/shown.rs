@@ -30,6 +30,8 @@ pub struct Shown<'a> {
     held_ms: u64,
     expires_ms: u64,
     on_expiry: OnExpiry,
+    /// The clock ends it only after somebody was on duty for its hold time.
+    waits_for_duty: bool,
     state: State,
     decided: Option<&'a Decided>,
     /// How a release would go now; only of what is undecided.
@@ -83,6 +85,7 @@ pub fn shown<'a>(doors: &Doors, hold: &'a Hold, rights: &Rights) -> Shown<'a> {
         held_ms: hold.held_ms,
         expires_ms: hold.expires_ms,
         on_expiry: hold.on_expiry,
+        waits_for_duty: hold.attended_ms.is_some(),
         state: hold.state,
         decided: hold.decided.as_ref(),
         way: open.then(|| doors.settler.holds.way(hold)),

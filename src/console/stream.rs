@@ -20,12 +20,15 @@ use tokio::{
 
 use super::{
     Console,
+    duty::is_of_duty,
     view::{Question, View},
 };
 use crate::{
-    accounts::Role,
+    accounts::{Role, Session},
     doors::Failure,
+    history::OnDuty,
     hold::{Change, State as Held},
+    message::now_ms,
 };
 
 /// A page that heard nothing for three of these knows that the connection is dead.
@@ -35,8 +38,8 @@ const LOOKS_APART: Duration = Duration::from_millis(250);
 
 /// `queue` (the whole list, at the start and after a lag), then `added` and `moved` (one record
 /// as it is now), `crowds` (shields and nukes), `decrees` (bans, trust, allowed terms), `looks`
-/// (who looks at which message), and `beat` with the time, each row's way and the crowds once more.
-/// `ended` when the session is over.
+/// (who looks at which message), and `beat` with the time, each row's way, the crowds once more and who
+/// is on duty. `ended` when the session is over.
 ///
 /// The subscription is taken before the list is read, so nothing falls between them; a change
 /// that the list has already is told once more, and records are whole, so that does no harm.
@@ -46,7 +49,7 @@ pub async fn stream(
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Failure> {
     let session = console.need(&headers, Role::Viewer).await?;
-    let view = View::new(session.rights, asked)?;
+    let view = View::new(session.rights.clone(), asked)?;
     let Ok(place) = console.streams.clone().try_acquire_owned() else {
         console.doors.settler.metrics.discard("console_streams");
         let message = "as many consoles listen as may";
@@ -60,6 +63,7 @@ pub async fn stream(
     let crowds = console.changes.subscribe();
     let decrees = console.doors.settler.pipeline.history.decrees_changed();
     let looks = console.looks.subscribe();
+    let seat = console.seat(&session);
     let feed = Feed {
         console,
         view,
@@ -71,6 +75,7 @@ pub async fn stream(
         beat,
         secret,
         next: Next::Queue,
+        seat,
         _place: place,
     };
     Ok(Sse::new(unfold(feed, Feed::next)))
@@ -89,6 +94,8 @@ struct Feed {
     beat: Interval,
     secret: String,
     next: Next,
+    /// The place on duty of whoever may decide.
+    seat: Option<OnDuty>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -144,13 +151,20 @@ impl Feed {
                 self.next = Next::End;
                 event("ended", &json!({}))
             }
-            // What they may see has changed, and so has the list.
-            Ok(Some(session)) if session.rights != self.view.rights => {
+            Ok(Some(session)) => {
+                // A role can change while the page is open, and with it the list.
+                let seen = session.rights != self.view.rights;
+                if self.seat.is_some() != is_of_duty(&session) {
+                    self.seat = self.console.seat(&session);
+                }
                 self.view.rights = session.rights;
-                event("queue", &self.console.snapshot(&self.view))
+                match seen {
+                    true => event("queue", &self.console.snapshot(&self.view)),
+                    false => event("beat", &self.console.ways(&self.view)),
+                }
             }
             // A store that does not answer now is no reason to go blind.
-            Ok(Some(_)) | Err(_) => event("beat", &self.console.ways(&self.view)),
+            Err(_) => event("beat", &self.console.ways(&self.view)),
         }
     }
 }
@@ -164,6 +178,13 @@ async fn listed(changes: &mut Receiver<Change>, view: &View) -> Result<Change, R
         if view.lists(hold) || (hold.state != Held::Held && view.sees(hold)) {
             return Ok(change);
         }
+    }
+}
+
+impl Console {
+    /// A place on duty for whoever may decide; it is given back when the page is gone.
+    fn seat(&self, session: &Session) -> Option<OnDuty> {
+        is_of_duty(session).then(|| self.duty.connect(&session.name, now_ms()))
     }
 }
 

@@ -100,7 +100,7 @@ impl Rule for Newcomers {
     }
 }
 
-/// Slow mode, which is part of shield mode.
+/// Slow mode: the shield's, or a moderator's switch.
 pub(super) struct Slow;
 
 impl Rule for Slow {
@@ -116,7 +116,10 @@ impl Rule for Slow {
         let wait_ms = seen.recent.slow_ms;
         if wait_ms > 0 {
             let why = format!("slow mode: {} s too soon", wait_ms.div_ceil(1000));
-            found.push(finding(self, LOOK, why, policy));
+            let own = finding(self, LOOK, why, policy);
+            // Trying the category out is no reason to disobey a person.
+            let shadow = own.shadow && !seen.recent.slow_switched;
+            found.push(Finding { shadow, ..own });
         }
     }
 }

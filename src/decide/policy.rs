@@ -22,7 +22,7 @@ use super::{
 use crate::{
     config::{
         Config, CrowdConfig, FloodConfig, LadderStep, OnExpiry, OnLate, PersonalConfig,
-        PolicyConfig, ShapeConfig, ShieldConfig, StrikesConfig, Unjudged, WhileHeld,
+        PolicyConfig, ShapeConfig, ShieldConfig, StrikesConfig, Unattended, Unjudged, WhileHeld,
     },
     message::{
         Category, Finding, Head, Message, ModelCard, Role, Sender, Severity, Tongues, Verdict,
@@ -64,6 +64,10 @@ pub struct Policy {
     pub shielded: Option<Arc<Policy>>,
     /// What judges senders whom a moderator trusts; `None` in the one that does.
     pub trusting: Option<Arc<Policy>>,
+    /// What judges while nobody is on duty, where that is another policy.
+    pub stand_in: Option<Arc<Policy>>,
+    /// What is held waits for somebody on duty.
+    pub waits_for_duty: bool,
     /// It is the milder form, for whom a moderator trusts.
     pub is_trusting: bool,
     /// In which categories moderators may waive what is found.
@@ -135,7 +139,8 @@ impl Policy {
         let form = |own: &Arc<Policy>| Arc::new(own.in_mode(mode));
         let (shielded, trusting) =
             (self.shielded.as_ref().map(form), self.trusting.as_ref().map(form));
-        Policy { mode, shielded, trusting, ..self.clone() }
+        let stand_in = self.stand_in.as_ref().map(form);
+        Policy { mode, shielded, trusting, stand_in, ..self.clone() }
     }
 
     /// Key and cause of everything wrong in policies that only the rules themselves can tell.
@@ -166,6 +171,17 @@ impl Policy {
     /// How long a message waits for a moderator.
     pub fn hold_ms(&self, message: &Message) -> u64 {
         if message.paid.is_some() { self.paid_hold_ms } else { self.hold_ms }
+    }
+
+    /// For how long somebody has to be on duty before the clock ends a message that is held;
+    /// `None` where nobody has to.
+    pub fn attended_ms(&self, message: &Message) -> Option<u64> {
+        self.waits_for_duty.then(|| self.hold_ms(message))
+    }
+
+    /// What judges while somebody is on duty or nobody is.
+    pub fn attended(&self, attended: bool) -> &Policy {
+        self.stand_in.as_deref().filter(|_| !attended).unwrap_or(self)
     }
 
     /// Whether what was held for this may be released when nobody decides: where its category
@@ -316,6 +332,8 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig, floor: &Floor) -> Polic
         shield: own.shield.clone().unwrap_or_else(|| preset.shield()),
         shielded: None,
         trusting: None,
+        stand_in: None,
+        waits_for_duty: own.unattended.as_ref().is_some_and(|u| u.action == Unattended::Hold),
         is_trusting: false,
         waivable: waivable(own.waivable.as_deref()),
         heads: own.heads.clone().unwrap_or_default(),

@@ -1,5 +1,7 @@
 //! Acts on senders and on whole channels, for moderators and programs alike.
 
+use axum::http::StatusCode;
+
 use super::{
     Doors, Failure,
     acts::TIME_OUT_S_MAX,
@@ -8,7 +10,7 @@ use super::{
 };
 use crate::{
     audit::{Event, Record},
-    history::{Because, Whose},
+    history::{Because, Slowed, Whose},
     message::{Sender, now_ms},
 };
 
@@ -16,6 +18,9 @@ use crate::{
 const PERMIT_S_MAX: u64 = 3_600;
 /// A day: a shield that lasts longer is a stricter policy's business.
 const SHIELD_MINUTES_MAX: u64 = 1_440;
+/// The same of slow mode, and its pace: nobody remembers longer when a sender last spoke.
+const SLOW_MINUTES_MAX: u64 = 1_440;
+const SLOW_S_MAX: u64 = 600;
 /// A reason, not a report.
 const WHY_CHARS_MAX: usize = 200;
 const MINUTE_MS: u64 = 60_000;
@@ -113,6 +118,41 @@ impl Doors {
         let now = now_ms();
         let until_ms = minutes.map(|minutes| now.saturating_add(minutes * MINUTE_MS));
         self.settler.pipeline.history.switch_shield(route, &channel, until_ms, because, now);
+        Ok(())
+    }
+
+    /// Has every sender of a channel wait so long between two messages, for a while. Whoever
+    /// follows the turns records it.
+    pub fn slow_on(
+        &self,
+        route: &str,
+        channel: &str,
+        (seconds, minutes): (u64, u64),
+        by: &str,
+    ) -> Result<(), Failure> {
+        if !(1..=SLOW_S_MAX).contains(&seconds) {
+            let message = format!("slow mode is 1 to {SLOW_S_MAX} seconds");
+            return Err(unfit("seconds", message));
+        }
+        if !(1..=SLOW_MINUTES_MAX).contains(&minutes) {
+            let message = format!("slow mode lasts 1 to {SLOW_MINUTES_MAX} minutes");
+            return Err(unfit("minutes", message));
+        }
+        let channel = self.place(route, channel)?;
+        let since_ms = now_ms();
+        let until_ms = since_ms.saturating_add(minutes * MINUTE_MS);
+        let (route, by) = (route.to_owned(), by.to_owned());
+        let slowed = Slowed { route, channel, seconds, by, since_ms, until_ms };
+        self.settler.pipeline.history.slow_on(slowed).map_err(|max| {
+            let message = format!("{max} channels in slow mode are the most; end one first");
+            Failure::new(StatusCode::CONFLICT, "slowed", message)
+        })
+    }
+
+    /// Ends it; slow mode that is part of a shield stays.
+    pub fn slow_off(&self, route: &str, channel: &str, by: &str) -> Result<(), Failure> {
+        let channel = self.place(route, channel)?;
+        self.settler.pipeline.history.slow_off(route, &channel, by, now_ms());
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use std::{
 use serde::Serialize;
 use tokio::sync::broadcast;
 
-use super::{lock, rooms::Burst};
+use super::{History, lock, rooms::Burst};
 use crate::config::ShieldConfig;
 
 /// More raids at once than a platform has moderators; one more takes the place of the oldest that
@@ -282,4 +282,35 @@ fn make_room(channels: &mut HashMap<u64, Entry>) {
     let first = channels.iter().min_by_key(|(_, entry)| (by_person(entry), entry.since_ms));
     let first = first.map(|(key, _)| *key);
     first.map(|key| channels.remove(&key));
+}
+
+impl History {
+    /// A moderator's switch: on until then, or off (`None`), which keeps the shield from coming
+    /// back by itself for a quarter of an hour.
+    pub fn switch_shield(
+        &self,
+        route: &str,
+        channel: &str,
+        until_ms: Option<u64>,
+        because: Because,
+        now: u64,
+    ) {
+        let key = self.channel_key(route, channel);
+        self.shields.switch(key, (route, channel), until_ms, because, now);
+    }
+
+    /// Every channel in shield mode now.
+    pub fn shields(&self, now: u64) -> Vec<Shield> {
+        self.shields.list(now)
+    }
+
+    /// Takes down the shields that are over, and tells whoever follows.
+    pub fn end_shields(&self, now: u64) {
+        self.shields.end(now);
+    }
+
+    /// Every change of a shield from now on; who lags behind misses some.
+    pub fn turns(&self) -> broadcast::Receiver<Turn> {
+        self.shields.subscribe()
+    }
 }

@@ -12,7 +12,8 @@ use tokio::{
 };
 
 use super::{
-    State,
+    Hold, State,
+    attended::Due,
     ledger::{Ledger, Outcome},
     states::Step,
 };
@@ -86,22 +87,34 @@ async fn work_off(ledger: &Arc<Ledger>) {
             return;
         }
         join_all(due.iter().map(|hold| one(ledger, &hold.id, hold.state, now_ms))).await;
-        // Whatever could not be done is not tried again at once.
-        let mut book = ledger.book();
-        for hold in due {
-            let stuck = |due: Option<u64>| due.is_some_and(|due| due <= now_ms);
-            if book.entry(&hold.id).is_some_and(|entry| stuck(entry.due_ms)) {
-                book.postpone(&hold.id, now_ms + RETRY_MS);
-            }
-        }
-        drop(book);
+        retry_later(ledger, &due, now_ms);
         ledger.deliver();
+        if due.len() == BATCH_MAX {
+            // What only waits for somebody on duty is looked at without any wait: others have a
+            // turn.
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Whatever could not be done is not tried again at once.
+fn retry_later(ledger: &Ledger, due: &[Arc<Hold>], now_ms: u64) {
+    let mut book = ledger.book();
+    for hold in due {
+        let stuck = |due: Option<u64>| due.is_some_and(|due| due <= now_ms);
+        if book.entry(&hold.id).is_some_and(|entry| stuck(entry.due_ms)) {
+            book.postpone(&hold.id, now_ms + RETRY_MS);
+        }
     }
 }
 
 async fn one(ledger: &Arc<Ledger>, id: &str, state: State, now_ms: u64) {
     let step = match state {
-        State::Held => Step::Expire,
+        State::Held => match ledger.due(id, now_ms) {
+            Due::Expire => Step::Expire,
+            Due::PutOff(until_ms) => Step::PutOff { until_ms },
+            Due::Later(due_ms) => return ledger.book().postpone(id, due_ms),
+        },
         State::Denied => Step::Finish { early: false },
         State::Approved if !is_orphan(ledger, id, now_ms) => return,
         State::Approved if ledger.may_be_claimed(id) => {

@@ -23,6 +23,7 @@ use super::{
 use crate::{
     audit::{Audit, Noted, Record},
     config::{HoldConfig, RetentionConfig},
+    history::Duty,
     metrics::Metrics,
     store::{Expect, Store, StoreError, Table, Write},
 };
@@ -50,6 +51,8 @@ pub struct Ledger {
     pub changes: broadcast::Sender<Change>,
     /// Wakes the clock's task when a deadline may have come nearer.
     pub wake: Arc<Notify>,
+    /// Who is on duty, once somebody has said so.
+    pub duty: OnceLock<Duty>,
     book: Mutex<Book>,
     /// Insertions that failed and may be on the disk all the same: they are taken out again,
     /// because their senders were told that they are not held. Each is the commit that does it.
@@ -100,6 +103,7 @@ impl Ledger {
             retention,
             changes: broadcast::channel(LISTENERS_BEHIND_MAX).0,
             wake: Arc::new(Notify::new()),
+            duty: OnceLock::new(),
             book: Mutex::default(),
             doubts: Mutex::default(),
             unsure: Mutex::default(),

@@ -39,6 +39,10 @@ pub enum Step {
     Undo,
     /// Nobody decided in time.
     Expire,
+    /// Nobody was on duty to decide: its end is moved.
+    PutOff {
+        until_ms: u64,
+    },
     /// The undo window of a denial has passed; `early` ends it before its time.
     Finish {
         early: bool,
@@ -97,6 +101,9 @@ impl Row {
                     hold.decided = Some(decided(EXPIRY, now_ms, 0));
                 }
             },
+            (State::Held, Step::PutOff { until_ms }) if *until_ms > hold.expires_ms => {
+                hold.expires_ms = *until_ms;
+            }
             (State::Held, Step::Withdraw) => (hold.state, ends) = (State::Withdrawn, true),
             (State::Denied, Step::Undo) if open && now_ms < undo_until(&hold) => {
                 let decided_ms = hold.decided.take().map_or(now_ms, |decided| decided.at_ms);
@@ -181,6 +188,9 @@ mod shared {
 }
 
 #[cfg(test)]
+pub use tests::held;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
@@ -191,7 +201,7 @@ mod tests {
 
     const UNDO_MS: u64 = 5_000;
 
-    fn held(on_expiry: OnExpiry) -> Row {
+    pub fn held(on_expiry: OnExpiry) -> Row {
         Row::new(Hold {
             id: "1".into(),
             route: "r".into(),
@@ -211,6 +221,7 @@ mod tests {
             held_ms: 1_000,
             expires_ms: 61_000,
             on_expiry,
+            attended_ms: None,
             state: State::Held,
             decided: None,
             paid: None,
@@ -254,6 +265,8 @@ mod tests {
             ("undo late", Step::Undo, 2_000 + UNDO_MS),
             ("expire", Step::Expire, late),
             ("expire early", Step::Expire, 60_999),
+            ("put off", Step::PutOff { until_ms: 61_001 }, late),
+            ("put off to before", Step::PutOff { until_ms: 61_000 }, late),
             ("finish", Step::Finish { early: false }, late),
             ("finish early", Step::Finish { early: false }, 2_000 + UNDO_MS - 1),
             ("claim", Step::Claim, late),
@@ -269,6 +282,7 @@ mod tests {
             ("held", "release", State::Approved, false),
             ("held", "remove", State::Denied, false),
             ("held", "expire", State::Expired, true),
+            ("held", "put off", State::Held, false),
             ("held", "withdraw", State::Withdrawn, true),
             ("approved", "claim", State::Released, true),
             ("approved", "orphan", State::Orphaned, true),

@@ -22,7 +22,11 @@ pub fn of(was: &Row, next: &Row, step: &Step, by: &str, at_ms: u64) -> Vec<Recor
         _ => by,
     };
     let event = match step {
-        Step::Finish { early: false } | Step::Written(_) | Step::KeepBack(_) | Step::Erase => None,
+        Step::Finish { early: false }
+        | Step::PutOff { .. }
+        | Step::Written(_)
+        | Step::KeepBack(_)
+        | Step::Erase => None,
         Step::Undo => Some(Event::Undone { by: by.to_owned() }),
         _ => Some(Event::Decided { state: hold.state.name().to_owned(), by: by.to_owned() }),
     };

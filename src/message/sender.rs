@@ -70,6 +70,9 @@ pub struct Standing {
     pub shield: bool,
     /// A moderator trusted the sender, so that the milder form of the policy judged.
     pub trusted: bool,
+    /// Nobody was on duty, so that the policy for that judged.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unattended: bool,
 }
 
 /// The same as [`Named`], shared by all messages under one name.

@@ -7,14 +7,14 @@ use std::{
 
 use tokio::sync::broadcast::error::RecvError;
 
-use super::Settler;
+use super::{Settler, acting};
 use crate::{
     audit::{Event, Record},
     config::Consequence,
     decide::{self, Policy},
     history::Whose,
     hold::{Change, Hold, State},
-    message::{Judgement, Message, Sender, Standing, Verdict, now_ms},
+    message::{Judgement, Message, Sender, Verdict, now_ms},
 };
 
 /// Removals that can still be undone and are remembered for that; a moderator undoes within
@@ -159,8 +159,7 @@ impl Removals {
 
     fn strike(&mut self, settler: &Settler, hold: &Hold) {
         let rules = settler.pipeline.rules.load();
-        let Standing { shield, trusted, .. } = hold.standing;
-        let policy = rules.policy(&hold.route, &hold.channel).acting(shield, trusted);
+        let policy = acting(&rules, &hold.route, &hold.channel, hold.standing);
         if policy.exempts(&hold.sender) {
             return;
         }

@@ -186,6 +186,50 @@ async function appeals(screen) {
   for (const person of [ada, mo, max]) await person.page.context().close();
 }
 
+/** Who is on duty, and a channel's slow mode from the switch to its end by hand. */
+async function slowMode(screen) {
+  const ada = new Chatter(await openIn(browser, screen));
+  const mo = new Moderator(await openIn(browser, screen, { bypassCSP: true }), quiet.login.name);
+  const { page } = mo;
+  await ada.enter(quiet.room, `ada-slow-${screen.name}`);
+  await mo.logIn(quiet.console, quiet.login.password);
+  // The login itself is a sign of somebody there.
+  const duty = page.locator("#duty");
+  await until("somebody is on duty", async () => /^\d+ on duty$/.test(await duty.textContent()));
+  check("and it is said who", (await duty.getAttribute("title")).split(", ")
+    .includes(quiet.login.name), await duty.getAttribute("title"));
+
+  const first = `${lines.clean[0]} slow ${screen.name}`;
+  await ada.say(first);
+  await ada.hears(first);
+  const room = page.locator("#channels .channel").first();
+  await room.locator("button.slow").click();
+  await page.getByLabel("Seconds between two messages").fill("600");
+  await page.getByLabel("For how many minutes").fill("2");
+  await shot(page, `slow-${screen.name}`);
+  await accessible(page, `${screen.name}: slow mode is asked for`);
+  await page.locator("#slow-form button.primary").click();
+  await room.locator(".slow-state").waitFor();
+  check("the board says so", (await room.locator(".slow-state").textContent())
+    .includes(`600 s, by ${quiet.login.name}`), await room.locator(".slow-state").textContent());
+  await accessible(page, `${screen.name}: slow mode`);
+  const soon = `${lines.clean[0]} too soon ${screen.name}`;
+  await ada.say(soon);
+  await ada.noticed("drop");
+  same("what comes too soon is not shown", await ada.heard(soon), 0);
+  await page.locator("#language-fr").click();
+  check("in French too", (await room.locator(".slow-state").textContent()).startsWith("mode lent"));
+  check("the duty line as well", (await duty.textContent()).endsWith("de service"));
+  await page.locator("#language-en").click();
+  await room.locator("button.slow").click();
+  await until("it is off", async () => (await room.locator(".slow-state").count()) === 0);
+  const after = `${lines.clean[0]} after ${screen.name}`;
+  await ada.say(after);
+  await ada.hears(after);
+  same("no page complained", [...ada.troubles, ...mo.troubles], []);
+  for (const person of [ada, mo]) await person.page.context().close();
+}
+
 /** Whoever is not logged in, or only looks, sees none of it. */
 async function strangers() {
   const page = await openIn(browser, SCREENS[2]);
@@ -203,6 +247,7 @@ for (const screen of SCREENS) {
   await part(`${screen.name}: a text and a candidate are tried`, () => tries(screen));
   await part(`${screen.name}: what was counted`, () => counts(screen));
   await part(`${screen.name}: an appeal`, () => appeals(screen));
+  await part(`${screen.name}: who is on duty, and slow mode`, () => slowMode(screen));
 }
 await browser.close();
 finish();

@@ -1,7 +1,7 @@
 //! Tries shield mode: how it comes, what it does, how it goes.
 
 use tidegate::{
-    history::{Because, Turn},
+    history::{Because, Slowed, Turn},
     message::{Role, Verdict},
 };
 use tokio::sync::broadcast::Receiver;
@@ -126,6 +126,40 @@ async fn a_moderator_switches_it_and_is_not_fought() {
     history.switch_shield("main", "lobby", Some(room.now + 1_000), ANA, room.now);
     assert_eq!(room.says("cyd", "hello there", 999).await.0, Verdict::Hold);
     assert_eq!(room.says("dan", "hello there", 1).await.0, Verdict::Pass, "it has an end");
+}
+
+#[tokio::test]
+async fn a_moderators_slow_mode_and_the_shields_are_one_wait() {
+    let mut room = Room::new(QUICK);
+    let history = room.pipeline.history.clone();
+    room.settle(3).await;
+    let slow = |seconds, now| {
+        let (route, channel, by) = ("main".to_owned(), "lobby".to_owned(), "ana".to_owned());
+        let slowed = Slowed { route, channel, seconds, by, since_ms: now, until_ms: now + 600_000 };
+        history.slow_on(slowed).unwrap();
+    };
+    slow(8, room.now);
+    for (after_ms, expected) in [
+        (20_000, Verdict::Pass),
+        (7_900, Verdict::Drop),
+        // What was dropped does not count: it is the last one that passed.
+        (100, Verdict::Pass),
+    ] {
+        let (verdict, rules) = room.says("regular1", &format!("well {after_ms}"), after_ms).await;
+        assert_eq!(verdict, expected, "{after_ms}: {rules:?}");
+    }
+    // The shield asks for five seconds.
+    history.switch_shield("main", "lobby", Some(room.now + 600_000), ANA, room.now);
+    assert_eq!(room.says("regular1", "after six", 6_000).await.0, Verdict::Drop);
+    assert_eq!(room.says("regular1", "after eight", 2_000).await.0, Verdict::Pass);
+    slow(2, room.now);
+    assert_eq!(room.says("regular1", "after three", 3_000).await.0, Verdict::Drop);
+    assert_eq!(room.says("regular1", "after five", 2_000).await.0, Verdict::Pass);
+    history.slow_off("main", "lobby", "max", room.now);
+    assert_eq!(room.says("regular1", "four more", 4_000).await.0, Verdict::Drop, "the shield's");
+    room.channel = "elsewhere";
+    assert_eq!(room.says("regular1", "one", 1_000).await.0, Verdict::Pass);
+    assert_eq!(room.says("regular1", "two", 1_000).await.0, Verdict::Pass);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Tries what the console does about crowds: shields, nukes, all that is held alike.
+//! Tries what the console does about crowds: shields, slow mode, nukes, all that is held alike.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tidegate::{
     audit::Event,
     config::RouteConfig,
-    history::Because,
+    history::{Because, Slowed},
     hold::{Hold, State},
     message::{Message, Sender, Verdict, now_ms},
 };
@@ -154,6 +154,89 @@ async fn a_shield_is_switched_shown_and_recorded() {
     assert!(metrics.contains(r#"tidegate_shield_changes_total{state="on",by="moderator"} 1"#));
 }
 
+fn pace(channel: &str, seconds: u64, minutes: u64) -> Value {
+    json!({ "route": "", "channel": channel, "seconds": seconds, "minutes": minutes })
+}
+
+#[tokio::test]
+async fn slow_mode_is_switched_shown_and_recorded() {
+    let house = house(|_| {}).await;
+    let (ana, vera) = (house.cookie("ana").await, house.cookie("vera").await);
+    let mut told = house.doors.settler.pipeline.history.slow_turns();
+    for (cookie, body, expected) in [
+        ("", pace("lobby", 30, 10), 401),
+        (vera.as_str(), pace("lobby", 30, 10), 403),
+        (&ana, pace("lobby", 601, 10), 422),
+        (&ana, pace("lobby", u64::MAX, 10), 422),
+        (&ana, pace("lobby", 30, 0), 422),
+        (&ana, pace("lobby", 30, 1_441), 422),
+        (&ana, json!({ "route": "nowhere", "channel": "lobby", "seconds": 3, "minutes": 1 }), 422),
+        (&ana, json!({ "route": "", "channel": "lobby", "minutes": 10 }), 400),
+        (&ana, json!({ "route": "", "channel": "lobby", "seconds": 30 }), 422),
+        (&ana, pace("lobby", 30, 10), 200),
+    ] {
+        let answer = post(&house, cookie, "/api/slow", body.clone()).await;
+        assert_eq!(answer.status, expected, "{body}: {}", answer.body);
+    }
+    let seen = house.page("GET", "/api/crowds", &vera, "").await.json();
+    let slow = &seen["slow"][0];
+    let shown = (&slow["channel"], &slow["seconds"], &slow["by"]);
+    assert_eq!(shown, (&json!("lobby"), &json!(30), &json!("ana")));
+    let left_ms = slow["until_ms"].as_u64().expect("it has an end").saturating_sub(now_ms());
+    assert!((500_000..=600_000).contains(&left_ms), "{left_ms}");
+    let queue = house.page("GET", "/api/queue", &vera, "").await.json();
+    assert_eq!(queue["crowds"]["slow"], seen["slow"]);
+    assert_eq!(said(&house, "lobby", "una", "hello there").await, Verdict::Pass);
+    assert_eq!(said(&house, "lobby", "una", "and again").await, Verdict::Drop);
+    assert_eq!(said(&house, "lobby", "ben", "hello there").await, Verdict::Pass, "each alone");
+    assert_eq!(said(&house, "elsewhere", "una", "hello there").await, Verdict::Pass);
+    assert_eq!(said(&house, "elsewhere", "una", "and again").await, Verdict::Pass);
+
+    let off = json!({ "route": "", "channel": "lobby", "seconds": 0 });
+    for _ in 0..2 {
+        let off = post(&house, &ana, "/api/slow", off.clone()).await;
+        assert_eq!((off.status, &off.json()["slow"]), (200, &json!([])));
+    }
+    assert_eq!(said(&house, "lobby", "una", "third time").await, Verdict::Pass);
+    let turns = [told.try_recv(), told.try_recv()].map(|turn| turn.map(|turn| turn.seconds));
+    assert_eq!((turns, told.try_recv().is_err()), ([Ok(30), Ok(0)], true), "told once each");
+    while logged(&house).await.len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    let expected = [("slow mode off", "ana"), ("slow mode on, 30 s", "ana")];
+    let expected = expected.map(|(what, by)| (what.to_owned(), by.to_owned()));
+    assert_eq!(logged(&house).await, expected);
+}
+
+#[tokio::test]
+async fn slow_mode_that_is_over_is_told_though_nobody_looks() {
+    let house = house(|_| {}).await;
+    let mut records = house.doors.settler.audit.subscribe();
+    let now = now_ms();
+    let slowed = Slowed {
+        route: String::new(),
+        channel: "lobby".into(),
+        seconds: 5,
+        by: "ana".into(),
+        since_ms: now,
+        until_ms: now + 300,
+    };
+    house.doors.settler.pipeline.history.slow_on(slowed).expect("there is room");
+    let over = async {
+        loop {
+            let record = records.recv().await.expect("the log is there");
+            if let Event::Settings { what, by, .. } = &record.event
+                && what == "slow mode off"
+            {
+                return (record.channel.clone(), by.clone(), record.at_ms);
+            }
+        }
+    };
+    let (channel, by, at_ms) = timeout(PATIENCE, over).await.expect("it is told");
+    assert_eq!((channel.as_str(), by.as_str()), ("lobby", "itself"));
+    assert!(at_ms >= now + 300, "not before its end");
+}
+
 #[tokio::test]
 async fn a_nuke_is_previewed_fired_listed_and_lifted() {
     let house = house(|_| {}).await;
@@ -275,6 +358,7 @@ async fn channels_are_meant_however_a_moderator_writes_them() {
     let long = "x".repeat(513);
     for (path, more) in [
         ("/api/shield", vec![("minutes", json!(5))]),
+        ("/api/slow", vec![("seconds", json!(5)), ("minutes", json!(5))]),
         ("/api/nukes", vec![("text", json!(LINE)), ("forward_minutes", json!(5))]),
         ("/api/permits", vec![("sender", json!("una")), ("seconds", json!(60))]),
         ("/api/senders/pardon", vec![("sender", json!("una"))]),
@@ -295,6 +379,7 @@ async fn channels_are_meant_however_a_moderator_writes_them() {
     }
     let seen = house.page("GET", "/api/crowds", &ana, "").await.json();
     assert_eq!(seen["shields"][0]["channel"], "#den");
+    assert_eq!(seen["slow"][0]["channel"], "#den");
     assert_eq!(seen["nukes"][0]["channel"], "#den");
     let una = Sender { id: "una".into(), ..Sender::default() };
     let message = Message {

@@ -259,6 +259,7 @@ impl House {
             held_ms: now_ms(),
             expires_ms: now_ms() + 600_000,
             on_expiry: OnExpiry::Drop,
+            attended_ms: None,
             state: State::Held,
             decided: None,
             paid: None,

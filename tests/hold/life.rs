@@ -143,6 +143,7 @@ impl Life {
             held_ms: now,
             expires_ms: now + HOUR_MS,
             on_expiry: OnExpiry::Drop,
+            attended_ms: None,
             state: State::Held,
             decided: None,
             paid: None,

@@ -2,9 +2,9 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use super::{DAY_MS, Found, MINUTE_MS, NAME_BYTES_MAX, name_cause};
+use super::{DAY_MS, Found, MINUTE_MS, NAME_BYTES_MAX, known, name_cause};
 use crate::{
-    config::{Config, FloorConfig, LadderStep, PRESETS, PolicyConfig, WhenConfig},
+    config::{Config, FloorConfig, LadderStep, PRESETS, PolicyConfig, Unattended, WhenConfig},
     message::{Category, Verdict},
 };
 
@@ -42,7 +42,27 @@ pub(super) fn policies(config: &Config, found: &mut Found) {
             let cause = format!("{name:?} is a preset of that name; give the policy another one");
             found.add(key("preset"), cause);
         }
+        if let Some(cause) = stand_in_cause(config, name, policy) {
+            found.add(key("unattended.policy"), cause);
+        }
         one_policy(policy, &key, found);
+    }
+}
+
+/// What is wrong with the policy that is to judge while nobody is on duty.
+fn stand_in_cause(config: &Config, name: &str, policy: &PolicyConfig) -> Option<String> {
+    let unattended = policy.unattended.as_ref()?;
+    match (unattended.action, unattended.policy.as_deref()) {
+        (Unattended::Stricter, None) => Some("is missing: which policy judges then?".to_owned()),
+        (Unattended::Stricter, Some(own)) if own == name => {
+            Some(format!("{own:?} is this policy itself"))
+        }
+        (Unattended::Stricter, Some(own)) => {
+            let there = PRESETS.contains(&own) || config.policy.contains_key(own);
+            (!there).then(|| format!("there is no policy {own:?}{}", known(config)))
+        }
+        (_, Some(_)) => Some("has no use unless `action = \"stricter\"`".to_owned()),
+        (_, None) => None,
     }
 }
 
