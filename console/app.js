@@ -3,9 +3,10 @@
 import { clock, known, language, length, say, span, speak, translate } from './strings.js';
 import { call, listen } from './door.js';
 import { closeAll, toast, undoLast } from './toasts.js';
-import { named } from './text.js';
+import { el, named } from './text.js';
 import { outcome } from './row.js';
 import * as active from './active.js';
+import * as care from './care.js';
 import * as crowds from './crowds.js';
 import * as decrees from './decrees.js';
 import * as ended from './ended.js';
@@ -26,6 +27,7 @@ const desk = {
   alike,
   countAlike,
   openLasting: decrees.openLasting,
+  looked: (hold) => breaks.look(hold),
   nuke: (hold) => crowds.open(hold, hold),
   removed,
   marked,
@@ -33,6 +35,7 @@ const desk = {
   sentence,
   done: (text) => toast(text),
 };
+const breaks = care.watch($('care'), proposal);
 let me = null;
 let stop = () => {};
 let asking = false;
@@ -55,6 +58,7 @@ function enter(who) {
   decrees.start(desk);
   view.start(relisten);
   if (me.may_decide) active.start(attended);
+  breaks.start();
   face();
   hear();
 }
@@ -127,6 +131,7 @@ function leave(why = '') {
   overload = 0;
   onDuty = [];
   active.start(null);
+  breaks.stop();
   closeAll();
   $('nuke').close();
   $('slow').close();
@@ -159,6 +164,19 @@ function face() {
   else $('who').textContent = `${me.name} · ${say(me.role)}`;
   link();
   attended(onDuty);
+  breaks.redraw();
+}
+
+// The notice that proposes a break.
+function proposal(why, answer) {
+  const button = (kind) =>
+    el('button', { type: 'button', onclick: () => answer(kind) }, say(`break_${kind}`));
+  return el(
+    'div',
+    { className: 'care-note' },
+    el('p', {}, say(`break_${why}`)),
+    el('div', { className: 'care-buttons' }, button('later'), button('off'), button('close')),
+  );
 }
 
 // Who is on duty, at the head of the page and for rows that wait for somebody.
@@ -197,6 +215,7 @@ async function more() {
 async function act(made, what, body = {}, byKey = false) {
   if (made.busy || made.over) return;
   made.busy = true;
+  breaks.look(made.hold);
   // The stream may bring the decided record, which has no way any more, before the answer.
   const { way } = made.hold;
   const answer = await call(`/api/holds/${encodeURIComponent(made.id)}/${what}`, body);

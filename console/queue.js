@@ -196,6 +196,7 @@ export function select(made, { focus = true } = {}) {
   selected = made ?? null;
   looks.look(selected?.id ?? null);
   if (!made) return;
+  desk.looked(made.hold);
   made.element.classList.add('selected');
   made.element.setAttribute('aria-current', 'true');
   if (focus) made.element.focus({ preventScroll: true });

@@ -178,6 +178,17 @@ const TABLE = {
   due_unattended: { en: 'waits for somebody on duty', fr: 'attend quelqu’un de service' },
   on_duty: { en: '{n} on duty', fr: '{n} de service' },
   nobody_on_duty: { en: 'nobody on duty', fr: 'personne de service' },
+  break_time: {
+    en: 'Fifty minutes without a pause. A few minutes away from the screen would do you good.',
+    fr: 'Cinquante minutes sans pause. Quelques minutes loin de l’écran vous feraient du bien.',
+  },
+  break_texts: {
+    en: 'You have read many hard messages. A short break would do you good.',
+    fr: 'Vous avez lu beaucoup de messages durs. Une courte pause vous ferait du bien.',
+  },
+  break_later: { en: 'Remind me in 10 minutes', fr: 'Me le rappeler dans 10 minutes' },
+  break_off: { en: 'Off for today', fr: 'Plus aujourd’hui' },
+  break_close: { en: 'Close', fr: 'Fermer' },
   severity: { en: 'severity {n} of 4', fr: 'gravité {n} sur 4' },
   in_channel: { en: 'in {channel}', fr: 'dans {channel}' },
   egress: { en: 'held from viewers only', fr: 'retenu pour les spectateurs seuls' },

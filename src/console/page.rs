@@ -20,6 +20,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/style.css", CSS, include_str!("../../console/style.css")),
     ("/app.js", JS, include_str!("../../console/app.js")),
     ("/active.js", JS, include_str!("../../console/active.js")),
+    ("/care.js", JS, include_str!("../../console/care.js")),
     ("/crowds.js", JS, include_str!("../../console/crowds.js")),
     ("/decrees.js", JS, include_str!("../../console/decrees.js")),
     ("/ended.js", JS, include_str!("../../console/ended.js")),

@@ -37,9 +37,9 @@ const BEAT: Duration = Duration::from_secs(10);
 const LOOKS_APART: Duration = Duration::from_millis(250);
 
 /// `queue` (the whole list, at the start and after a lag), then `added` and `moved` (one record
-/// as it is now), `crowds` (shields and nukes), `decrees` (bans, trust, allowed terms), `looks`
-/// (who looks at which message), and `beat` with the time, each row's way, the crowds once more and who
-/// is on duty. `ended` when the session is over.
+/// as it is now), `crowds` (shields, slow modes and nukes), `decrees` (bans, trust, allowed terms),
+/// `looks` (who looks at which message), and `beat` with the time, each row's way, the crowds once
+/// more and who is on duty. `ended` when the session is over.
 ///
 /// The subscription is taken before the list is read, so nothing falls between them; a change
 /// that the list has already is told once more, and records are whole, so that does no harm.

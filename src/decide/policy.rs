@@ -300,11 +300,6 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig, floor: &Floor) -> Polic
         (category, policy)
     };
     let categories: BTreeMap<_, _> = Category::ALL.into_iter().map(&mut category).collect();
-    // Whatever cannot be compiled is named by `problems`, and the policy is not used. The preset's
-    // come first, so that the policy has the last word.
-    let preset_when = preset.when();
-    let when = preset_when.iter().chain(own.when.iter().flatten());
-    let conditions = when.filter_map(|own| Condition::compile(own).ok());
     let shares = own.rules.as_ref().and_then(|rules| Shares::compile(rules).ok());
     let harmless = own.harmless.unwrap_or(preset.harmless);
     let on_late = own.on_late.unwrap_or(preset.on_late);
@@ -341,7 +336,7 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig, floor: &Floor) -> Polic
         table: Category::ALL.map(|category| categories[&category].action),
         categories,
         shares: shares.unwrap_or_default(),
-        conditions: conditions.collect(),
+        conditions: conditions(preset, own),
         floor: floor.clone(),
         raised,
         protected: Protected::new(&own.protected.clone().unwrap_or_default(), preset.name != OFF),
@@ -350,6 +345,14 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig, floor: &Floor) -> Polic
         paid_hold_ms: own.paid.clone().unwrap_or_default().hold_ms,
         answers: Answers::default(),
     })
+}
+
+/// The preset's come first, so that the policy has the last word. Whatever cannot be compiled is
+/// named by `problems`, and the policy is not used.
+fn conditions(preset: &Preset, own: &PolicyConfig) -> Vec<Condition> {
+    let preset_when = preset.when();
+    let when = preset_when.iter().chain(own.when.iter().flatten());
+    when.filter_map(|own| Condition::compile(own).ok()).collect()
 }
 
 /// The policy with what it says of all scores, and with its other forms.

@@ -9,6 +9,9 @@ import { SCREENS, accessible, shot } from "./pages.mjs";
 import { launch, open as openIn } from "./screens.mjs";
 
 const lines = JSON.parse(readFileSync(new URL("../peers/lines.json", import.meta.url), "utf8"));
+// The page's own module, which imports nothing: Node takes no .js file for a module by itself.
+const care = readFileSync(new URL("../../console/care.js", import.meta.url), "utf8");
+const { fresh, hard, step } = await import(`data:text/javascript,${encodeURIComponent(care)}`);
 const quiet = JSON.parse(process.env.QUIET);
 const { APPEALS, CHROMIUM, PASSWORD } = process.env;
 
@@ -230,6 +233,36 @@ async function slowMode(screen) {
   for (const person of [ada, mo]) await person.page.context().close();
 }
 
+/** When a break is proposed: the rule alone, which needs no page. */
+function breaks() {
+  const minute = 60_000;
+  let state = fresh();
+  const go = (kind, at, { id, day = "today" } = {}) => {
+    const after = step(state, { kind, at: at * minute, id, day });
+    state = after.state;
+    return after.due;
+  };
+  const worked = [];
+  for (let at = 0; at < 50; at += 4) worked.push(go("work", at));
+  same("not before 50 minutes", [...new Set(worked)], [""]);
+  same("then it is time", go("work", 50), "time");
+  same("ten minutes later", [go("later", 51), go("work", 55), go("work", 59), go("work", 61)],
+    ["", "", "", "time"]);
+  same("a pause counts", [go("work", 66), go("work", 67)], ["", ""]);
+  const seen = [];
+  for (let n = 0; n < 39; n += 1) seen.push(go("text", 67 + n / 60, { id: `t${n}` }));
+  same("the same text again is one", [...new Set([...seen, go("text", 68, { id: "t1" })])], [""]);
+  same("forty texts", go("text", 68, { id: "t40" }), "texts");
+  same("off for the day", [go("off", 69), go("work", 70)], ["", ""]);
+  same("and not for the next", go("work", 71, { day: "tomorrow" }), "texts");
+  same("closed, it begins anew",
+    [go("close", 72, { day: "tomorrow" }), go("work", 73, { day: "tomorrow" })], ["", ""]);
+  const finding = (category, severity, shadow = false) => ({ category, severity, shadow });
+  same("hard texts", [
+    [finding("hate", 3)], [finding("hate", 2)], [finding("spam", 4)], [finding("threat", 4, true)],
+  ].map((findings) => hard({ findings })), [true, false, false, false]);
+}
+
 /** Whoever is not logged in, or only looks, sees none of it. */
 async function strangers() {
   const page = await openIn(browser, SCREENS[2]);
@@ -241,6 +274,7 @@ async function strangers() {
   await page.context().close();
 }
 
+await part("when a break is proposed", breaks);
 await part("an evening", evening);
 await part("strangers", strangers);
 for (const screen of SCREENS) {
