@@ -65,7 +65,7 @@ learn({
     en: 'A role includes those below it. In a channel somebody may have more than everywhere, never less.',
     fr: 'Un rôle comprend ceux d’en dessous. Dans un salon on peut avoir plus qu’ailleurs, jamais moins.',
   },
-  people_sessions: { en: '{n} sessions', fr: '{n} sessions' },
+  people_sessions: { en: 'sessions: {n}', fr: 'sessions : {n}' },
   people_factor: { en: 'second factor', fr: 'second facteur' },
   people_take: { en: 'Take the role away in', fr: 'Retirer le rôle dans' },
   people_take_all: { en: 'Take the role away everywhere', fr: 'Retirer le rôle partout' },

@@ -142,6 +142,7 @@ function leave(why = '') {
   decrees.start(desk);
   ended.replace([]);
   $('who').textContent = '';
+  view.forget();
   face();
   $('login-error').textContent = why && say(`error_${why}`);
   $('login-name').focus();
@@ -207,8 +208,9 @@ function counted(total) {
 async function more() {
   if (asking) return;
   asking = true;
-  const answer = await call(`/api/queue${view.query()}`);
-  if (answer.ok && me) queue.replace(answer.body.holds, answer.body.total);
+  const asked = view.query();
+  const answer = await call(`/api/queue${asked}`);
+  if (answer.ok && me && asked === view.query()) queue.replace(answer.body.holds, answer.body.total);
   asking = false;
 }
 

@@ -3,6 +3,7 @@
 import { el, foreign } from './text.js';
 import { clock, say } from './strings.js';
 import { marks, outcome } from './row.js';
+import * as shade from './shade.js';
 
 const ENDED_MAX = 50;
 const TEXT_MAX = 120;
@@ -46,7 +47,7 @@ function item(hold) {
     el(
       'span',
       { className: 'muted' },
-      hold.text ? foreign(short, marks(hold, short.length)) : say('erased'),
+      ...(hold.text ? shade.read(hold, foreign(short, marks(hold, short.length))) : [say('erased')]),
     ),
   );
   return el('li', {}, line, said);

@@ -67,10 +67,10 @@ function person(one) {
     buttons.push(button);
   };
   const own = one.name === me.name;
-  for (const { route, channel } of one.places ?? [])
+  for (const { route, channel } of own ? [] : one.places ?? [])
     press('grant', 'people_take', { route, channel, role: null }, name({ route, channel }));
   if (!own && one.role && me.everywhere === 'admin') press('grant', 'people_take_all', { role: null });
-  if (!own) {
+  if (one.may_end) {
     press('log-out', 'people_log_out');
     if (one.second_factor) press('factor-off', 'people_factor_off');
     press('remove', 'people_remove');
@@ -79,18 +79,18 @@ function person(one) {
     el('div', {},
       el('p', {}, el('strong', {}, foreign(one.name)), ' ', ...roles(one)),
       el('p', { className: 'muted small' },
-        say('people_sessions', { n: one.sessions }), one.second_factor ? ` · ${say('people_factor')}` : '')),
+        one.sessions === undefined ? '' : say('people_sessions', { n: one.sessions }), one.second_factor ? ` · ${say('people_factor')}` : '')),
     el('div', { className: 'buttons' }, ...buttons),
-    giving(one, own));
+    own ? '' : giving(one));
 }
 
 // Gives a role in one channel, or everywhere.
-function giving(one, own) {
+function giving(one) {
   const role = el('select', { aria: { label: say('role') } });
   keep(role, ROLES.map((value) => [value, say(value)]));
   const route = el('select', { aria: { label: say('where') } });
   const routes = all.routes.map((value) => [value, value]);
-  keep(route, me.everywhere === 'admin' && !own ? [['', say('everywhere')], ...routes] : routes);
+  keep(route, me.everywhere === 'admin' ? [['', say('everywhere')], ...routes] : routes);
   const channel = el('input', { maxLength: 512, placeholder: say('which_channel'), aria: { label: say('which_channel') } });
   const paint = () => { channel.disabled = route.value === ''; };
   route.addEventListener('change', paint);

@@ -76,8 +76,7 @@ function head({ hold }) {
 }
 
 function body(hold) {
-  let text = [hold.text ? foreign(hold.text, marks(hold)) : say('erased')];
-  if (shade.isOn() && shade.isGrave(hold)) text = shade.shaded(text[0]);
+  const text = hold.text ? shade.read(hold, foreign(hold.text, marks(hold))) : [say('erased')];
   return el(
     'p',
     { className: 'said', lang: hold.language, tabIndex: hold.text.length > 600 ? 0 : -1 },

@@ -39,6 +39,11 @@ export function shaded(text) {
   return [inside, button];
 }
 
+// What is drawn of a message's text: blurred if it is of those, and wanted so.
+export function read(hold, text) {
+  return isOn() && isGrave(hold) ? shaded(text) : [text];
+}
+
 // Shows the text of a row; whether it was blurred.
 export function lift(row) {
   const inside = row.querySelector('.shade');

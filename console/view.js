@@ -27,6 +27,17 @@ export function start(told) {
   redraw();
 }
 
+// Whoever sits here next chooses anew.
+export function forget() {
+  view = { sort: 'paid', place: '', category: '' };
+  places = [];
+  try {
+    sessionStorage.removeItem(KEPT);
+  } catch {
+    /* nothing was kept */
+  }
+}
+
 // What the server is asked for.
 export function query() {
   const asked = new URLSearchParams();

@@ -46,7 +46,8 @@ export function leave() {
 // The answer to a request; a session that is over leaves the page.
 export async function ask(path, body) {
   const answer = await call(path, body);
-  return answer.status === 401 ? leave() : answer;
+  // A wrong password on the page is a 401 as well, and no end of the session.
+  return answer.body.error === 'login' ? leave() : answer;
 }
 
 // Why something did not work, in words.

@@ -23,8 +23,8 @@ struct By<'a> {
     scanner: &'a Scanner,
     version: &'a Arc<str>,
     policy: &'a Policy,
-    /// Somebody is on duty, so that the policy is not a stand-in.
-    attended: bool,
+    /// Nobody is on duty, and the policy stands in for the channel's own.
+    unattended: bool,
     /// Where it is known which terms a moderator allowed.
     allows: Option<&'a History>,
 }
@@ -46,8 +46,7 @@ impl Pipeline {
     /// The same, where somebody can wait longer for the score than a chat; `None`: as a chat.
     pub async fn judge_within(&self, message: &Message, wait: Option<Duration>) -> Judgement {
         let rules = self.rules.load_full();
-        let attended = self.history.duty.is_on(message.at_ms);
-        let policy = rules.policy(&message.route, &message.channel).attended(attended);
+        let (policy, unattended) = self.policy(&rules, message);
         let watch = Watch { flood: &policy.flood, crowd: &policy.crowd, shield: &policy.shield };
         let text = normalize(&message.text);
         let mut recent = match message.is_name {
@@ -65,7 +64,7 @@ impl Pipeline {
         let permit = may_link.then(|| self.history.spend_permit(message)).flatten();
         recent.link_permitted = permit.is_some();
         let (scanner, version) = (&rules.scanner, &rules.version);
-        let by = By { scanner, version, policy, attended, allows: Some(&self.history) };
+        let by = By { scanner, version, policy, unattended, allows: Some(&self.history) };
         let judgement = self.weigh(by, message, (&text, &recent), wait).await;
         let severe = judgement.verdict >= Verdict::Hold;
         if let Some(until_ms) = permit.filter(|_| severe) {
@@ -80,8 +79,7 @@ impl Pipeline {
     /// What would become of a message if it were said now: history is read, and told nothing.
     pub async fn consider(&self, message: &Message, wait: Option<Duration>) -> Judgement {
         let rules = self.rules.load_full();
-        let attended = self.history.duty.is_on(message.at_ms);
-        let policy = rules.policy(&message.route, &message.channel).attended(attended);
+        let (policy, unattended) = self.policy(&rules, message);
         let watch = Watch { flood: &policy.flood, crowd: &policy.crowd, shield: &policy.shield };
         let text = normalize(&message.text);
         let mut recent = self.history.peek(message, &text, &watch);
@@ -90,7 +88,7 @@ impl Pipeline {
         recent.link_permitted =
             self.history.has_permit(message) && decide::would_spend_permit(policy, message, &text);
         let (scanner, version) = (&rules.scanner, &rules.version);
-        let by = By { scanner, version, policy, attended, allows: Some(&self.history) };
+        let by = By { scanner, version, policy, unattended, allows: Some(&self.history) };
         self.weigh(by, message, (&text, &recent), wait).await
     }
 
@@ -106,13 +104,20 @@ impl Pipeline {
         let text = normalize(&message.text);
         let Yardstick { scanner, version, policy } = by;
         let policy = policy.acting(recent.shield, recent.trusted);
-        let by = By { scanner, version, policy, attended: true, allows: None };
+        let by = By { scanner, version, policy, unattended: false, allows: None };
         self.weigh(by, message, (&text, recent), Some(wait)).await
+    }
+
+    /// What judges a message now, and whether it stands in for the channel's own policy.
+    fn policy<'a>(&self, rules: &'a Ruleset, message: &Message) -> (&'a Policy, bool) {
+        let own = rules.policy(&message.route, &message.channel);
+        let unattended = own.stand_in.is_some() && !self.history.duty.is_on(message.at_ms);
+        (own.attended(!unattended), unattended)
     }
 
     async fn weigh(
         &self,
-        By { scanner, version, policy, attended, allows }: By<'_>,
+        By { scanner, version, policy, unattended, allows }: By<'_>,
         message: &Message,
         (text, recent): (&Canonical, &Recent),
         wait: Option<Duration>,
@@ -136,7 +141,6 @@ impl Pipeline {
         };
         let Ruling { verdict, asked, releases, findings, mask, grounds } = prepared.judge(&score);
         let Recent { first, strikes, warning, shield, trusted, crowd, .. } = *recent;
-        let unattended = !attended;
         let standing = Standing { first, strikes, warning, shield, trusted, unattended };
         Judgement {
             verdict,

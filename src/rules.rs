@@ -55,7 +55,7 @@ impl Ruleset {
         let policies: HashMap<String, Arc<Policy>> = match Policy::compile(config) {
             Ok(mut compiled) => {
                 secret_key::arm(config, &mut compiled, &mut errors);
-                // Armed first: each judges by secrets of its own.
+                // Armed first: who stands in judges by the secrets of both.
                 stand_in(config, &mut compiled, &mut errors);
                 compiled.into_iter().map(|(name, policy)| (name, Arc::new(policy))).collect()
             }
@@ -182,7 +182,12 @@ fn stand_in(config: &Config, policies: &mut BTreeMap<String, Policy>, errors: &m
         let Some(unattended) = unattended else { continue };
         let other = unattended.policy.as_deref().unwrap_or_default();
         match (plain.get(other), policies.get_mut(name)) {
-            (Some(other), Some(policy)) => policy.stand_in = Some(Arc::new(other.clone())),
+            (Some(other), Some(policy)) => {
+                let mut other = other.clone();
+                // What a channel has armed is as secret at night.
+                other.arm_also(policy);
+                policy.stand_in = Some(Arc::new(other));
+            }
             (None, _) => {
                 let cause = format!("there is no policy {other:?}");
                 errors.push(format!("policy.{name}.unattended.policy: {cause}"));

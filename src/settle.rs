@@ -369,7 +369,7 @@ impl Settler {
             at_ms: hold.held_ms,
             ..Message::default()
         };
-        let policy = rules.policy(&hold.route, &hold.channel);
+        let policy = acting(&rules, &hold.route, &hold.channel, hold.standing);
         (message, policy.notices.then_some(notice))
     }
 }

@@ -130,7 +130,12 @@ impl Accounts {
             return Err(AccountError::Locked(wait));
         }
         let account = self.account(&name).await?.map(|(account, _)| account.password);
-        match self.inner.hasher.verify(password, account).await? {
+        let fits = self.inner.hasher.verify(password, account).await?;
+        // As at the login: guesses that waited together are not all answered.
+        if let Some(wait) = self.inner.lockout.wait(&name, from) {
+            return Err(AccountError::Locked(wait));
+        }
+        match fits {
             true => {
                 self.inner.lockout.succeeded(&name, from);
                 Ok(())

@@ -10,8 +10,10 @@ use crate::{
 
 /// Long enough for a weekend away.
 const LIFE_MS: u64 = 7 * 24 * 60 * 60 * 1000;
-/// More than anybody keeps an eye on.
-const INVITATIONS_MAX: usize = 100;
+/// Of one person: more than anybody keeps an eye on.
+const INVITATIONS_MAX: usize = 50;
+/// Of all, as many as are read.
+const READ_MAX: usize = 10_000;
 /// So much of the digest tells them apart.
 const ID_CHARS: usize = 16;
 
@@ -36,7 +38,8 @@ impl Accounts {
         let open = self.stored_invitations().await?;
         let (open, over): (Vec<_>, Vec<_>) =
             open.into_iter().partition(|(_, _, own)| own.expires_ms > now_ms());
-        if open.len() >= INVITATIONS_MAX {
+        let own = open.iter().filter(|(_, _, own)| own.by == by).count();
+        if own >= INVITATIONS_MAX || open.len() >= READ_MAX / 2 {
             return Err(AccountError::Invitations);
         }
         let secret = secret::fresh();
@@ -90,6 +93,11 @@ impl Accounts {
         let invitation = parse::<Invitation>(&stored)
             .filter(|own| own.expires_ms > now_ms())
             .ok_or(AccountError::Invitation)?;
+        // Nobody is let in by who has left, or may not invite to it any more.
+        let inviter = self.account(&invitation.by).await?.map(|(inviter, _)| inviter.rights);
+        if !inviter.is_some_and(|own| own.cover(&invitation.rights)) {
+            return Err(AccountError::Invitation);
+        }
         let (name, account) = self.fresh(name, invitation.rights.clone(), password).await?;
         let writes = vec![
             change(Table::Accounts, &name, None, Some(&account)),
@@ -104,7 +112,7 @@ impl Accounts {
 
     async fn stored_invitations(&self) -> Result<Vec<(String, Vec<u8>, Invitation)>, StoreError> {
         // Those that are over are taken out when the next one is made.
-        let all = self.inner.store.scan(Table::Invitations, "", 2 * INVITATIONS_MAX).await?;
+        let all = self.inner.store.scan(Table::Invitations, "", READ_MAX).await?;
         let read = |(key, stored): (String, Vec<u8>)| {
             let invitation = parse(&stored)?;
             Some((key, stored, invitation))

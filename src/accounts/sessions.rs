@@ -89,11 +89,18 @@ impl Accounts {
         let account = self.account(&name).await?.map(|(account, _)| account);
         let (stored, factor) =
             account.map_or((None, None), |account| (Some(account.password), account.factor));
+        let proven = stored.clone().unwrap_or_default();
         let refused = |error| {
             self.inner.lockout.failed(&name, from);
             Err(error)
         };
-        if !self.inner.hasher.verify(password, stored).await? {
+        let fits = self.inner.hasher.verify(password, stored).await?;
+        // Others may have guessed while this one waited for its turn: no two of them are answered
+        // between one failure and the wait after it.
+        if let Some(wait) = self.inner.lockout.wait(&name, from) {
+            return Err(AccountError::Locked(wait));
+        }
+        if !fits {
             return refused(AccountError::Refused);
         }
         let step = match (factor, code) {
@@ -104,7 +111,7 @@ impl Accounts {
                 None => return refused(AccountError::Code),
             },
         };
-        let login = match self.start_session(&name, &attempt, step).await {
+        let login = match self.start_session(&name, &attempt, (&proven, step)).await {
             // Somebody else was in with the same code: it may have been looked at.
             Err(error @ AccountError::Code) => return refused(error),
             login => login?,
@@ -120,14 +127,20 @@ impl Accounts {
         &self,
         name: &str,
         attempt: &Attempt<'_>,
-        step: Option<u64>,
+        (proven, step): (&str, Option<u64>),
     ) -> Result<Login, AccountError> {
         for _ in 0..RETRIES_MAX {
             let Some((mut account, old)) = self.account(name).await? else {
                 return Err(AccountError::Refused);
             };
-            if let (Some(factor), Some(step)) = (&mut account.factor, step) {
-                factor.take(step)?;
+            // What was proven is what counts now: it may have been changed meanwhile.
+            if account.password != proven {
+                return Err(AccountError::Refused);
+            }
+            match (&mut account.factor, step) {
+                (Some(factor), Some(step)) => factor.take(step)?,
+                (Some(_), None) => return Err(AccountError::CodeNeeded),
+                (None, _) => {}
             }
             let secret = secret::fresh();
             let key = secret::digest(&secret);

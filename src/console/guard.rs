@@ -117,8 +117,12 @@ impl Console {
 
     /// Whether a message that is known is of a channel in which they may decide; what is not known
     /// says so to whoever asks further.
-    pub fn may_decide(&self, session: &Session, id: &str) -> Result<(), Failure> {
-        match self.doors.settler.holds.find(id) {
+    pub async fn may_decide(&self, session: &Session, id: &str) -> Result<(), Failure> {
+        // Whoever may everywhere costs no look at the store.
+        if session.rights.everywhere(Role::Moderator) {
+            return Ok(());
+        }
+        match self.doors.settler.holds.look_up(id).await? {
             Some(hold) => may(session, Role::Moderator, &hold.route, &hold.channel),
             None => Ok(()),
         }

@@ -58,8 +58,12 @@ pub async fn decide(
     let (mut decided, mut undo_until_ms) = (Vec::new(), None);
     for id in &ids {
         // Of another's channel: it is missed as one that another decided.
-        if console.may_decide(&session, id).is_err() {
-            continue;
+        match console.may_decide(&session, id).await {
+            Err(failure) if failure.status == StatusCode::SERVICE_UNAVAILABLE => {
+                return Err(failure);
+            }
+            Err(_) => continue,
+            Ok(()) => {}
         }
         let answer = match act {
             Act::Release => doors.decide(id, Decision::Release, by).await,

@@ -40,6 +40,15 @@ pub async fn list(
     Ok(Json(console.people(&session).await?))
 }
 
+/// Whoever takes a role from themselves may find nobody who gives it back, and whoever sits at a
+/// browser that was left does not know the password that one's own account asks for.
+fn another(session: &Session, person: &Person) -> Result<(), Failure> {
+    match person.name == session.name {
+        true => Err(unfit("own", "another admin has to do this to your own account")),
+        false => Ok(()),
+    }
+}
+
 /// Gives one role or takes it away; answers with everybody, as every act here.
 pub async fn grant(
     State(console): State<Console>,
@@ -53,16 +62,14 @@ pub async fn grant(
     let (route, channel) = match route {
         None => {
             may_everywhere(&session, Role::Admin)?;
-            // Whoever takes it from themselves may find nobody who gives it back.
-            if person.name == session.name {
-                return Err(unfit("own", "another admin has to change your own role"));
-            }
+            another(&session, &person)?;
             accounts.set_rights(&name, |rights| rights.role = role).await?;
             Default::default()
         }
         Some(route) => {
             let channel = console.doors.place(&route, &channel)?;
             may(&session, Role::Admin, &route, &channel)?;
+            another(&session, &person)?;
             accounts.set_rights(&name, |rights| rights.put(&route, &channel, role)).await?;
             (route, channel)
         }
@@ -85,9 +92,7 @@ pub async fn act(
     if !session.rights.cover(&person.rights) {
         may_everywhere(&session, Role::Admin)?;
     }
-    if person.name == session.name && act == "remove" {
-        return Err(unfit("own", "another admin has to remove your own account"));
-    }
+    another(&session, &person)?;
     let what = match act.as_str() {
         "log-out" => {
             // No secret has the digest of nothing: all of them end.
@@ -172,13 +177,10 @@ pub async fn join(
 
 impl Console {
     async fn people(&self, reader: &Session) -> Result<Value, Failure> {
-        let mut people = self.doors.accounts.list().await?;
+        let people = self.doors.accounts.list().await?.into_iter();
+        let people: Vec<Value> = people.filter_map(|person| told(person, reader)).collect();
         let mut invitations = self.doors.accounts.invitations().await?;
-        if !reader.rights.everywhere(Role::Admin) {
-            people.iter_mut().for_each(|person| cut(&mut person.rights, reader));
-            people.retain(|Person { rights, .. }| rights.highest().is_some());
-            invitations.retain(|Invitation { rights, .. }| reader.rights.cover(rights));
-        }
+        invitations.retain(|Invitation { rights, .. }| reader.rights.cover(rights));
         Ok(json!({
             "now_ms": now_ms(),
             "people": people,
@@ -199,7 +201,18 @@ impl Console {
     }
 }
 
-/// Leaves of somebody's rights what concerns the channels of the reader.
-fn cut(rights: &mut Rights, reader: &Session) {
-    rights.places.retain(|own| reader.rights.reach(&own.route, &own.channel, Role::Admin));
+/// Somebody as far as it concerns the reader's channels; `None` where it does not.
+fn told(mut person: Person, reader: &Session) -> Option<Value> {
+    let may_end = reader.rights.cover(&person.rights);
+    let own = |route: &str, channel: &str| reader.rights.reach(route, channel, Role::Admin);
+    person.rights.places.retain(|place| own(&place.route, &place.channel));
+    person.rights.highest().or(may_end.then_some(Role::Viewer))?;
+    let mut told = json!(person);
+    told["may_end"] = (may_end && person.name != reader.name).into();
+    if let Some(told) = told.as_object_mut().filter(|_| !may_end) {
+        // How somebody else looks after their account is not for them.
+        told.remove("sessions");
+        told.remove("second_factor");
+    }
+    Some(told)
 }

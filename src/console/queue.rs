@@ -51,7 +51,7 @@ pub async fn act(
     request: Request<Body>,
 ) -> Result<Json<Value>, Failure> {
     let session = console.acts(request.headers()).await?;
-    console.may_decide(&session, &id)?;
+    console.may_decide(&session, &id).await?;
     let by = session.name.as_str();
     let doors = &console.doors;
     let hold = match act.as_str() {

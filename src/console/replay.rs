@@ -90,6 +90,7 @@ pub async fn replay(
         return Err(failure.after(TIME_MAX));
     };
     let channel = console.doors.place(&asked.route, &asked.channel)?;
+    console.may_try(&session, &asked.candidate.policy)?;
     let own_policy = !asked.candidate.policy.is_empty() || !asked.candidate.toml.trim().is_empty();
     let Candidate { by, warnings } =
         console.candidate(&asked.route, &channel, asked.candidate).await?;

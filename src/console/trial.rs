@@ -16,11 +16,12 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
     Console,
-    guard::may,
+    guard::{may, may_everywhere},
     shown::{findings, utf16},
 };
 use crate::{
-    accounts::{Rights, Role},
+    accounts::{Rights, Role, Session},
+    config::PRESETS,
     doors::{Failure, Pace, place::unfit, read_json},
     message::{
         self, Depth, Head, Judgement, Language, Message, Paid, Recent, Score, Sender, now_ms,
@@ -72,6 +73,7 @@ pub async fn policies(
     let rules = console.doors.settler.pipeline.rules.load();
     let mut names: Vec<&String> = rules.policies.keys().collect();
     names.sort();
+    names.retain(|name| console.may_try(&session, name).is_ok());
     let history = &console.doors.settler.pipeline.history;
     Ok(Json(json!({
         "now_ms": now_ms(),
@@ -138,6 +140,9 @@ pub async fn try_out(
     }
     if asked.text.chars().count() > TEXT_CHARS_MAX {
         return Err(unfit("long", format!("a text has {TEXT_CHARS_MAX} characters at most")));
+    }
+    if let Some(trial) = &asked.candidate {
+        console.may_try(&session, &trial.policy)?;
     }
     let strikes = asked.standing.strikes;
     if !(0.0..=STRIKES_MAX).contains(&strikes) {
@@ -238,6 +243,14 @@ impl Console {
     /// How long whoever tries something waits for the model: longer than a chat does.
     pub fn score_wait(&self) -> Duration {
         Duration::from_millis(self.doors.config.api.score_wait_ms)
+    }
+
+    /// Whether a policy judges where they decide: with another's, what it has armed could be guessed.
+    pub fn may_try(&self, session: &Session, policy: &str) -> Result<(), Failure> {
+        let own = policy.is_empty()
+            || PRESETS.contains(&policy)
+            || self.places(&session.rights).iter().any(|place| place["policy"] == policy);
+        if own { Ok(()) } else { may_everywhere(session, Role::Moderator) }
     }
 
     /// Builds what is to be tried, apart from the threads that carry the chat.

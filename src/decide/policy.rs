@@ -168,6 +168,12 @@ impl Policy {
         self.personal.secrets = secrets;
     }
 
+    /// The same with another policy's secrets besides its own.
+    pub fn arm_also(&mut self, other: &Policy) {
+        let own = std::mem::take(&mut self.personal.secrets);
+        self.arm(own.and(&other.personal.secrets));
+    }
+
     /// How long a message waits for a moderator.
     pub fn hold_ms(&self, message: &Message) -> u64 {
         if message.paid.is_some() { self.paid_hold_ms } else { self.hold_ms }

@@ -64,7 +64,7 @@ async function evening(screen, password) {
   const row = page.locator(`#people > li[data-name="${name}"]`);
   await row.locator("select").nth(1).selectOption("demo");
   await row.locator("select").nth(0).selectOption("viewer");
-  await row.locator(".giving input").fill("lobby");
+  await row.locator(".giving input").fill("main");
   await row.locator(".giving button").click();
   await told(page, "done");
   await guest.page.reload();

@@ -196,6 +196,16 @@ fn finding(rule: &str, category: Category, level: u8) -> Finding {
 }
 
 #[test]
+fn a_moderators_slow_mode_acts_in_shadow_too() {
+    let trial = policy("p", "[policy.p.spam]\nshadow = true\n");
+    let mut case = Try::default();
+    case.recent.slow_ms = 1_000;
+    assert_eq!(case.judge(&trial).0, Pass, "the shield's is on trial with the rest");
+    case.recent.slow_switched = true;
+    assert_eq!(case.judge(&trial).0, Drop);
+}
+
+#[test]
 fn strikes_are_for_what_acted_and_was_the_senders_own_fault() {
     use Category::{Hate, Link, Profanity, Spam};
     let standard = policy("standard", "[policy.standard.link]\nshadow = true\n");

@@ -5,7 +5,8 @@ use tidegate::{
     accounts::{Place, Rights, Role},
     config::RouteConfig,
     history::Whose,
-    message::now_ms,
+    hold::Hold,
+    message::{Paid, now_ms},
 };
 use totp_rs::{Builder, Secret};
 
@@ -129,6 +130,8 @@ async fn whoever_has_a_channel_decides_nothing_of_another() {
         ("/api/nukes/preview".into(), json!({ "hold": hold.id })),
         ("/api/nukes".into(), here(json!({ "text": "hello", "forward_minutes": 5 }))),
         ("/api/try".into(), here(json!({ "text": "hello" }))),
+        ("/api/slow".into(), here(json!({ "seconds": 5, "minutes": 5 }))),
+        ("/api/slow".into(), here(json!({ "seconds": 0 }))),
     ];
     for cookie in [&eve, &max] {
         for (path, body) in &acts {
@@ -145,6 +148,67 @@ async fn whoever_has_a_channel_decides_nothing_of_another() {
     for (path, body) in [&acts[12], &acts[1]] {
         assert_eq!(house.post(path, &mo, body).await.status, 200, "{path} is theirs");
     }
+}
+
+/// What is asked for in a list of several: it is shorter, and nobody is refused.
+#[tokio::test]
+async fn lists_leave_out_what_is_of_other_channels() {
+    let house = channels().await;
+    let made = house.hold("a blorp here").await;
+    let paid = Hold {
+        id: house.doors.settler.holds.fresh_id(),
+        paid: Paid::new("5 EUR", ""),
+        ..(*made).clone()
+    };
+    let paid = house.doors.settler.holds.hold(paid).await.expect("there is room");
+    let ana = house.cookie("ana").await;
+    assert_eq!(house.act(&ana, &paid.id, "remove", "{}").await.status, 200);
+    let appealed = house.act(&ana, &made.id, "remove", "{}").await;
+    assert_eq!(appealed.status, 200);
+    let appeal = house.doors.appeal(&made.id, "u1", "why?", "panel").await;
+    assert!(appeal.is_ok(), "{:?}", appeal.err().map(|failure| failure.message));
+    let max = only(&house, "max", &[("attic", Role::Moderator)]).await;
+    let candidate = json!({ "toml": "[policy.p]\npreset = \"strict\"" });
+    let replay = json!({ "route": "main", "channel": "", "candidate": candidate });
+    for (cookie, sees) in [(&ana, true), (&max, false)] {
+        let appeals = house.get("/api/appeals", cookie).await.json();
+        assert_eq!(count(&appeals["appeals"]), Some(usize::from(sees)), "{appeals}");
+        let queue = house.get("/api/queue", cookie).await.json();
+        assert_eq!(count(&queue["ended"]), Some(if sees { 2 } else { 0 }), "{queue}");
+        let replayed = house.post("/api/replay", cookie, &replay).await.json();
+        let rows = replayed["sources"].as_object().expect("counts").values();
+        let rows: u64 = rows.filter_map(Value::as_u64).sum();
+        assert_eq!(rows > 0, sees, "{replayed}");
+        let refunds = house.get("/api/refunds", cookie).await;
+        let csv = house.get("/api/refunds.csv", cookie).await;
+        for body in [&refunds.body, &csv.body] {
+            assert!(sees || !body.contains(&paid.id), "{body}");
+        }
+    }
+    let end = json!({ "forgive": false });
+    let path = format!("/api/appeals/{}/overturn", made.id);
+    assert_eq!(house.post(&path, &max, &end).await.status, 403);
+    house.hold("another blorp").await;
+    let held = house.doors.settler.holds.list()[0].id.clone();
+    assert_eq!(house.post("/api/look", &max, &json!({ "hold": held })).await.status, 200);
+    let queue = house.get("/api/queue", &ana).await.json();
+    assert_eq!(queue["looks"]["looks"], json!({}), "nobody looks at what they do not see");
+}
+
+#[tokio::test]
+async fn with_a_policy_of_another_channel_nothing_is_tried() {
+    let house = channels().await;
+    let max = only(&house, "max", &[("attic", Role::Moderator)]).await;
+    let trial = |policy: &str| {
+        let candidate = json!({ "policy": policy });
+        json!({ "route": "main", "channel": "attic", "text": "hello", "candidate": candidate })
+    };
+    for (policy, status) in [("strict", 200), ("standard", 200), ("secret-garden", 403)] {
+        assert_eq!(house.post("/api/try", &max, &trial(policy)).await.status, status, "{policy}");
+    }
+    let ana = house.cookie("ana").await;
+    let unknown = house.post("/api/try", &ana, &trial("secret-garden")).await;
+    assert_eq!(unknown.status, 422, "whoever decides everywhere is told that there is none");
 }
 
 #[tokio::test]
@@ -222,7 +286,11 @@ async fn admins_end_others_and_never_themselves_and_it_is_on_record() {
     };
     let own = act("adam", "grant", &json!({ "role": null })).await;
     assert_eq!((own.status, &own.json()["error"]), (422, &json!("own")), "who would undo it?");
-    assert_eq!(act("adam", "remove", &json!({})).await.status, 422);
+    for what in ["remove", "factor-off", "log-out"] {
+        assert_eq!(act("adam", what, &json!({})).await.status, 422, "{what}");
+    }
+    let here = json!({ "route": "main", "channel": "lobby", "role": null });
+    assert_eq!(act("adam", "grant", &here).await.status, 422);
     assert_eq!(act("vera", "grant", &json!({ "role": "moderator" })).await.status, 200);
     assert_eq!(act("vera", "log-out", &json!({})).await.status, 200);
     assert!(!house.is_in(&vera).await);
@@ -272,6 +340,24 @@ async fn an_invitation_makes_one_account_with_its_role() {
     assert_eq!(house.post(&path, &lea, &json!({})).await.status, 403);
     assert_eq!(house.post(&path, &adam, &json!({})).await.status, 200);
     assert_eq!(join(&secret(&made), "carl", PASSWORD).await, 410, "taken back");
+}
+
+#[tokio::test]
+async fn who_has_left_invites_nobody() {
+    let house = channels().await;
+    let adam = house.cookie("adam").await;
+    let lea = only(&house, "lea", &[("lobby", Role::Admin)]).await;
+    let lobby = json!({ "route": "main", "channel": "lobby", "role": "moderator" });
+    let made = house.post("/api/invitations", &lea, &lobby).await.json();
+    let link = made["link"].as_str().expect("a link");
+    let secret = link.strip_prefix("/join#").expect("behind the #");
+    let less = json!({ "route": "main", "channel": "lobby", "role": "moderator" });
+    assert_eq!(house.post("/api/people/lea/grant", &adam, &less).await.status, 200);
+    let join = json!({ "secret": secret, "name": "cleo", "password": PASSWORD });
+    assert_eq!(house.post("/join", "", &join).await.status, 410, "she may not any more");
+    let again = json!({ "route": "main", "channel": "lobby", "role": "admin" });
+    assert_eq!(house.post("/api/people/lea/grant", &adam, &again).await.status, 200);
+    assert_eq!(house.post("/join", "", &join).await.status, 201);
 }
 
 #[tokio::test]

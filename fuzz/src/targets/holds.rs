@@ -83,6 +83,7 @@ fn hold(queue: &HoldQueue, number: usize) -> Hold {
         rule: String::new(),
         held_ms: now_ms,
         expires_ms: now_ms + 1_000_000_000,
+        attended_ms: None,
         on_expiry: [OnExpiry::Drop, OnExpiry::Release][number % 2],
         state: State::Held,
         decided: None,

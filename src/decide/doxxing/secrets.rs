@@ -146,6 +146,15 @@ impl Secrets {
         if wrong.is_empty() { Ok(Secrets { key: Some(key), hashes }) } else { Err(wrong) }
     }
 
+    /// Both; one key has hashed all of an installation.
+    pub fn and(mut self, other: &Secrets) -> Secrets {
+        self.key = self.key.or_else(|| other.key.clone());
+        self.hashes.extend(&other.hashes);
+        self.hashes.sort_unstable();
+        self.hashes.dedup_by_key(|own| (own.0, own.1));
+        self
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.hashes.is_empty()
     }
