@@ -245,7 +245,8 @@ impl Console {
         Duration::from_millis(self.doors.config.api.score_wait_ms)
     }
 
-    /// Whether a policy judges where they decide: with another's, what it has armed could be guessed.
+    /// Whether a policy judges where they decide: with another's they could guess what it has
+    /// armed.
     pub fn may_try(&self, session: &Session, policy: &str) -> Result<(), Failure> {
         let own = policy.is_empty()
             || PRESETS.contains(&policy)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Hold, HoldQueue, ledger::Ledger};
-use crate::{history::Duty, message};
+use crate::history::Duty;
 
 /// Nothing waits longer than this beyond its own time, whoever never comes.
 const PUT_OFF_MAX_MS: u64 = 24 * 3_600_000;
@@ -47,10 +47,7 @@ impl Ledger {
     /// restart nothing that waits for a person ends before one can be there.
     pub fn due(&self, id: &str, now_ms: u64) -> Due {
         let hold = self.book().entry(id).map(|entry| entry.row.hold.clone());
-        // Duty is known by the wall clock, deadlines by one that nobody sets.
-        let wall_ms = message::now_ms();
-        let since_ms = self.duty.get().and_then(|duty| duty.since_ms(wall_ms));
-        let since_ms = since_ms.map(|since| now_ms.saturating_sub(wall_ms.saturating_sub(since)));
+        let since_ms = self.duty.get().and_then(|duty| duty.since_ms(now_ms));
         hold.map_or(Due::Expire, |hold| due(&hold, since_ms, now_ms))
     }
 }

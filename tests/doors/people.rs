@@ -167,6 +167,7 @@ async fn lists_leave_out_what_is_of_other_channels() {
     assert_eq!(appealed.status, 200);
     let appeal = house.doors.appeal(&made.id, "u1", "why?", "panel").await;
     assert!(appeal.is_ok(), "{:?}", appeal.err().map(|failure| failure.message));
+    let held = house.hold("another blorp").await;
     let max = only(&house, "max", &[("attic", Role::Moderator)]).await;
     let candidate = json!({ "toml": "[policy.p]\npreset = \"strict\"" });
     let replay = json!({ "route": "main", "channel": "", "candidate": candidate });
@@ -188,9 +189,8 @@ async fn lists_leave_out_what_is_of_other_channels() {
     let end = json!({ "forgive": false });
     let path = format!("/api/appeals/{}/overturn", made.id);
     assert_eq!(house.post(&path, &max, &end).await.status, 403);
-    house.hold("another blorp").await;
-    let held = house.doors.settler.holds.list()[0].id.clone();
-    assert_eq!(house.post("/api/look", &max, &json!({ "hold": held })).await.status, 200);
+    let look = json!({ "hold": held.id });
+    assert_eq!(house.post("/api/look", &max, &look).await.status, 200);
     let queue = house.get("/api/queue", &ana).await.json();
     assert_eq!(queue["looks"]["looks"], json!({}), "nobody looks at what they do not see");
 }
