@@ -28,6 +28,30 @@ async function told(page, text) {
     (await page.locator("#told").textContent()).includes(text));
 }
 
+/** The gravest texts are blurred until they are asked for, and the queue is listed as asked. */
+async function looks(page, screen) {
+  const rows = page.locator("#queue > li");
+  const grave = rows.filter({ has: page.locator(".shade") }).first();
+  await grave.waitFor(WAIT);
+  const before = await page.locator("#queue .shade").count();
+  await accessible(page, `${screen.name}: blurred`);
+  await shot(page, `blurred-${screen.name}`);
+  await grave.locator(".row-head").click();
+  await page.keyboard.press("s");
+  same("S shows what is blurred", await page.locator("#queue .shade").count(), before - 1);
+  const all = await rows.count();
+  await page.locator("#view-category").selectOption("self_harm");
+  await until("one category is listed", async () => {
+    const texts = await page.locator("#queue p.said").allTextContents();
+    return texts.length > 0 && texts.length < all && texts.every((text) => text.includes("kys"));
+  });
+  await page.locator("#view-category").selectOption("");
+  await until("all are listed again", async () => (await rows.count()) === all);
+  await page.locator("#shade").click();
+  same("nothing is blurred where nobody wants it", await page.locator("#queue .shade").count(), 0);
+  await page.locator("#shade").click();
+}
+
 /** An admin invites, changes and ends others, and looks after the own account, on one screen. */
 async function evening(screen, password) {
   const adam = new Moderator(await open(browser, screen, { bypassCSP: true }), "adam");
@@ -71,6 +95,7 @@ async function evening(screen, password) {
   await guest.page.locator("#queue > li").first().waitFor(WAIT);
   same("a viewer of the channel sees it, and has nothing to press",
     await guest.page.locator("#queue > li .foot button").count(), 0);
+  await looks(guest.page, screen);
   await row.locator('[data-act="log-out"]').click();
   await told(page, "done");
   await guest.page.locator("#login-name").waitFor({ timeout: 20000 });
@@ -107,6 +132,12 @@ async function evening(screen, password) {
   await told(page, "suffices");
 
   const next = `${password}-${screen.name}`;
+  await page.locator("#password-old").fill("wrong horse battery");
+  await page.locator("#password-new").fill(next);
+  await page.locator("#password button[type=submit]").click();
+  await until("a wrong password is called wrong", async () =>
+    (await page.locator("#problem").textContent()).length > 0);
+  same("and nobody is thrown out for it", new URL(page.url()).pathname, "/account");
   await page.locator("#password-old").fill(password);
   await page.locator("#password-new").fill(next);
   await page.locator("#password button[type=submit]").click();
@@ -124,6 +155,9 @@ const ada = new Chatter(await open(browser, SCREENS[2]));
 await ada.enter(quiet.room, "ada-account");
 await ada.say("i know where you live, account");
 await ada.noticed("hold");
+await ada.say("kys, account");
+await until("both wait", async () =>
+  (await ada.page.locator('[data-testid="notice"][data-verdict="hold"]').count()) > 1);
 
 let password = ADMIN;
 for (const screen of SCREENS) {
