@@ -18,7 +18,9 @@ import * as view from './view.js';
 
 const $ = (id) => document.getElementById(id);
 const desk = {
+  // Somewhere; each message says whether here.
   mayDecide: false,
+  mayIn: () => false,
   timeOuts: [],
   lasting: [],
   act,
@@ -50,6 +52,10 @@ let onDuty = [];
 function enter(who) {
   me = who;
   desk.mayDecide = who.may_decide;
+  const decides = (role) => ['moderator', 'admin'].includes(role);
+  const of = (place, room) => place.route === room.route && place.channel === room.channel;
+  desk.mayIn = (room) =>
+    decides(who.everywhere) || who.places.some((own) => decides(own.role) && of(own, room));
   desk.timeOuts = who.time_outs_s;
   desk.lasting = who.lasting_s;
   looks.start(who.name);
@@ -157,6 +163,7 @@ function face() {
   for (const id of ['desk', 'link', 'duty', 'help-open', 'who', 'log-out', 'held-count'])
     $(id).hidden = me === null;
   $('viewer-note').hidden = me === null || me.may_decide;
+  $('refunds').hidden = !me?.may_decide;
   $('pages').hidden = me === null;
   // The other pages but the own account are for those who decide.
   for (const page of $('pages').querySelectorAll('a'))

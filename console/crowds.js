@@ -70,7 +70,7 @@ function channel(room) {
     const text = say('slow_by', { n: seconds, by, at: clock(slow.until_ms) });
     line.append(el('span', { className: 'muted shield-state slow-state', textContent: text }));
   }
-  if (desk?.mayDecide) {
+  if (desk?.mayIn(room)) {
     const minutes = shield ? 0 : SHIELD_MINUTES;
     const body = { route: room.route, channel: room.channel, minutes };
     const press = say(shield ? 'shield_off' : 'shield_on');
@@ -127,7 +127,7 @@ function nuke(own) {
     el('span', { className: 'nuke-text' }, foreign(own.label)),
     el('span', { className: 'muted' }, what),
   );
-  if (desk?.mayDecide) {
+  if (desk?.mayIn(own)) {
     const run = () => change(`/api/nukes/${own.id}/lift`, {}, 'done_nuke_lifted');
     line.append(button(`lift ${own.id}`, say('nuke_lift'), run, 'nuke-lift'));
   }

@@ -56,7 +56,7 @@ function item(own) {
       ` · ${say('decree_by', { by: own.by, end: end(own.until_ms) })}`,
     ),
   );
-  if (desk?.mayDecide) {
+  if (desk?.mayIn(own)) {
     const lift = el(
       'button',
       { type: 'button', className: 'decree-lift', data: { key: `decree ${own.id}` } },

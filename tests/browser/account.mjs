@@ -95,6 +95,7 @@ async function evening(screen, password) {
   await guest.page.locator("#queue > li").first().waitFor(WAIT);
   same("a viewer of the channel sees it, and has nothing to press",
     await guest.page.locator("#queue > li .foot button").count(), 0);
+  same("nor at the board", await guest.page.locator(".crowd-actions").count(), 0);
   await looks(guest.page, screen);
   await row.locator('[data-act="log-out"]').click();
   await told(page, "done");
