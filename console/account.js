@@ -10,6 +10,8 @@ import './account-words.js';
 const $ = (id) => document.getElementById(id);
 let own = null;
 let setup = null;
+// What was last answered and done, so that it can be said in the other language too.
+let last = null;
 
 function day(ms) {
   return ms === 0 ? '—' : new Intl.DateTimeFormat(language(),
@@ -17,12 +19,19 @@ function day(ms) {
 }
 
 export function tell(answer, done) {
-  $('problem').textContent = answer.ok ? '' : why(answer, known);
-  $('told').textContent = answer.ok ? say(done) : '';
+  last = { answer, done };
+  repeat();
   if (answer.ok) $('told').focus();
 }
 
+function repeat() {
+  if (!last) return;
+  $('problem').textContent = last.answer.ok ? '' : why(last.answer, known);
+  $('told').textContent = last.answer.ok ? say(last.done) : '';
+}
+
 function redraw() {
+  repeat();
   if (own) {
     $('rights').textContent = '';
     $('rights').append(...people.roles(own));
@@ -80,6 +89,7 @@ async function act(path, body, done) {
   if (answer.ok) own = answer.body;
   redraw();
   tell(answer, done);
+  if (answer.ok) people.refresh();
   return answer.ok;
 }
 

@@ -19,6 +19,14 @@ export async function start(who, told) {
   return redraw();
 }
 
+// The own account has changed, which stands in the list as well.
+export async function refresh() {
+  if (!all) return;
+  const answer = await ask('/api/people');
+  if (answer.ok) all = answer.body;
+  redraw();
+}
+
 // What somebody may do, in words.
 export function roles({ role, places = [] }) {
   const parts = role ? [el('span', { className: 'tag', textContent: `${say(role)} · ${say('everywhere')}` })] : [];

@@ -145,6 +145,7 @@ async function evening(screen, password) {
   await told(page, "changed");
   await page.locator("#language-fr").click();
   same("in French too", await page.locator("h1").textContent(), "Compte");
+  await told(page, "changé");
   await shot(page, `account-fr-${screen.name}`);
   same("no page complained", [...adam.troubles, ...guest.troubles, ...late.troubles], []);
   for (const person of [adam, guest, late]) await person.page.context().close();
