@@ -3,6 +3,7 @@
 import { clock, known, say } from './strings.js';
 import { el, foreign } from './text.js';
 import { marks } from './row.js';
+import * as shade from './shade.js';
 import { ask, visit, why } from './visit.js';
 
 const REFRESH_MS = 30_000;
@@ -20,6 +21,8 @@ function redraw() {
   if (focused) document.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
 }
 
+const said = (one) => shade.readFound(one, foreign(one.text, marks(one)));
+
 function row(one, forgiven) {
   const who = one.sender.name || one.sender.id;
   const against = `against_${one.against}`;
@@ -32,7 +35,7 @@ function row(one, forgiven) {
       el('time', { className: 'muted small' }, clock(one.at_ms))),
     el('p', { className: 'muted small', textContent: say('appeal_said') }),
     el('p', { className: 'said small-said' },
-      one.said ? foreign(one.said, marks({ text: one.said, findings: one.findings })) : say('erased')),
+      ...(one.said ? said({ id: one.id, text: one.said, findings: one.findings }) : [say('erased')])),
     el('p', { className: 'muted small' }, foreign(one.decided_by),
       ...one.findings.slice(0, 3).map((own) => el('span', {}, ' · ', foreign(own.why)))),
     el('p', { className: 'muted small', textContent: say('appeal_text') }),

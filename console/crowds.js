@@ -4,6 +4,7 @@ import { clock, length, say } from './strings.js';
 import { el, foreign } from './text.js';
 import { call, now } from './door.js';
 import { marks } from './row.js';
+import * as shade from './shade.js';
 
 const SHIELD_MINUTES = 60;
 const $ = (id) => document.getElementById(id);
@@ -150,7 +151,7 @@ export function open(room, hold) {
   $('nuke-text').hidden = Boolean(hold);
   $('nuke-text-label').hidden = Boolean(hold);
   $('nuke-said').hidden = !hold;
-  $('nuke-said').replaceChildren(...(hold ? [foreign(hold.text, marks(hold))] : []));
+  $('nuke-said').replaceChildren(...(hold ? shade.read(hold, foreign(hold.text, marks(hold))) : []));
   $('nuke-where').replaceChildren(name(hold ?? room));
   unseen();
   dialog.showModal();

@@ -2,6 +2,7 @@
 
 import { clock, known, say } from './strings.js';
 import { el, foreign } from './text.js';
+import * as shade from './shade.js';
 import { marks, outcome } from './row.js';
 
 // The whole in one sentence.
@@ -41,7 +42,7 @@ function row(one) {
       el('span', { className: 'muted small' }, ended || say(`source_${one.source}`)),
       el('span', { className: 'muted small' }, who ? foreign(who) : say('no_name')),
       el('time', { className: 'muted small' }, clock(one.at_ms))),
-    el('p', { className: 'said small-said' }, foreign(one.text, marks(one))),
+    el('p', { className: 'said small-said' }, ...shade.readFound(one, foreign(one.text, marks(one)))),
     el('p', { className: 'muted small' }, foreign(one.by), ...one.findings.slice(0, 3).map((own) =>
       el('span', {}, ' · ', known(own.category) ? say(own.category) : own.category, ': ',
         foreign(own.why)))));
