@@ -26,7 +26,7 @@ pub struct Factor {
 }
 
 /// What an authenticator is told; nothing is stored before a code of it was shown.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct Setup {
     pub secret: String,
     pub uri: String,
@@ -126,25 +126,10 @@ impl Accounts {
         from: IpAddr,
     ) -> Result<(), AccountError> {
         let name = parse_name(name).ok_or(AccountError::Name)?;
-        if let Some(wait) = self.inner.lockout.wait(&name, from) {
-            return Err(AccountError::Locked(wait));
-        }
-        let account = self.account(&name).await?.map(|(account, _)| account.password);
-        let fits = self.inner.hasher.verify(password, account).await?;
-        // As at the login: guesses that waited together are not all answered.
-        if let Some(wait) = self.inner.lockout.wait(&name, from) {
-            return Err(AccountError::Locked(wait));
-        }
-        match fits {
-            true => {
-                self.inner.lockout.succeeded(&name, from);
-                Ok(())
-            }
-            false => {
-                self.inner.lockout.failed(&name, from);
-                Err(AccountError::Refused)
-            }
-        }
+        let stored = self.account(&name).await?.map(|(account, _)| account.password);
+        self.prove(&name, password, stored, from).await?;
+        self.inner.lockout.succeeded(&name, from);
+        Ok(())
     }
 }
 

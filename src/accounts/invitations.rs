@@ -14,8 +14,6 @@ const LIFE_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 const INVITATIONS_MAX: usize = 50;
 /// Of all, as many as are read.
 const READ_MAX: usize = 10_000;
-/// So much of the digest tells them apart.
-const ID_CHARS: usize = 16;
 
 /// What somebody is invited to, for the list of those who invite.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +59,7 @@ impl Accounts {
     pub async fn invitations(&self) -> Result<Vec<Invitation>, StoreError> {
         let all = self.stored_invitations().await?.into_iter();
         let mut open: Vec<Invitation> = all
-            .map(|(key, _, own)| Invitation { id: id(&key).to_owned(), ..own })
+            .map(|(key, _, own)| Invitation { id: secret::id(&key).to_owned(), ..own })
             .filter(|own| own.expires_ms > now_ms())
             .collect();
         open.sort_by_key(|own| own.expires_ms);
@@ -71,7 +69,7 @@ impl Accounts {
     /// Takes one back.
     pub async fn take_back(&self, invitation: &str) -> Result<(), AccountError> {
         let all = self.stored_invitations().await?;
-        let found = all.into_iter().find(|(key, _, _)| id(key) == invitation);
+        let found = all.into_iter().find(|(key, _, _)| secret::id(key) == invitation);
         let (key, old, _) = found.ok_or(AccountError::Invitation)?;
         let write = change::<Invitation>(Table::Invitations, &key, Some(old), None);
         match self.inner.store.commit(vec![write]).await {
@@ -119,8 +117,4 @@ impl Accounts {
         };
         Ok(all.into_iter().filter_map(read).collect())
     }
-}
-
-fn id(key: &str) -> &str {
-    key.get(..ID_CHARS).unwrap_or(key)
 }

@@ -20,6 +20,14 @@ pub fn digest(secret: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(secret.as_bytes()))
 }
 
+/// So much of a digest tells one from another, and nothing of the secret.
+const ID_CHARS: usize = 16;
+
+/// What names the thing that a digest is stored for, in lists and paths.
+pub fn id(digest: &str) -> &str {
+    digest.get(..ID_CHARS).unwrap_or(digest)
+}
+
 /// Compares in a time that depends on nothing but the length of the digests.
 pub fn same(secret: &str, expected_digest: &str) -> bool {
     digest(secret).as_bytes().ct_eq(expected_digest.as_bytes()).into()

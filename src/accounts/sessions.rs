@@ -12,8 +12,6 @@ use crate::{
     store::{StoreError, Table},
 };
 
-/// So much of a session's key tells it apart from its owner's others.
-const ID_CHARS: usize = 16;
 /// Enough to know one's own browser again.
 const AGENT_CHARS_MAX: usize = 160;
 
@@ -83,26 +81,15 @@ impl Accounts {
     pub async fn log_in(&self, attempt: Attempt<'_>) -> Result<Login, AccountError> {
         let Attempt { password, code, from, rotated, .. } = attempt;
         let name = parse_name(attempt.name).ok_or(AccountError::Refused)?;
-        if let Some(wait) = self.inner.lockout.wait(&name, from) {
-            return Err(AccountError::Locked(wait));
-        }
         let account = self.account(&name).await?.map(|(account, _)| account);
         let (stored, factor) =
             account.map_or((None, None), |account| (Some(account.password), account.factor));
         let proven = stored.clone().unwrap_or_default();
+        self.prove(&name, password, stored, from).await?;
         let refused = |error| {
             self.inner.lockout.failed(&name, from);
             Err(error)
         };
-        let fits = self.inner.hasher.verify(password, stored).await?;
-        // Others may have guessed while this one waited for its turn: no two of them are answered
-        // between one failure and the wait after it.
-        if let Some(wait) = self.inner.lockout.wait(&name, from) {
-            return Err(AccountError::Locked(wait));
-        }
-        if !fits {
-            return refused(AccountError::Refused);
-        }
         let step = match (factor, code) {
             (None, _) => None,
             (Some(_), None) => return Err(AccountError::CodeNeeded),
@@ -121,6 +108,29 @@ impl Accounts {
             self.log_out(rotated).await?;
         }
         Ok(login)
+    }
+
+    /// Compares a password with the stored one; whoever fails waits, longer each time.
+    pub(super) async fn prove(
+        &self,
+        name: &str,
+        password: &str,
+        stored: Option<String>,
+        from: IpAddr,
+    ) -> Result<(), AccountError> {
+        let lockout = &self.inner.lockout;
+        let waits =
+            || lockout.wait(name, from).map_or(Ok(()), |wait| Err(AccountError::Locked(wait)));
+        waits()?;
+        let fits = self.inner.hasher.verify(password, stored).await?;
+        // Others may have guessed while this one waited for its turn: no two of them are answered
+        // between one failure and the wait after it.
+        waits()?;
+        if !fits {
+            lockout.failed(name, from);
+            return Err(AccountError::Refused);
+        }
+        Ok(())
     }
 
     async fn start_session(
@@ -202,7 +212,7 @@ impl Accounts {
         for key in account.sessions.iter().rev() {
             let Some(stored) = self.stored_session(key).await? else { continue };
             let StoredSession { since_ms, expires_ms, from, agent, .. } = stored;
-            let id = id(key).to_owned();
+            let id = secret::id(key).to_owned();
             seats.push(Seat { id, since_ms, expires_ms, from, agent, own: *key == own });
         }
         Ok(seats)
@@ -217,7 +227,7 @@ impl Accounts {
     ) -> Result<(), AccountError> {
         let own = secret::digest(own);
         self.update(name, |account| {
-            let meant = |key: &String| seat.map_or(*key != own, |seat| id(key) == seat);
+            let meant = |key: &String| seat.map_or(*key != own, |seat| secret::id(key) == seat);
             let ended: Vec<String> = account.sessions.extract_if(.., |key| meant(key)).collect();
             Ok(ended.iter().map(|key| removal(Table::Sessions, key)).collect())
         })
@@ -244,9 +254,4 @@ impl Accounts {
             done => done,
         }
     }
-}
-
-/// Keys are digests in base64, so that a part of one tells nothing of the secret.
-fn id(key: &str) -> &str {
-    key.get(..ID_CHARS).unwrap_or(key)
 }

@@ -83,10 +83,12 @@ fn is_shared(hold: &Hold) -> bool {
 impl Ledger {
     /// Waits until nobody else holds this message just now.
     pub async fn turn(&self, hold: &Hold) -> Option<MutexGuard<'_, ()>> {
+        if !is_shared(hold) {
+            return None;
+        }
         let mut hasher = DefaultHasher::new();
         hold.message_id.hash(&mut hasher);
-        let turn = &self.turns[hasher.finish() as usize % TURNS];
-        if is_shared(hold) { Some(turn.lock().await) } else { None }
+        Some(self.turns[hasher.finish() as usize % TURNS].lock().await)
     }
 
     /// The same message as viewers of another process brought it.

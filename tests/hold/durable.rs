@@ -8,11 +8,11 @@ use std::{
 use tidegate::{
     audit::Audit,
     config::{HoldConfig, OnExpiry, RetentionConfig},
-    hold::{DecideError, Decision, Hold, HoldError, HoldQueue, State},
+    hold::{Berth, DecideError, Decision, Hold, HoldError, HoldQueue, State},
     store::{self, Expect, Store, StoreError, Table, Write},
 };
 
-use super::life::{Dir, HOUR_MS, LIES, REFUSES, WORKS, config, live, pass, release};
+use super::life::{Dir, HOUR_MS, LIES, Life, REFUSES, WORKS, config, live, pass, release};
 
 /// What one kill at a known state must lead to.
 #[tokio::test(start_paused = true)]
@@ -162,17 +162,23 @@ async fn a_failing_disk_holds_nothing_and_costs_no_room() {
     assert!(!life.queue.is_failing());
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_claim_that_fails_is_offered_again() {
-    let dir = Dir::new();
-    let life = live(&dir, config()).await;
+/// A release that was offered to its session, whose claim the store refused in this way.
+async fn claimed_in_vain(life: &Life, mode: u8) -> (Berth, Arc<Hold>) {
     let mut berth = life.session("ben");
     let hold = life.held(berth.live, "ben").await;
     life.queue.decide(&hold.id, Decision::Release, "ana").await.unwrap();
     release(&mut berth).await;
-    life.store.mode.store(REFUSES, Ordering::SeqCst);
+    life.store.mode.store(mode, Ordering::SeqCst);
     assert!(life.queue.claim(&hold.id).await.is_err());
     life.store.mode.store(WORKS, Ordering::SeqCst);
+    (berth, hold)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_fails_is_offered_again() {
+    let dir = Dir::new();
+    let life = live(&dir, config()).await;
+    let (mut berth, hold) = claimed_in_vain(&life, REFUSES).await;
     assert_eq!(release(&mut berth).await.id, hold.id);
     // Written all the same: whoever looks at it meanwhile does not take it from its carrier.
     life.store.mode.store(LIES, Ordering::SeqCst);
@@ -203,13 +209,7 @@ async fn a_release_that_may_be_under_way_is_erased_and_not_written() {
     for mode in [REFUSES, LIES] {
         let dir = Dir::new();
         let life = live(&dir, config()).await;
-        let mut berth = life.session("ben");
-        let hold = life.held(berth.live, "ben").await;
-        life.queue.decide(&hold.id, Decision::Release, "ana").await.unwrap();
-        release(&mut berth).await;
-        life.store.mode.store(mode, Ordering::SeqCst);
-        assert!(life.queue.claim(&hold.id).await.is_err());
-        life.store.mode.store(WORKS, Ordering::SeqCst);
+        let (_berth, hold) = claimed_in_vain(&life, mode).await;
         assert_eq!(life.queue.erase_sender("/chat", "ben").await.unwrap(), 1);
         assert_eq!(life.stored(&hold.id).await.unwrap()["hold"]["text"], "");
         assert!(!life.queue.claim(&hold.id).await.unwrap(), "mode {mode}");
