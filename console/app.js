@@ -12,6 +12,7 @@ import * as decrees from './decrees.js';
 import * as ended from './ended.js';
 import * as looks from './looks.js';
 import * as marks from './marks.js';
+import { offer } from './pages.js';
 import * as queue from './queue.js';
 import * as shade from './shade.js';
 import * as view from './view.js';
@@ -164,10 +165,7 @@ function face() {
     $(id).hidden = me === null;
   $('viewer-note').hidden = me === null || me.may_decide;
   $('refunds').hidden = !me?.may_decide;
-  $('pages').hidden = me === null;
-  // The other pages but the own account are for those who decide.
-  for (const page of $('pages').querySelectorAll('a'))
-    page.hidden = !me?.may_decide && !['/', '/account'].includes(page.getAttribute('href'));
+  offer($('pages'), me);
   if (me === null) document.title = 'Tidegate';
   else $('who').textContent = `${me.name} · ${say(me.role)}`;
   link();

@@ -391,6 +391,7 @@ const TABLE = {
   pages: { en: 'Pages', fr: 'Pages' },
   page_queue: { en: 'Queue', fr: 'File' },
   page_try: { en: 'Try', fr: 'Essayer' },
+  page_rules: { en: 'Rules', fr: 'Règles' },
   page_appeals: { en: 'Appeals', fr: 'Recours' },
   page_insights: { en: 'Insights', fr: 'Bilan' },
   viewer: { en: 'viewer', fr: 'observation' },

@@ -3,6 +3,7 @@
 import { known, language, say } from './strings.js';
 import { el, foreign } from './text.js';
 import { ask, visit, why } from './visit.js';
+import * as lines from './lines.js';
 import * as replay from './replay.js';
 
 const ROLES = ['broadcaster', 'moderator', 'vip', 'subscriber'];
@@ -159,19 +160,7 @@ function notes(warnings) {
 
 // Where something is wrong; a press leads there.
 function place({ part, line }) {
-  const name = say(`part_${part}`);
-  const field = $(PARTS[part]);
-  if (!line || !field) return el('strong', { textContent: name });
-  const go = () => {
-    const start = field.value.split('\n').slice(0, line - 1).join('\n').length + (line > 1 ? 1 : 0);
-    const length = (field.value.split('\n')[line - 1] ?? '').length;
-    field.closest('details')?.setAttribute('open', '');
-    field.focus();
-    field.setSelectionRange(start, start + length);
-  };
-  const press = el('button', { type: 'button', className: 'to-line', onclick: go });
-  press.append(say('part_line', { part: name, line }));
-  return press;
+  return lines.place(say(`part_${part}`), line, $(PARTS[part]));
 }
 
 function draw() {

@@ -3,6 +3,7 @@
 import { language, say, speak, translate } from './strings.js';
 import { call } from './door.js';
 import * as active from './active.js';
+import { offer } from './pages.js';
 import './sentences.js';
 
 const $ = (id) => document.getElementById(id);
@@ -29,8 +30,7 @@ export async function visit(title, redraw) {
   const answer = await call('/api/me');
   if (!answer.ok) return leave();
   me = answer.body;
-  for (const page of $('pages').querySelectorAll('a'))
-    page.hidden = !me.may_decide && !['/', '/account'].includes(page.getAttribute('href'));
+  offer($('pages'), me);
   if (me.may_decide) active.start(() => {});
   show();
   $('page').hidden = false;

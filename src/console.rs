@@ -22,6 +22,7 @@ mod duty;
 mod ended;
 mod guard;
 mod insights;
+mod lists;
 mod login;
 mod looks;
 mod marked;
@@ -36,6 +37,7 @@ mod sheet;
 mod shown;
 mod stage;
 mod stream;
+mod strictness;
 mod trial;
 mod turns;
 mod view;
@@ -115,6 +117,11 @@ pub fn router(doors: Doors) -> Router {
         .route("/api/decrees/{id}/lift", post(decrees::lift))
         .route("/api/refunds", get(refunds::refunds))
         .route("/api/refunds.csv", get(refunds::refunds_csv))
+        .route("/api/lists", get(lists::all))
+        .route("/api/lists/{name}", get(lists::one).post(lists::save))
+        .route("/api/lists/{name}/lint", post(lists::lint))
+        .route("/api/lists/{name}/{version}", get(lists::version))
+        .route("/api/strictness", get(strictness::show).post(strictness::set))
         .route("/api/policies", get(trial::policies))
         .route("/api/try", post(trial::try_out))
         .route("/api/replay", post(replay::replay))

@@ -30,6 +30,7 @@ pub mod decrees;
 mod foresight;
 pub mod hosts;
 pub mod marks;
+pub mod overrides;
 mod pace;
 pub mod place;
 mod senders;
@@ -39,6 +40,7 @@ mod whole;
 pub use control::Control;
 pub use decrees::Decrees;
 pub use hosts::Hosts;
+pub use overrides::Overriding;
 pub use pace::Pace;
 pub use whole::{whole, whole_if_any};
 
@@ -54,6 +56,7 @@ pub struct Doors {
     pub settler: Arc<Settler>,
     pub accounts: Accounts,
     pub decrees: Decrees,
+    pub overriding: Overriding,
     pub ready: Ready,
     pub control: Control,
 }

@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 use crate::{
     config::{Config, Inflow, Unattended},
     decide::Policy,
-    protocol::{self, Dialect},
     scan::{
         Scanner,
         wordlist::{self, Wordlist},
@@ -19,12 +18,16 @@ use crate::{
 
 mod candidate;
 mod examples;
+mod overrides;
 mod reload;
+mod routes;
 pub mod secret_key;
 
 pub use candidate::{Candidate, Trial, Wrong};
 pub use examples::{unmet, unmet_by_own};
-pub use reload::{Outcome, Reloader, reload_on_change};
+pub use overrides::{ALLOW, LEFT_OUT, Lint, Overrides};
+pub use reload::{Outcome, Reloader, reload_on_change, swapped};
+use routes::Routes;
 
 /// The policy of whatever came by no route: the API in mode `hook`, a text on standard input.
 const FALLBACK: &str = "standard";
@@ -38,9 +41,10 @@ pub struct Ruleset {
     lists: Vec<Arc<str>>,
     /// What it was built from, so that something else can be built from most of it.
     source: Config,
+    /// What is set at the console.
+    pub overrides: Arc<Overrides>,
     pub policies: HashMap<String, Arc<Policy>>,
-    /// The policies of each route, by the route's name.
-    routes: HashMap<Arc<str>, RoutePolicies>,
+    routes: Routes,
     pub fallback: Arc<Policy>,
 }
 
@@ -50,8 +54,21 @@ impl Ruleset {
     /// # Errors
     /// Every cause found, each naming its file and line or its key.
     pub fn build(config: &Config) -> Result<Ruleset, Vec<String>> {
+        Ruleset::overridden(config, Arc::default())
+    }
+
+    /// The same settings with something else set at the console.
+    ///
+    /// # Errors
+    /// As [`Ruleset::build`]: word lists on the disk may have changed since.
+    pub fn revised(&self, overrides: Arc<Overrides>) -> Result<Ruleset, Vec<String>> {
+        Ruleset::overridden(&self.source, overrides)
+    }
+
+    fn overridden(config: &Config, overrides: Arc<Overrides>) -> Result<Ruleset, Vec<String>> {
         let mut errors = Vec::new();
-        let lists = read_lists(config, &mut errors);
+        let mut lists = read_lists(config, &mut errors);
+        overrides.apply(&mut lists);
         let policies: HashMap<String, Arc<Policy>> = match Policy::compile(config) {
             Ok(mut compiled) => {
                 secret_key::arm(config, &mut compiled, &mut errors);
@@ -64,27 +81,34 @@ impl Ruleset {
                 HashMap::new()
             }
         };
-        let names: Vec<Arc<str>> = lists.iter().map(|list| list.name.clone()).collect();
+        let mut names: Vec<Arc<str>> = lists.iter().map(|list| list.name.clone()).collect();
+        // A policy may speak of them before anybody fills them.
+        names.extend(Overrides::full_names().map(Arc::from));
         for (name, policy) in &policies {
             unknown_lists(policy, &names).for_each(|(rule, cause)| {
                 errors.push(format!("policy.{name}.rules.{rule}: {cause}"));
             });
         }
-        let mut routes = HashMap::new();
-        let mut of_positions = OfPositions::default();
         // Without any policy the cause has been named already.
-        for inflow in config.inflows().filter(|_| !policies.is_empty()) {
-            match RoutePolicies::of(&inflow, &policies, &mut of_positions) {
-                Ok(own) => drop(routes.insert(Arc::from(inflow.name), own)),
-                Err(causes) => errors.extend(causes),
-            }
-        }
+        let routes = match policies.is_empty() {
+            true => Ok(Routes::default()),
+            false => Routes::of(config, &policies, &overrides),
+        };
+        let routes = routes.map_err(|causes| errors.extend(causes)).unwrap_or_default();
         let scanner = Scanner::build(&lists).map_err(|cause| errors.push(cause)).ok();
         match (scanner, policies.get(FALLBACK).cloned()) {
             (Some(scanner), Some(fallback)) if errors.is_empty() => {
-                let version = version(config, &lists).into();
-                let (scanner, source) = (Arc::new(scanner), config.clone());
-                Ok(Ruleset { version, scanner, lists: names, source, policies, routes, fallback })
+                let version = version(config, &lists, &overrides).into();
+                Ok(Ruleset {
+                    version,
+                    scanner: Arc::new(scanner),
+                    lists: names,
+                    source: config.clone(),
+                    overrides,
+                    policies,
+                    routes,
+                    fallback,
+                })
             }
             _ => Err(errors),
         }
@@ -98,7 +122,12 @@ impl Ruleset {
 
     /// The policy of a channel of a route.
     pub fn policy(&self, route: &str, channel: &str) -> &Arc<Policy> {
-        self.routes.get(route).map_or(&self.fallback, |route| route.policy(channel))
+        self.routes.policy(route, channel).unwrap_or(&self.fallback)
+    }
+
+    /// The same by the settings file alone.
+    pub fn as_configured(&self, route: &str, channel: &str) -> &Arc<Policy> {
+        self.routes.as_configured(route, channel).unwrap_or(&self.fallback)
     }
 }
 
@@ -108,68 +137,6 @@ pub struct Yardstick {
     pub scanner: Arc<Scanner>,
     pub version: Arc<str>,
     pub policy: Arc<Policy>,
-}
-
-/// The policies of one route.
-struct RoutePolicies {
-    own: Arc<Policy>,
-    /// Those of channels that have one of their own, by name as messages carry it.
-    channels: HashMap<String, Arc<Policy>>,
-    dialect: Option<Arc<dyn Dialect>>,
-}
-
-/// Policies that know where they stand, each made once: a route may have many channels.
-type OfPositions = HashMap<(String, &'static str), Arc<Policy>>;
-
-impl RoutePolicies {
-    fn of(
-        inflow: &Inflow,
-        policies: &HashMap<String, Arc<Policy>>,
-        of_positions: &mut OfPositions,
-    ) -> Result<RoutePolicies, Vec<String>> {
-        let Inflow { kind, name, .. } = *inflow;
-        let position = inflow.position.name();
-        let mut errors = Vec::new();
-        let mut find = |policy: &str| match policies.get(policy) {
-            Some(found) => {
-                let own = of_positions.entry((policy.to_owned(), position));
-                let own = own.or_insert_with(|| Arc::new(found.in_mode(position)));
-                Ok(own.clone())
-            }
-            None => Err(format!("{kind} {name:?}: there is no policy {policy:?}")),
-        };
-        // What is wrong with a protocol is said where routes are opened.
-        let dialect = inflow.route.and_then(|route| protocol::dialect(route).ok());
-        let mut channels = HashMap::new();
-        for (written, policy) in inflow.channels {
-            let channel = dialect.as_ref().map_or_else(|| written.clone(), |d| d.channel(written));
-            match find(policy) {
-                Ok(policy) => {
-                    if channels.insert(channel, policy).is_some() {
-                        let cause = format!("channel {written:?} is named twice");
-                        errors.push(format!("{kind} {name:?}: {cause}"));
-                    }
-                }
-                Err(cause) => errors.push(cause),
-            }
-        }
-        match find(inflow.policy) {
-            Ok(own) if errors.is_empty() => Ok(RoutePolicies { own, channels, dialect }),
-            Ok(_) => Err(errors),
-            Err(cause) => Err([errors, vec![cause]].concat()),
-        }
-    }
-
-    fn policy(&self, channel: &str) -> &Arc<Policy> {
-        if self.channels.is_empty() {
-            return &self.own;
-        }
-        let own = self.channels.get(channel).or_else(|| {
-            // Messages carry the name as the protocol has it; whoever asks by HTTP may not.
-            self.channels.get(&self.dialect.as_ref()?.channel(channel))
-        });
-        own.unwrap_or(&self.own)
-    }
 }
 
 /// Gives policies the ones that judge while nobody is on duty.
@@ -225,7 +192,7 @@ fn read_lists(config: &Config, errors: &mut Vec<String>) -> Vec<Wordlist> {
 
 /// What was understood, not how it was spelled: a comment changes nothing. The program's own
 /// version stands in for its rules and presets.
-fn version(config: &Config, lists: &[Wordlist]) -> String {
+fn version(config: &Config, lists: &[Wordlist], overrides: &Overrides) -> String {
     let mut hash = Sha256::new();
     let mut part = |text: &str| {
         hash.update((text.len() as u64).to_le_bytes());
@@ -239,6 +206,7 @@ fn version(config: &Config, lists: &[Wordlist]) -> String {
         part(policy);
         part(&format!("{channels:?}"));
     }
+    part(&format!("{:?}", overrides.levels));
     for list in lists {
         part(&list.name);
         for term in &list.terms {

@@ -55,12 +55,14 @@ pub enum Table {
     Invitations,
     /// `doors`: what moderators decided for longer than one message.
     Decrees,
+    /// `doors`: what is set at the console over the settings file.
+    Overrides,
     /// Small values: the secret that identities are hashed with, the format's version.
     Meta,
 }
 
 impl Table {
-    pub const ALL: [Table; 11] = [
+    pub const ALL: [Table; 12] = [
         Table::Holds,
         Table::Records,
         Table::RecordIds,
@@ -71,6 +73,7 @@ impl Table {
         Table::Tokens,
         Table::Invitations,
         Table::Decrees,
+        Table::Overrides,
         Table::Meta,
     ];
 }

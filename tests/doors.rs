@@ -36,6 +36,9 @@ mod marked;
 #[path = "doors/once.rs"]
 mod once;
 
+#[path = "doors/overrides.rs"]
+mod overrides;
+
 #[path = "doors/people.rs"]
 mod people;
 

@@ -91,7 +91,7 @@ pub async fn replay(
     };
     let channel = console.doors.place(&asked.route, &asked.channel)?;
     console.may_try(&session, &asked.candidate.policy)?;
-    let own_policy = !asked.candidate.policy.is_empty() || !asked.candidate.toml.trim().is_empty();
+    let own_policy = asked.candidate.changes_policy();
     let Candidate { by, warnings } =
         console.candidate(&asked.route, &channel, asked.candidate).await?;
     let rules = console.doors.settler.pipeline.rules.load_full();

@@ -38,12 +38,16 @@ const STRIKES_MAX: f32 = 1_000.0;
 /// One moderator may try a text every two seconds, and twenty at once.
 const COST: Duration = Duration::from_secs(2);
 const BURST: u32 = 20;
+/// Whoever writes a list has it checked at every pause.
+const EDIT_COST: Duration = Duration::from_secs(1);
+const EDIT_BURST: u32 = 30;
 /// There are as many accounts as an admin makes.
 const CALLERS_MAX: usize = 1_000;
 
 /// What trying costs is bounded for each moderator and in all.
 pub struct Trials {
     pace: Pace,
+    edits: Pace,
     /// Compiling lists keeps a core busy for a moment: one at a time.
     pub building: Semaphore,
     pub replaying: Semaphore,
@@ -52,16 +56,24 @@ pub struct Trials {
 impl Trials {
     pub fn new() -> Trials {
         let pace = Pace::new(COST, BURST, CALLERS_MAX);
-        Trials { pace, building: Semaphore::new(1), replaying: Semaphore::new(1) }
+        let edits = Pace::new(EDIT_COST, EDIT_BURST, CALLERS_MAX);
+        Trials { pace, edits, building: Semaphore::new(1), replaying: Semaphore::new(1) }
     }
 
     /// Takes a request that costs as much as so many texts.
     pub fn take(&self, name: &str, count: u32) -> Result<(), Failure> {
-        self.pace.take_many(name, count, Instant::now()).map_err(|wait| {
-            let message = "too many at once; wait a little";
-            Failure::new(StatusCode::TOO_MANY_REQUESTS, "pace", message).after(wait)
-        })
+        self.pace.take_many(name, count, Instant::now()).map_err(too_many)
     }
+
+    /// Takes a request that looks at a list or saves something.
+    pub fn edit(&self, name: &str) -> Result<(), Failure> {
+        self.edits.take_many(name, 1, Instant::now()).map_err(too_many)
+    }
+}
+
+fn too_many(wait: Duration) -> Failure {
+    let message = "too many at once; wait a little";
+    Failure::new(StatusCode::TOO_MANY_REQUESTS, "pace", message).after(wait)
 }
 
 /// The policies that there are, and where each of them judges.

@@ -100,6 +100,8 @@ pub struct CategoryPolicy {
     pub action: [Verdict; 4],
     /// For every head of the category; from 1 on, the model has no say in it.
     pub threshold: Option<f32>,
+    /// Which of a model's thresholds apply where there is none of its own.
+    pub thresholds: &'static str,
     pub on_expiry: OnExpiry,
     pub shadow: bool,
 }
@@ -244,7 +246,8 @@ impl Policy {
     /// The policy's own word for the head is the strongest, then its word for the head's category,
     /// then the model's for the preset; and none is above the floor's.
     pub fn threshold(&self, model: &ModelCard, head: Head) -> Option<f32> {
-        let own = self.own_threshold(head).or_else(|| model.threshold(self.preset, head));
+        let of_model = || model.threshold(self.thresholds(head), head);
+        let own = self.own_threshold(head).or_else(of_model);
         let least = self.floor.thresholds[head as usize];
         let threshold = own.into_iter().chain(least).reduce(f32::min);
         threshold.filter(|threshold| *threshold < 1.0)
@@ -253,7 +256,7 @@ impl Policy {
     /// Whether there can be a model whose word counts for this head.
     pub fn could_find(&self, head: Head) -> bool {
         self.floor.thresholds[head as usize].is_some_and(|least| least < 1.0)
-            || self.own_threshold(head).map_or(self.preset != OFF, |threshold| threshold < 1.0)
+            || self.own_threshold(head).map_or(self.thresholds(head) != OFF, |own| own < 1.0)
     }
 
     /// Whether the model has a say in what the lists found in this category.
@@ -262,6 +265,12 @@ impl Policy {
         let floor = |head: &Head| self.floor.thresholds[*head as usize].is_some_and(|t| t < 1.0);
         let mut heads = Head::ALL.into_iter().filter(|head| head.category() == Some(category));
         own.is_none_or(|threshold| threshold < 1.0) || heads.any(|head| floor(&head))
+    }
+
+    /// Which of a model's thresholds apply to a head.
+    fn thresholds(&self, head: Head) -> &'static str {
+        let category = head.category().and_then(|category| self.categories.get(&category));
+        category.map_or(self.preset, |category| category.thresholds)
     }
 
     fn own_threshold(&self, head: Head) -> Option<f32> {
@@ -300,6 +309,7 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig, floor: &Floor) -> Polic
         let policy = CategoryPolicy {
             action: std::array::from_fn(|at| action[at].max(least[at])),
             threshold: said.and_then(|c| c.threshold),
+            thresholds: preset.thresholds,
             on_expiry: said.and_then(|c| c.on_expiry).or(own.on_expiry).unwrap_or_default(),
             shadow,
         };
@@ -362,7 +372,7 @@ fn conditions(preset: &Preset, own: &PolicyConfig) -> Vec<Condition> {
 }
 
 /// The policy with what it says of all scores, and with its other forms.
-fn with_forms(mut policy: Policy) -> Policy {
+pub(super) fn with_forms(mut policy: Policy) -> Policy {
     policy.answers = Answers::of(&policy);
     policy.shielded = Some(Arc::new(stricter(&policy)));
     policy.trusting = Some(Arc::new(trusting(&policy)));
@@ -376,9 +386,14 @@ fn stricter(policy: &Policy) -> Policy {
     let Some(strict) = strict else { return policy.clone() };
     let mut shielded = policy.clone();
     shielded.is_shield = true;
+    let rank = |name: &str| PRESETS.iter().position(|preset| preset.name == name);
     for category in Category::ALL {
         let own = shielded.categories.get_mut(&category);
-        let own = &mut own.expect("a policy knows every category").action;
+        let own = own.expect("a policy knows every category");
+        if rank(strict.thresholds) > rank(own.thresholds) {
+            own.thresholds = strict.thresholds;
+        }
+        let own = &mut own.action;
         for (at, other) in strict.action(category).into_iter().enumerate() {
             // What the shield asks for beyond the floor is not the floor's doing.
             shielded.raised[category as usize][at] &= other <= own[at];
@@ -386,7 +401,6 @@ fn stricter(policy: &Policy) -> Policy {
         }
         shielded.table[category as usize] = *own;
     }
-    let rank = |name: &str| PRESETS.iter().position(|preset| preset.name == name);
     if rank(strict.name) > rank(policy.preset) {
         shielded.preset = strict.thresholds;
         shielded.harmless = policy.harmless.min(strict.harmless);

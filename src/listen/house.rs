@@ -23,7 +23,7 @@ use crate::{
     bots::{self, Bot, Tools},
     config::{Config, ListenConfig, RetentionConfig},
     console,
-    doors::{Control, Decrees, Doors, Ready, control::Upgrades},
+    doors::{Control, Decrees, Doors, Overriding, Ready, control::Upgrades},
     history::History,
     hold::HoldQueue,
     metrics::Metrics,
@@ -186,7 +186,8 @@ impl House {
         let ready = Ready::default();
         let decrees = Decrees::open(&*store, &settler.pipeline.history).await?;
         settler.heed_bans().await;
-        let doors = Doors { config, store, settler, accounts, decrees, ready, control };
+        let overriding = Overriding::open(&*store, &settler.pipeline).await?;
+        let doors = Doors { config, store, settler, accounts, decrees, overriding, ready, control };
         Ok((gate, doors))
     }
 }

@@ -4,10 +4,10 @@ use std::{collections::HashSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ruleset, Yardstick, read_lists, secret_key, unknown_lists, unmet};
+use super::{Overrides, Ruleset, Yardstick, read_lists, secret_key, unknown_lists, unmet};
 use crate::{
     config::{Config, Problem, line_of},
-    decide::{self, Policy},
+    decide::{self, Levels, Policy},
     message::Category,
     scan::{
         Scanner,
@@ -30,6 +30,11 @@ pub struct Trial {
     pub allow: String,
     /// Listed terms fewer, one a line.
     pub leave_out: String,
+    /// One of the console's lists by name, and its text as it would be.
+    pub list: String,
+    pub text: String,
+    /// The channel's own strictness as it would be.
+    pub levels: Option<Levels>,
 }
 
 /// What can be tried.
@@ -52,11 +57,11 @@ pub struct Wrong {
 }
 
 impl Wrong {
-    fn whole(part: &'static str, cause: impl Into<String>) -> Wrong {
+    pub(super) fn whole(part: &'static str, cause: impl Into<String>) -> Wrong {
         Wrong { part, line: None, key: String::new(), cause: cause.into() }
     }
 
-    fn of_list(part: &'static str, wrong: WordlistError) -> Wrong {
+    pub(super) fn of_list(part: &'static str, wrong: WordlistError) -> Wrong {
         let line = (wrong.line > 0).then_some(wrong.line);
         Wrong { part, line, key: String::new(), cause: wrong.cause }
     }
@@ -64,7 +69,17 @@ impl Wrong {
 
 impl Trial {
     pub fn changes_lists(&self) -> bool {
-        [&self.add, &self.allow, &self.leave_out].iter().any(|text| !text.trim().is_empty())
+        !self.list.is_empty()
+            || [&self.add, &self.allow, &self.leave_out].iter().any(|text| !text.trim().is_empty())
+    }
+
+    /// It tries a policy, not lists alone.
+    pub fn changes_policy(&self) -> bool {
+        self.names_policy() || self.levels.is_some()
+    }
+
+    fn names_policy(&self) -> bool {
+        !self.policy.is_empty() || !self.toml.trim().is_empty()
     }
 }
 
@@ -82,7 +97,13 @@ impl Ruleset {
         let running = self.yardstick(route, channel);
         let mut warnings = Vec::new();
         let policy = match (trial.policy.is_empty(), trial.toml.trim().is_empty()) {
-            (true, true) => Ok(running.policy.clone()),
+            (true, true) => Ok(match &trial.levels {
+                Some(levels) => Arc::new(self.as_configured(route, channel).at(levels)),
+                None => running.policy.clone(),
+            }),
+            _ if trial.levels.is_some() && trial.names_policy() => {
+                Err(vec![Wrong::whole("levels", "they are of the channel's own policy")])
+            }
             (false, false) => {
                 Err(vec![Wrong::whole("policy", "name a policy or write one, not both")])
             }
@@ -164,12 +185,12 @@ impl Ruleset {
 
     /// The lists as they are now with the changes that are tried.
     fn relisted(&self, trial: &Trial) -> Result<Arc<Scanner>, Vec<Wrong>> {
-        let mut errors = Vec::new();
-        let mut lists = read_lists(&self.source, &mut errors);
-        if !errors.is_empty() {
-            let cause = in_the_log("the lists on the disk cannot be read", &errors);
-            return Err(vec![Wrong::whole("lists", cause)]);
-        }
+        let mut lists = self.lists_on_disk().map_err(|wrong| vec![wrong])?;
+        let overrides = match trial.list.as_str() {
+            "" => Overrides::clone(&self.overrides),
+            name => self.overrides.with_list(name, &trial.text),
+        };
+        overrides.apply(&mut lists);
         let mut wrong = leave_out(&mut lists, &trial.leave_out);
         let category = trial.category.unwrap_or(Category::Profanity);
         let added = parsed("add", &format!("tried/{category}"), &trial.add, &mut wrong);
@@ -184,6 +205,18 @@ impl Ruleset {
         }
         let built = Scanner::build(&lists).map(Arc::new);
         built.map_err(|cause| vec![Wrong::whole("add", cause)])
+    }
+
+    pub(super) fn lists_on_disk(&self) -> Result<Vec<Wordlist>, Wrong> {
+        let mut errors = Vec::new();
+        let lists = read_lists(&self.source, &mut errors);
+        match errors.is_empty() {
+            true => Ok(lists),
+            false => {
+                let cause = in_the_log("the lists on the disk cannot be read", &errors);
+                Err(Wrong::whole("lists", cause))
+            }
+        }
     }
 }
 
@@ -212,7 +245,7 @@ fn parsed(part: &'static str, name: &str, text: &str, wrong: &mut Vec<Wrong>) ->
 }
 
 /// Takes terms out of every list; whatever is in none is named.
-fn leave_out(lists: &mut [Wordlist], text: &str) -> Vec<Wrong> {
+pub(super) fn leave_out(lists: &mut [Wordlist], text: &str) -> Vec<Wrong> {
     let lines = || text.lines().map(str::trim).zip(1..).filter(|(line, _)| !line.is_empty());
     let wanted: HashSet<&str> = lines().map(|(line, _)| line).collect();
     if wanted.is_empty() {

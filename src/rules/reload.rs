@@ -16,7 +16,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use super::Ruleset;
+use super::{Overrides, Ruleset};
 use crate::{
     config::Config,
     metrics::Metrics,
@@ -99,9 +99,21 @@ impl Reloader {
         if !forced && (!settled || now == self.done) {
             return Outcome::Unchanged;
         }
+        loop {
+            if let Some(outcome) = self.attempt().await {
+                return outcome;
+            }
+        }
+    }
+
+    /// Builds and swaps; `None` where something was set at the console meanwhile, which would be
+    /// lost.
+    async fn attempt(&mut self) -> Option<Outcome> {
+        let before = self.rules.load_full();
         let (path, running) = (self.path.clone(), self.running.clone());
         let (scorer, metrics) = (self.scorer.clone(), self.metrics.clone());
-        let work = move || build(&path, &running, &scorer, &metrics);
+        let overrides = before.overrides.clone();
+        let work = move || build(&path, &running, overrides, &scorer, &metrics);
         let (parts, result) = tokio::task::spawn_blocking(work).await.unwrap_or_else(|failed| {
             // A panic while building is ours, and no reason to stop judging with what we have.
             (None, Err(vec![format!("building the ruleset failed: {failed}")]))
@@ -113,11 +125,11 @@ impl Reloader {
             self.seen = marks(&self.path, &self.parts).await;
         }
         self.done = self.seen.clone();
-        self.finish(result)
+        self.finish(&before, result)
     }
 
-    fn finish(&self, result: Result<Built, Vec<String>>) -> Outcome {
-        match result {
+    fn finish(&self, before: &Arc<Ruleset>, result: Result<Built, Vec<String>>) -> Option<Outcome> {
+        Some(match result {
             Ok(Built { ruleset, model, restart }) => {
                 let version = ruleset.version.clone();
                 // Two stores: a message in between has its score read by the rules of before.
@@ -125,7 +137,9 @@ impl Reloader {
                     self.scorer.swap(model);
                     self.metrics.model_load("ok");
                 }
-                self.rules.store(Arc::new(ruleset));
+                if !swapped(&self.rules, before, ruleset) {
+                    return None;
+                }
                 self.metrics.reload("ok");
                 tracing::info!(%version, "new rules judge from now on");
                 if !restart.is_empty() {
@@ -143,8 +157,14 @@ impl Reloader {
                 tracing::error!(%version, "the rules of before go on judging");
                 Outcome::Refused(causes)
             }
-        }
+        })
     }
+}
+
+/// Puts new rules in force, unless others came into force since they were begun.
+pub fn swapped(rules: &ArcSwap<Ruleset>, before: &Arc<Ruleset>, new: Ruleset) -> bool {
+    let found = rules.compare_and_swap(before, Arc::new(new));
+    Arc::ptr_eq(&found, before)
 }
 
 /// Everything that takes over together.
@@ -160,6 +180,7 @@ struct Built {
 fn build(
     path: &Path,
     running: &Config,
+    overrides: Arc<Overrides>,
     scorer: &Scorer,
     metrics: &Metrics,
 ) -> (Option<Vec<PathBuf>>, Result<Built, Vec<String>>) {
@@ -169,7 +190,7 @@ fn build(
     };
     let merged = merged(running, &new);
     let model = scorer.prepare(&merged.score).inspect_err(|_| metrics.model_load("refused"));
-    let built = match (Ruleset::build(&merged), model) {
+    let built = match (Ruleset::overridden(&merged, overrides), model) {
         (Ok(ruleset), Ok(model)) => {
             Ok(Built { ruleset, model, restart: needs_restart(running, &new) })
         }

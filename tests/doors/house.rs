@@ -19,7 +19,7 @@ use tidegate::{
     audit::Audit,
     config::{Config, HistoryConfig, OnExpiry, Position},
     console,
-    doors::{Control, Decrees, Doors, Ready},
+    doors::{Control, Decrees, Doors, Overriding, Ready},
     history::History,
     hold::{Hold, HoldQueue, State, StoredFrame},
     message::{Category, Finding, Language, Sender, Severity, Standing, now_ms},
@@ -121,15 +121,17 @@ async fn doors(
     let token = accounts.issue_token("bot", &[Scope::Judge]).await.expect("a new token");
     let history = HistoryConfig { senders_max: 1_000, ..config.history.clone() };
     let history = Arc::new(History::open(&history));
+    let pipeline = Pipeline { rules: Arc::new(ArcSwap::new(RULES.clone())), history, scorer };
     let doors = Doors {
-        decrees: Decrees::open(&*store, &history).await.expect("no decrees yet"),
+        decrees: Decrees::open(&*store, &pipeline.history).await.expect("no decrees yet"),
+        overriding: Overriding::open(&*store, &pipeline).await.expect("nothing is set yet"),
         control: Control::create(&config.state_dir, config.listen.admin)
             .expect("the file is written"),
         store,
         settler: Arc::new(Settler {
             holds: holds.expect("an empty queue"),
             audit,
-            pipeline: Pipeline { rules: Arc::new(ArcSwap::new(RULES.clone())), history, scorer },
+            pipeline,
             metrics,
         }),
         accounts,

@@ -19,7 +19,7 @@ use tidegate::{
     api,
     audit::Audit,
     config::{Config, HookConfig},
-    doors::{Control, Decrees, Doors, Ready},
+    doors::{Control, Decrees, Doors, Overriding, Ready},
     history::History,
     hold::HoldQueue,
     metrics::Metrics,
@@ -113,19 +113,18 @@ async fn doors() -> (Router, String) {
     let accounts = Accounts::open(store.clone(), &config.console);
     let token = accounts.issue_token("fuzz", &Scope::ALL).await.expect("a new token");
     let history = Arc::new(History::new(100));
+    let rules = Arc::new(ArcSwap::new(RULES.clone()));
+    let pipeline = Pipeline { rules, history, scorer: Scorer::none() };
     let doors = Doors {
-        decrees: Decrees::open(&*store, &history).await.expect("no decrees yet"),
+        decrees: Decrees::open(&*store, &pipeline.history).await.expect("no decrees yet"),
+        overriding: Overriding::open(&*store, &pipeline).await.expect("nothing is set yet"),
         control: Control::create(&config.state_dir, config.listen.admin)
             .expect("the file is written"),
         store,
         settler: Arc::new(Settler {
             holds: holds.expect("an empty queue"),
             audit,
-            pipeline: Pipeline {
-                rules: Arc::new(ArcSwap::new(RULES.clone())),
-                history,
-                scorer: Scorer::none(),
-            },
+            pipeline,
             metrics,
         }),
         accounts,

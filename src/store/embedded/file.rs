@@ -315,7 +315,10 @@ fn opened(
 ) -> Result<Option<ReadOnlyTable<&'static str, &'static [u8]>>, redb::Error> {
     match database.begin_read()?.open_table(definition(table)) {
         Err(TableError::TableDoesNotExist(_))
-            if matches!(table, Table::Decrees | Table::Invitations | Table::Outbox) =>
+            if matches!(
+                table,
+                Table::Decrees | Table::Invitations | Table::Outbox | Table::Overrides
+            ) =>
         {
             Ok(None)
         }
@@ -339,6 +342,7 @@ fn name(table: Table) -> &'static str {
         Table::Tokens => "tokens",
         Table::Invitations => "invitations",
         Table::Decrees => "decrees",
+        Table::Overrides => "overrides",
         Table::Meta => "meta",
     }
 }

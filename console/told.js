@@ -1,0 +1,47 @@
+// Says what came of an act, and what a candidate would change, in the language that is spoken.
+
+import { known, language, say } from './strings.js';
+import { el, foreign } from './text.js';
+import { ask, why } from './visit.js';
+import * as replay from './replay.js';
+
+const $ = (id) => document.getElementById(id);
+
+export function day(ms) {
+  return new Intl.DateTimeFormat(language(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(ms));
+}
+
+// Of one part of a page: the elements are named after it.
+export class Told {
+  constructor(name) {
+    [this.name, this.done, this.answer, this.played] = [name, '', null, null];
+  }
+
+  set(done, answer = null) {
+    [this.done, this.answer] = [done, answer];
+    this.draw();
+  }
+
+  draw() {
+    const { name, done, answer, played } = this;
+    $(`${name}-told`).textContent = done ? say(done) : '';
+    $(`${name}-problem`).replaceChildren(...(answer ? [el('p', {}, foreign(why(answer, known)))] : []));
+    if (!played) return $(`${name}-replayed`).replaceChildren();
+    return $(`${name}-replayed`).replaceChildren(
+      el('p', { className: 'outcome-line', textContent: replay.summary(played) }), ...replay.draw(played));
+  }
+
+  // What a candidate would do with what is still known.
+  async replay(place, candidate) {
+    this.set('rules_replay_busy');
+    const answer = await ask('/api/replay', { ...place, candidate });
+    this.played = answer.ok ? answer.body : null;
+    this.set('', answer.ok ? null : answer);
+    return answer;
+  }
+
+  clear() {
+    this.played = null;
+    this.set('');
+  }
+}

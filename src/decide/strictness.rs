@@ -1,0 +1,218 @@
+//! Sets single categories of a policy to a preset's strictness, as a channel asks for.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Policy,
+    policy::with_forms,
+    presets::{PRESETS, Preset},
+};
+use crate::message::{Category, Verdict};
+
+/// How strict a channel is in one category: as the preset of that name is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strictness {
+    Off,
+    Relaxed,
+    Standard,
+    Strict,
+}
+
+/// What a channel asks for, category by category; the policy has the word in every other.
+pub type Levels = BTreeMap<Category, Strictness>;
+
+impl Strictness {
+    pub const ALL: [Strictness; 4] =
+        [Strictness::Off, Strictness::Relaxed, Strictness::Standard, Strictness::Strict];
+
+    /// The levels that a channel may choose from: what does harm that no later decision makes good
+    /// is never off.
+    pub fn of(category: Category) -> &'static [Strictness] {
+        if category.is_core() { &Strictness::ALL[1..] } else { &Strictness::ALL }
+    }
+
+    pub fn name(self) -> &'static str {
+        self.preset().name
+    }
+
+    fn preset(self) -> &'static Preset {
+        // Both stand in the order of `config::PRESETS`.
+        &PRESETS[self as usize]
+    }
+}
+
+impl Policy {
+    /// The same policy with a channel's own strictness. The floor holds, conditions keep the last
+    /// word, and who judges while nobody is on duty is made stricter by it, never milder.
+    pub fn at(&self, levels: &Levels) -> Policy {
+        let mut own = Policy { stand_in: None, ..self.clone() };
+        for (category, level) in levels {
+            own.set(*category, *level);
+        }
+        let mut own = with_forms(own);
+        own.stand_in = self.stand_in.as_ref().map(|other| {
+            let mut levels = levels.clone();
+            levels.retain(|category, level| !other.is_milder_at(*category, *level));
+            Arc::new(other.at(&levels))
+        });
+        own
+    }
+
+    /// Whether it would let more through in a category at this level.
+    pub fn is_milder_at(&self, category: Category, level: Strictness) -> bool {
+        let own = &self.categories[&category];
+        let new = self.at_least_the_floor(category, level.preset().action(category));
+        let rank = |name: &str| PRESETS.iter().position(|preset| preset.name == name);
+        own.action.iter().zip(new).any(|(own, new)| new < *own)
+            // A threshold of the policy's own is nobody's level: what it hears cannot be compared.
+            || own.threshold.is_some()
+            || self.heads.keys().any(|head| head.category() == Some(category))
+            || rank(level.preset().thresholds) < rank(own.thresholds)
+    }
+
+    /// The verdicts of a category at severity 1 to 4, were it at this level.
+    pub fn action_at(&self, category: Category, level: Strictness) -> [Verdict; 4] {
+        self.at_least_the_floor(category, level.preset().action(category))
+    }
+
+    fn set(&mut self, category: Category, level: Strictness) {
+        let asked = level.preset().action(category);
+        let action = self.at_least_the_floor(category, asked);
+        let at = category as usize;
+        self.raised[at] = std::array::from_fn(|severity| action[severity] > asked[severity]);
+        self.table[at] = action;
+        self.heads.retain(|head, _| head.category() != Some(category));
+        let own = self.categories.get_mut(&category).expect("a policy knows every category");
+        (own.action, own.threshold, own.shadow) = (action, None, false);
+        own.thresholds = level.preset().thresholds;
+    }
+
+    fn at_least_the_floor(&self, category: Category, asked: [Verdict; 4]) -> [Verdict; 4] {
+        let least = &self.floor.action[category as usize];
+        std::array::from_fn(|severity| asked[severity].max(least[severity]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::Config,
+        message::{Head, ModelCard},
+    };
+
+    fn policy(settings: &str) -> Policy {
+        let config = Config::parse(settings, "t").expect("the settings are good");
+        Policy::compile(&config).expect("it compiles").remove("p").expect("it is there")
+    }
+
+    fn at(policy: &Policy, category: Category, level: Strictness) -> Policy {
+        policy.at(&BTreeMap::from([(category, level)]))
+    }
+
+    fn card() -> ModelCard {
+        let of = |toxic: f32| BTreeMap::from([(Head::Insult, toxic), (Head::Threat, toxic)]);
+        let presets = [("relaxed", 0.9), ("standard", 0.7), ("strict", 0.4)];
+        let thresholds = presets.map(|(name, toxic)| (name.to_owned(), of(toxic)));
+        ModelCard {
+            id: "m".into(),
+            heads: Vec::new(),
+            weak: Vec::new(),
+            thresholds: thresholds.into(),
+        }
+    }
+
+    #[test]
+    fn a_level_is_the_presets_row_and_no_other_category_moves() {
+        let own = policy("[policy.p]\npreset = 'relaxed'\n");
+        let strict = policy("[policy.p]\npreset = 'strict'\n");
+        let new = at(&own, Category::Harassment, Strictness::Strict);
+        for category in Category::ALL {
+            let model = if category == Category::Harassment { &strict } else { &own };
+            assert_eq!(
+                new.categories[&category].action, model.categories[&category].action,
+                "{category}"
+            );
+            assert_eq!(new.table[category as usize], model.table[category as usize], "{category}");
+        }
+        assert_eq!(new.threshold(&card(), Head::Insult), Some(0.4));
+        assert_eq!(new.threshold(&card(), Head::Threat), Some(0.9));
+    }
+
+    #[test]
+    fn off_silences_the_model_and_the_floor_does_not_yield() {
+        let own = policy(
+            "[floor.harassment]\naction = ['pass', 'pass', 'hold', 'drop']\n\
+             [policy.p.harassment]\nthreshold = 0.2\n[policy.p.heads]\ninsult = 0.1\n",
+        );
+        let new = at(&own, Category::Harassment, Strictness::Off);
+        let (pass, hold, drop) = (Verdict::Pass, Verdict::Hold, Verdict::Drop);
+        assert_eq!(new.categories[&Category::Harassment].action, [pass, pass, hold, drop]);
+        assert_eq!(new.raised[Category::Harassment as usize], [false, false, true, true]);
+        assert_eq!(own.threshold(&card(), Head::Insult), Some(0.1));
+        assert_eq!(new.threshold(&card(), Head::Insult), None);
+        assert!(!new.could_find(Head::Insult) && new.could_find(Head::Threat));
+        let bound = policy("[floor.harassment]\nthreshold = 0.6\n[policy.p]\n");
+        let bound = at(&bound, Category::Harassment, Strictness::Off);
+        assert_eq!(bound.threshold(&card(), Head::Insult), Some(0.6));
+    }
+
+    #[test]
+    fn the_shield_is_never_milder_than_the_level_and_never_milder_than_itself() {
+        let own = policy("[policy.p]\n");
+        let card = card();
+        for level in Strictness::ALL {
+            let shielded = at(&own, Category::Harassment, level).shielded.expect("it has one");
+            assert_eq!(shielded.threshold(&card, Head::Insult), Some(0.4), "{level:?}");
+            let strict = Strictness::Strict.preset().action(Category::Harassment);
+            assert_eq!(shielded.table[Category::Harassment as usize], strict, "{level:?}");
+        }
+    }
+
+    #[test]
+    fn milder_is_told_by_table_and_threshold() {
+        let check = |settings: &str, category, level, expected: bool| {
+            let told = policy(settings).is_milder_at(category, level);
+            assert_eq!(told, expected, "{settings}: {category} at {level:?}");
+        };
+        let standard = "[policy.p]\n";
+        check(standard, Category::Hate, Strictness::Standard, false);
+        check(standard, Category::Hate, Strictness::Strict, false);
+        check(standard, Category::Hate, Strictness::Relaxed, true);
+        check(standard, Category::Hate, Strictness::Off, true);
+        // The same table, and a model that is heard later.
+        check(standard, Category::Doxxing, Strictness::Relaxed, true);
+        let own = "[policy.p.hate]\naction = ['pass', 'pass', 'pass', 'drop']\n";
+        check(own, Category::Hate, Strictness::Standard, false);
+        check(own, Category::Hate, Strictness::Relaxed, true);
+        let heard = "[policy.p.hate]\nthreshold = 0.3\n";
+        check(heard, Category::Hate, Strictness::Strict, true);
+        let floor = "[floor.hate]\naction = ['hold', 'drop', 'drop', 'drop']\n[policy.p]\n";
+        check(floor, Category::Hate, Strictness::Standard, false);
+    }
+
+    #[test]
+    fn who_stands_in_is_made_stricter_and_never_milder() {
+        let mut own = policy("[policy.p]\n");
+        own.stand_in = Some(Arc::new(policy("[policy.p]\npreset = 'strict'\n")));
+        let hate = Category::Hate;
+        let milder = at(&own, hate, Strictness::Relaxed).stand_in.expect("it has one");
+        assert_eq!(milder.table, own.stand_in.as_ref().expect("it has one").table);
+        own.stand_in = Some(Arc::new(policy("[policy.p]\npreset = 'relaxed'\n")));
+        let stricter = at(&own, hate, Strictness::Strict).stand_in.expect("it has one");
+        assert_eq!(stricter.table[hate as usize], Strictness::Strict.preset().action(hate));
+    }
+
+    #[test]
+    fn what_harms_for_good_is_never_off() {
+        for category in Category::ALL {
+            let off = Strictness::of(category).contains(&Strictness::Off);
+            assert_eq!(off, !category.is_core(), "{category}");
+        }
+        let names = Strictness::ALL.map(Strictness::name);
+        assert_eq!(names, ["off", "relaxed", "standard", "strict"]);
+    }
+}

@@ -1,0 +1,376 @@
+//! Keeps what is set at the console over the settings file, and puts it in force.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    task::spawn_blocking,
+};
+
+use super::{Doors, Failure, decrees::carried, place::unfit};
+use crate::{
+    audit::{Event, Record},
+    decide::Levels,
+    message::{Sender, now_ms},
+    pipeline::Pipeline,
+    rules::{Overrides, Ruleset, swapped},
+    store::{Expect, Store, StoreError, Table, Write},
+};
+
+/// Thousands of terms; what is longer is a file's business.
+pub const LIST_BYTES_MAX: usize = 100 * 1024;
+/// Channels with a strictness of their own: each has policies of its own in memory.
+const PLACES_MAX: usize = 1_000;
+/// Versions of one list that are kept, so that an older one can be had back.
+pub const REVISIONS_MAX: usize = 30;
+/// Rows read at once when starting.
+const PAGE: usize = 256;
+
+/// The turn to change them: what is written down and what is in force change together.
+#[derive(Clone)]
+pub struct Overriding {
+    turn: Arc<Semaphore>,
+}
+
+/// One version of one list.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct Revision {
+    /// From 1; 0 is the empty list that nobody wrote.
+    pub version: u32,
+    pub by: String,
+    pub at_ms: u64,
+    /// Lines more and fewer than the version before had.
+    pub added: usize,
+    pub removed: usize,
+    pub text: String,
+}
+
+/// A channel's own strictness, and who set it last.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct Setting {
+    pub route: String,
+    pub channel: String,
+    pub version: u32,
+    pub by: String,
+    pub at_ms: u64,
+    pub levels: Levels,
+}
+
+impl Overriding {
+    /// Puts what was stored in force again.
+    ///
+    /// # Errors
+    /// Whatever the store says, and a row that is none.
+    pub async fn open(store: &dyn Store, pipeline: &Pipeline) -> Result<Overriding, StoreError> {
+        let (mut overrides, mut after) = (Overrides::default(), String::new());
+        loop {
+            let page = store.scan(Table::Overrides, &after, PAGE).await?;
+            let Some((last, _)) = page.last() else { break };
+            after.clone_from(last);
+            for (key, bytes) in page {
+                // In the order of the keys the newest version of a list is the last.
+                overrides = match list_of(&key) {
+                    Some(name) => overrides.with_list(name, &read::<Revision>(&key, &bytes)?.text),
+                    None => {
+                        let Setting { route, channel, levels, .. } = read(&key, &bytes)?;
+                        overrides.with_levels(&route, &channel, levels)
+                    }
+                };
+            }
+        }
+        let overriding = Overriding { turn: Arc::new(Semaphore::new(1)) };
+        if overrides != Overrides::default() {
+            // The gate opens in any case: nobody can mend at a closed one what does not fit.
+            let causes = enforce(pipeline, Arc::new(overrides)).await.err().unwrap_or_default();
+            causes.iter().for_each(|cause| {
+                tracing::error!(%cause, "what is set at the console is not in force");
+            });
+        }
+        Ok(overriding)
+    }
+
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Nobody closes it.
+        self.turn.acquire().await.ok()
+    }
+}
+
+/// Builds the rules anew and swaps them in, as often as others come in between.
+async fn enforce(pipeline: &Pipeline, overrides: Arc<Overrides>) -> Result<(), Vec<String>> {
+    loop {
+        let (before, new) = built(pipeline, overrides.clone()).await?;
+        if swapped(&pipeline.rules, &before, new) {
+            return Ok(());
+        }
+    }
+}
+
+/// The rules that judge now, and as they would be.
+async fn built(
+    pipeline: &Pipeline,
+    overrides: Arc<Overrides>,
+) -> Result<(Arc<Ruleset>, Ruleset), Vec<String>> {
+    let before = pipeline.rules.load_full();
+    let source = before.clone();
+    let work = spawn_blocking(move || source.revised(overrides)).await;
+    let new = work.unwrap_or_else(|failed| Err(vec![format!("building failed: {failed}")]))?;
+    Ok((before, new))
+}
+
+impl Doors {
+    /// The versions of a list that are kept, the newest first.
+    pub async fn revisions(&self, name: &str) -> Result<Vec<Revision>, Failure> {
+        let first = list_key(name, 0);
+        let rows = self.store.scan(Table::Overrides, &first, REVISIONS_MAX + 1).await?;
+        let own = rows.iter().filter(|(key, _)| list_of(key) == Some(name));
+        let read: Result<Vec<Revision>, StoreError> =
+            own.map(|(key, bytes)| read(key, bytes)).collect();
+        let mut revisions = read?;
+        revisions.reverse();
+        Ok(revisions)
+    }
+
+    /// Writes a list down as it is to be, and puts it in force. `base` is the version that whoever
+    /// wrote it had read.
+    pub async fn save_list(
+        &self,
+        name: &'static str,
+        text: String,
+        base: u32,
+        by: &str,
+    ) -> Result<(), Failure> {
+        let (doors, by) = (self.clone(), by.to_owned());
+        carried(async move {
+            let _turn = doors.overriding.turn().await;
+            let kept = doors.revisions(name).await?;
+            let old = kept.first().cloned().unwrap_or_default();
+            unchanged(old.version, base, &old.by, old.at_ms)?;
+            if text == old.text {
+                return Ok(());
+            }
+            let (added, removed) = difference(&old.text, &text);
+            let new = Revision { version: base + 1, by, at_ms: now_ms(), added, removed, text };
+            doors.linted(name, &new.text).await?;
+            let overrides = doors.overrides().with_list(name, &new.text);
+            let what = format!(
+                "word list {name}: {added} lines more, {removed} fewer, version {}",
+                new.version
+            );
+            let mut writes = vec![row(&list_key(name, new.version), Expect::Absent, &new)];
+            let over = kept.iter().skip(REVISIONS_MAX - 1);
+            writes.extend(over.map(|old| removal(&list_key(name, old.version))));
+            doors.keep(writes, overrides, ("", ""), what, &new.by).await
+        })
+        .await
+    }
+
+    async fn linted(&self, name: &'static str, text: &str) -> Result<(), Failure> {
+        let (rules, text) = (self.settler.pipeline.rules.load_full(), text.to_owned());
+        let lint = spawn_blocking(move || rules.lint(name, &text)).await;
+        let problems = lint.map_err(|_| broken())?.problems;
+        match problems.is_empty() {
+            true => Ok(()),
+            false => {
+                let message = "the list has faults; it stays as it was";
+                Err(unfit("list", message).with(json!({ "problems": problems })))
+            }
+        }
+    }
+
+    /// What is set for a channel, or for all of a route's without a policy of their own.
+    pub async fn setting(&self, route: &str, channel: &str) -> Result<Setting, Failure> {
+        let key = place_key(route, channel);
+        let (route, channel) = (route.to_owned(), channel.to_owned());
+        match self.store.load(Table::Overrides, &key).await? {
+            Some(bytes) => Ok(read(&key, &bytes)?),
+            None => Ok(Setting { route, channel, ..Setting::default() }),
+        }
+    }
+
+    pub async fn save_levels(
+        &self,
+        (route, channel): (&str, &str),
+        levels: Levels,
+        base: u32,
+        by: &str,
+    ) -> Result<(), Failure> {
+        let (doors, by) = (self.clone(), by.to_owned());
+        let (route, channel) = (route.to_owned(), channel.to_owned());
+        carried(async move {
+            let _turn = doors.overriding.turn().await;
+            let old = doors.setting(&route, &channel).await?;
+            unchanged(old.version, base, &old.by, old.at_ms)?;
+            if levels == old.levels {
+                return Ok(());
+            }
+            let overrides = doors.overrides().with_levels(&route, &channel, levels.clone());
+            if overrides.levels.len() > PLACES_MAX {
+                let message = format!("{PLACES_MAX} channels may have a strictness of their own");
+                return Err(Failure::new(StatusCode::CONFLICT, "places", message));
+            }
+            let what = told(&levels);
+            let place = (route.clone(), channel.clone());
+            let new = Setting { route, channel, version: base + 1, by, at_ms: now_ms(), levels };
+            let key = place_key(&place.0, &place.1);
+            let expect = match old.version {
+                0 => Expect::Absent,
+                _ => Expect::Exactly(bytes(&old)),
+            };
+            let writes = vec![row(&key, expect, &new)];
+            doors.keep(writes, overrides, (&place.0, &place.1), what, &new.by).await
+        })
+        .await
+    }
+
+    fn overrides(&self) -> Overrides {
+        Overrides::clone(&self.settler.pipeline.rules.load().overrides)
+    }
+
+    /// Builds, writes down with its record, and only then puts in force.
+    async fn keep(
+        &self,
+        mut writes: Vec<Write>,
+        overrides: Overrides,
+        (route, channel): (&str, &str),
+        what: String,
+        by: &str,
+    ) -> Result<(), Failure> {
+        let (pipeline, audit) = (&self.settler.pipeline, &self.settler.audit);
+        let overrides = Arc::new(overrides);
+        let (before, new) = built(pipeline, overrides.clone()).await.map_err(|causes| {
+            causes.iter().for_each(|cause| tracing::warn!(%cause, "what was set is refused"));
+            let message = "the rules cannot be built with it; the log says why";
+            unfit("rules", message)
+        })?;
+        let noted = audit.note(Record {
+            id: self.settler.holds.fresh_id(),
+            at_ms: now_ms(),
+            route: route.to_owned(),
+            channel: channel.to_owned(),
+            sender: Sender::default(),
+            event: Event::Settings { what, by: by.to_owned(), why: String::new() },
+            findings: Vec::new(),
+            rules: new.version.to_string(),
+            text_sha256: String::new(),
+            decided_by: String::new(),
+        });
+        let (key, wanted) = (writes[0].key.clone(), writes[0].value.clone());
+        writes.push(noted.write());
+        match self.store.commit(writes).await {
+            Ok(()) => {}
+            Err(StoreError::Conflict(_)) => return Err(faster(json!({}))),
+            // A commit that failed may be on the disk all the same. What is there is in force at
+            // the next start, so it is from now on.
+            Err(error) => match self.store.load(Table::Overrides, &key).await {
+                Ok(found) if found == wanted => {}
+                _ => return Err(error.into()),
+            },
+        }
+        audit.record_noted(noted);
+        if swapped(&pipeline.rules, &before, new) {
+            return Ok(());
+        }
+        enforce(pipeline, overrides).await.map_err(|causes| {
+            causes.iter().for_each(|cause| tracing::error!(%cause, "what was set is not in force"));
+            broken()
+        })
+    }
+}
+
+fn broken() -> Failure {
+    let message = "the rules could not be built; the log says why";
+    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "rules_broke", message)
+}
+
+fn unchanged(now: u32, base: u32, by: &str, at_ms: u64) -> Result<(), Failure> {
+    match now == base {
+        true => Ok(()),
+        false => Err(faster(json!({ "version": now, "by": by, "at_ms": at_ms }))),
+    }
+}
+
+fn faster(more: serde_json::Value) -> Failure {
+    let message = "somebody else has changed it meanwhile; read it again first";
+    Failure::new(StatusCode::CONFLICT, "changed", message).with(more)
+}
+
+/// Lines more and fewer, wherever they stand.
+pub fn difference(old: &str, new: &str) -> (usize, usize) {
+    let mut counts: BTreeMap<&str, isize> = BTreeMap::new();
+    for (text, one) in [(old, -1), (new, 1)] {
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            *counts.entry(line).or_default() += one;
+        }
+    }
+    let sum = |sign: isize| counts.values().map(|n| (n * sign).max(0).unsigned_abs()).sum();
+    (sum(1), sum(-1))
+}
+
+fn told(levels: &Levels) -> String {
+    if levels.is_empty() {
+        return "strictness: as the settings say".to_owned();
+    }
+    let each = levels.iter().map(|(category, level)| format!("{category} {}", level.name()));
+    format!("strictness: {}", each.collect::<Vec<_>>().join(", "))
+}
+
+/// In the order of its versions.
+fn list_key(name: &str, version: u32) -> String {
+    format!("list/{name}/{version:010}")
+}
+
+fn list_of(key: &str) -> Option<&str> {
+    key.strip_prefix("list/")?.split('/').next()
+}
+
+/// Names hold anything, so that only a format with quotes tells one from the other.
+fn place_key(route: &str, channel: &str) -> String {
+    format!("place/{}", json!([route, channel]))
+}
+
+fn bytes<T: Serialize>(value: &T) -> Vec<u8> {
+    serde_json::to_vec(value).expect("strings and numbers are JSON")
+}
+
+fn row<T: Serialize>(key: &str, expect: Expect, value: &T) -> Write {
+    Write { table: Table::Overrides, key: key.to_owned(), expect, value: Some(bytes(value)) }
+}
+
+fn removal(key: &str) -> Write {
+    Write { table: Table::Overrides, key: key.to_owned(), expect: Expect::Anything, value: None }
+}
+
+fn read<'a, T: Deserialize<'a>>(key: &str, bytes: &'a [u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(bytes).map_err(|error| StoreError::Corrupt {
+        place: format!("override {key}"),
+        cause: error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_counted_wherever_they_stand() {
+        for (old, new, expected) in [
+            ("", "", (0, 0)),
+            ("", "a\nb\n", (2, 0)),
+            ("a\nb", " b\n\na ", (0, 0)),
+            ("a\na\nb", "a\nc", (1, 2)),
+        ] {
+            assert_eq!(difference(old, new), expected, "{old:?} {new:?}");
+        }
+    }
+
+    #[test]
+    fn keys_tell_what_they_are_of() {
+        assert_eq!(list_of(&list_key("self_harm", 7)), Some("self_harm"));
+        assert_eq!(list_of(&place_key("list/a", "b")), None);
+        assert_ne!(place_key("a", "b\",\"c"), place_key("a\",\"b", "c"));
+        assert!(list_key("hate", 9) < list_key("hate", 10));
+    }
+}
