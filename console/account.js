@@ -1,6 +1,6 @@
 // Shows the own account: where it is logged in, its password and second factor.
 
-import { known, language, say } from './strings.js';
+import { day, known, say } from './strings.js';
 import { el, foreign } from './text.js';
 import { ask, visit, why } from './visit.js';
 import { svg } from './plots.js';
@@ -13,10 +13,7 @@ let setup = null;
 // What was last answered and done, so that it can be said in the other language too.
 let last = null;
 
-function day(ms) {
-  return ms === 0 ? '—' : new Intl.DateTimeFormat(language(),
-    { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(ms));
-}
+const when = (ms) => (ms === 0 ? '—' : day(ms));
 
 export function tell(answer, done) {
   last = { answer, done };
@@ -48,7 +45,7 @@ function seat(one) {
   return el('li', {},
     el('div', {},
       el('p', {}, foreign(one.agent || '—'), one.own ? el('span', { className: 'tag', textContent: say('seat_own') }) : ''),
-      el('p', { className: 'muted small' }, foreign(one.from || '—'), ` · ${day(one.since_ms)} – ${day(one.expires_ms)}`)),
+      el('p', { className: 'muted small' }, foreign(one.from || '—'), ` · ${when(one.since_ms)} – ${when(one.expires_ms)}`)),
     one.own ? '' : end);
 }
 

@@ -15,17 +15,36 @@ export function replace(holds) {
   redraw();
 }
 
+// One line changes and no other: while somebody decides fast, drawing all of them would be most of
+// what the page does.
 export function moved(hold) {
   const at = ended.findIndex((old) => old.id === hold.id);
-  if (hold.state === 'held') ended = ended.filter((old) => old.id !== hold.id);
-  else if (at >= 0) ended[at] = hold;
-  else ended = [hold, ...ended].slice(0, ENDED_MAX);
-  redraw();
+  const old = ended[at];
+  // The answer and the stream both bring it.
+  if (old && JSON.stringify(old) === JSON.stringify(hold)) return;
+  if (hold.state === 'held') {
+    if (!old) return;
+    ended.splice(at, 1);
+    list.children[at].remove();
+  } else if (old) {
+    ended[at] = hold;
+    list.children[at].replaceWith(item(hold));
+  } else {
+    ended.unshift(hold);
+    list.prepend(item(hold));
+    if (ended.length > ENDED_MAX) list.lastElementChild.remove();
+    ended.length = Math.min(ended.length, ENDED_MAX);
+  }
+  none();
 }
 
 export function redraw() {
-  document.getElementById('ended-none').hidden = ended.length > 0;
   list.replaceChildren(...ended.map(item));
+  none();
+}
+
+function none() {
+  document.getElementById('ended-none').hidden = ended.length > 0;
 }
 
 function item(hold) {

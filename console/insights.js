@@ -1,6 +1,6 @@
 // Shows what was judged and decided lately: plots, and the table behind each.
 
-import { known, language, say, span } from './strings.js';
+import { known, language, say, span, written } from './strings.js';
 import { el, foreign } from './text.js';
 import { ask, visit, why } from './visit.js';
 import { columns, legend, lines, rows } from './plots.js';
@@ -36,7 +36,7 @@ function moment(ms, long = false) {
       }
       : { weekday: 'short', hour: '2-digit', hourCycle: 'h23' },
   }[period];
-  return new Intl.DateTimeFormat(language(), options).format(new Date(ms));
+  return written(ms, options);
 }
 
 // The rows of a figure: the largest, in order.
@@ -201,8 +201,8 @@ function tiles() {
   const { released, removed, expired } = sum.ends;
   const began = sum.passes_since_ms > sum.bars[0].at_ms;
   const pass = began
-    ? say('tile_pass_since', { at: new Intl.DateTimeFormat(language(),
-      { weekday: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(new Date(sum.passes_since_ms)) })
+    ? say('tile_pass_since', { at: written(sum.passes_since_ms,
+      { weekday: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }) })
     : say('tile_pass');
   const shown = [
     [pass, number(sum.pass)],

@@ -1,10 +1,10 @@
 // Edits word lists of the console's own: checked while they are written, with every version kept.
 
-import { say } from './strings.js';
+import { day, say } from './strings.js';
 import { el, foreign, named } from './text.js';
 import { ask } from './visit.js';
 import { place as lineOf } from './lines.js';
-import { Told, day } from './told.js';
+import { Told } from './told.js';
 import * as shade from './shade.js';
 
 const $ = (id) => document.getElementById(id);

@@ -86,7 +86,9 @@ export function moved(hold) {
   if (open(made)) total -= 1;
   if (made) {
     made.hold = hold;
-    cover(made, sentenceOf(hold));
+    const sentence = sentenceOf(hold);
+    // The answer and the stream both bring it, and drawing it twice is twice the work.
+    if (made.over !== sentence) cover(made, sentence);
   }
   count(total);
 }

@@ -1,9 +1,9 @@
 // Sets how strict a channel is, category by category, in plain words.
 
-import { say } from './strings.js';
+import { day, say } from './strings.js';
 import { el, named } from './text.js';
 import { ask } from './visit.js';
-import { Told, day } from './told.js';
+import { Told } from './told.js';
 
 const $ = (id) => document.getElementById(id);
 const told = new Told('strictness');

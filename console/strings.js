@@ -467,8 +467,22 @@ export function countdown(seconds) {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
 }
 
+// Making one takes longer than drawing the line that it is for.
+const formats = new Map();
+
+// A time as the language writes it, by the options of `Intl.DateTimeFormat`.
+export function written(ms, options) {
+  const key = spoken + JSON.stringify(options);
+  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat(spoken, options));
+  return formats.get(key).format(new Date(ms));
+}
+
 export function clock(ms) {
-  return new Intl.DateTimeFormat(spoken, { timeStyle: 'medium' }).format(new Date(ms));
+  return written(ms, { timeStyle: 'medium' });
+}
+
+export function day(ms) {
+  return written(ms, { dateStyle: 'medium', timeStyle: 'short' });
 }
 
 // Fills every element that names its sentence.

@@ -1,15 +1,11 @@
 // Says what came of an act, and what a candidate would change, in the language that is spoken.
 
-import { known, language, say } from './strings.js';
+import { known, say } from './strings.js';
 import { el, foreign } from './text.js';
 import { ask, why } from './visit.js';
 import * as replay from './replay.js';
 
 const $ = (id) => document.getElementById(id);
-
-export function day(ms) {
-  return new Intl.DateTimeFormat(language(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(ms));
-}
 
 // Of one part of a page: the elements are named after it.
 export class Told {

@@ -227,7 +227,7 @@ async fn a_channel_is_as_strict_as_it_is_set() {
     assert_eq!(set.status, 200, "{}", set.body);
     check(running, [pass, mask, mask]).await;
     check(&house.reopened().await, [pass, mask, mask]).await;
-    // What an admin has let through is no reason to refuse a moderator something stricter beside it.
+    // What an admin has let through stays, where a moderator sets something stricter beside it.
     let both = json!({ "profanity": "off", "hate": "strict" });
     assert_eq!(house.set(&ana, "lobby", 1, both).await.status, 200);
     let told = house.page("GET", "/api/strictness?route=main&channel=lobby", &ana, "").await.json();
