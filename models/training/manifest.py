@@ -34,7 +34,7 @@ PRESETS = {
 }
 # The second model reads what any of these heads of the first gives this much, and its answer has this
 # share: own dev lines and the share of ordinary ones that are read twice decided it (../README.md).
-UNCERTAIN_FROM, SECOND_WEIGHT = 0.05, 0.7
+UNCERTAIN_FROM, SECOND_WEIGHT = 0.05, 0.6
 UNCERTAIN = ["toxic", "insult", "threat", "identity_hate", "sexual", "self_harm"]
 # Heads with fewer positives than this among the rows of the sets never act alone.
 WEAK_BELOW = 1000
@@ -143,7 +143,13 @@ def together_of(tide: Shipped, deeper: Shipped, sample: str) -> np.ndarray:
     own = tide.run([sample])[0]
     if (own[[HEADS.index(head) for head in UNCERTAIN]] < UNCERTAIN_FROM).all():
         return own
-    return own + SECOND_WEIGHT * (deeper.run([sample])[0] - own)
+    other = log_odds(deeper.run([sample])[0])
+    return 1 / (1 + np.exp(-(log_odds(own) + SECOND_WEIGHT * (other - log_odds(own)))))
+
+
+def log_odds(scores: np.ndarray) -> np.ndarray:
+    scores = np.clip(scores, 1e-5, 1 - 1e-5)
+    return np.log(scores / (1 - scores))
 
 
 def main(args):

@@ -11,6 +11,9 @@ use std::{
 use super::{About, Model, Uncertain, manifest::Second};
 use crate::message::ModelCard;
 
+/// No answer counts as surer than this: of calibrated scores, none is.
+const CERTAIN: f32 = 1e-5;
+
 /// Two models with the same heads that answer as one.
 pub struct Cascade {
     first: Box<dyn Model>,
@@ -59,6 +62,19 @@ impl Cascade {
     }
 }
 
+/// So much of the second's answer in the place of the first's, in log odds: one that is sure counts
+/// for more than one that is not, which a mean of probabilities would take for half an answer.
+fn between(first: f32, second: f32, weight: f32) -> f32 {
+    let (first, second) = (log_odds(first), log_odds(second));
+    1.0 / (1.0 + (-(first + weight * (second - first))).exp())
+}
+
+/// Within bounds, or a certain answer could not be outweighed by any other.
+fn log_odds(score: f32) -> f32 {
+    let score = score.clamp(CERTAIN, 1.0 - CERTAIN);
+    (score / (1.0 - score)).ln()
+}
+
 impl Model for Cascade {
     fn about(&self) -> &About {
         &self.about
@@ -82,7 +98,7 @@ impl Model for Cascade {
         self.read.fetch_add(asked.len() as u64, Ordering::Relaxed);
         for (at, deeper) in asked.into_iter().zip(second) {
             for (score, own) in rows[at].iter_mut().zip(deeper) {
-                *score += self.weight * (own - *score);
+                *score = between(*score, own, self.weight);
             }
         }
         Ok(rows)

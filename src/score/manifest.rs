@@ -77,7 +77,7 @@ pub struct ModelEntry {
 pub struct Second {
     /// The name of its entry.
     pub model: String,
-    /// Its share in a score that both gave.
+    /// Its share in a score that both gave, in log odds.
     pub weight: f32,
     /// By head, the lowest and highest score of the first that is uncertain.
     pub uncertain: BTreeMap<String, [f32; 2]>,

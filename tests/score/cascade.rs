@@ -60,10 +60,10 @@ pub fn fixed(
     (Box::new(model), asked)
 }
 
-/// The first says of "N": toxic 0.N; the second says 1.0 and 0.5 of everything.
+/// The first says of "N": toxic 0.N, threat 0.2; the second says 0.9 and 0.5 of everything.
 fn cascade() -> (Cascade, Asked) {
-    let (first, _) = fixed("aa", |text| vec![format!("0.{text}").parse().unwrap(), 0.0]);
-    let (second, asked) = fixed("bb", |_| vec![1.0, 0.5]);
+    let (first, _) = fixed("aa", |text| vec![format!("0.{text}").parse().unwrap(), 0.2]);
+    let (second, asked) = fixed("bb", |_| vec![0.9, 0.5]);
     let uncertain = BTreeMap::from([("toxic".to_owned(), [0.2, 0.8])]);
     let when = Second { model: "blorp-bb".into(), weight: 0.5, uncertain };
     (Cascade::new(first, second, &when), asked)
@@ -73,7 +73,9 @@ fn cascade() -> (Cascade, Asked) {
 fn only_what_is_uncertain_is_read_twice() {
     let (cascade, asked) = cascade();
     let rows = cascade.score(&["1", "4", "9", "8", "2"]).unwrap();
-    let expected = [[0.1, 0.0], [0.7, 0.25], [0.9, 0.0], [0.9, 0.25], [0.6, 0.25]];
+    // In log odds: of 2 to 3 and 9 to 1 the middle is √6 to 1, of 1 to 4 and 1 to 1 it is 1 to 2.
+    let third = 1.0 / 3.0;
+    let expected = [[0.1, 0.2], [0.710_102, third], [0.9, 0.2], [6.0 / 7.0, third], [0.6, third]];
     for (row, expected) in rows.iter().zip(expected) {
         let close = row.iter().zip(expected).all(|(a, b): (&f32, f32)| (a - b).abs() < 1e-6);
         assert!(close, "{row:?} and not {expected:?}");
@@ -85,9 +87,21 @@ fn only_what_is_uncertain_is_read_twice() {
 }
 
 #[test]
+fn no_answer_is_so_sure_that_another_counts_for_nothing() {
+    for (own, other) in [(0.0, 1.0), (1.0, 0.0)] {
+        let (first, _) = fixed("aa", move |_| vec![own, own]);
+        let (second, _) = fixed("bb", move |_| vec![other, other]);
+        let uncertain = BTreeMap::from([("toxic".to_owned(), [0.0, 1.0])]);
+        let when = Second { model: "blorp-bb".into(), weight: 0.5, uncertain };
+        let rows = Cascade::new(first, second, &when).score(&["1"]).unwrap();
+        assert!((rows[0][0] - 0.5).abs() < 1e-3, "{rows:?}");
+    }
+}
+
+#[test]
 fn in_haste_the_first_answers_alone() {
     let (cascade, asked) = cascade();
-    assert_eq!(cascade.score_in_haste(&["1", "4"]).unwrap(), [[0.1, 0.0], [0.4, 0.0]]);
+    assert_eq!(cascade.score_in_haste(&["1", "4"]).unwrap(), [[0.1, 0.2], [0.4, 0.2]]);
     assert!(asked.lock().unwrap().is_empty());
     assert_eq!(cascade.take_uncertain(), Uncertain { read: 0, left: 1 });
 }
