@@ -224,7 +224,8 @@ impl Token<'_> {
         let c = rest.chars().next().unwrap_or(' ');
         let (letter, len) = self.letter(at, c, before);
         let mut all = vec![(letter.unwrap_or(c), len)];
-        if !c.is_ascii_alphabetic() || matches!(c, 'p' | 'v') {
+        let tag = c == '#' && self.is_tag();
+        if !tag && (!c.is_ascii_alphabetic() || matches!(c, 'p' | 'v')) {
             leet::others(rest, |letter, len| {
                 if !all.contains(&(letter, len)) {
                     all.push((letter, len));
@@ -266,12 +267,20 @@ impl Token<'_> {
             '+' | '|' | '€' if self.line.mixed && after == '\'' => leet::symbol(before, c, 'x'),
             // `don'+`, `that'$`.
             '+' | '$' if self.line.mixed && before == '\'' => leet::symbol('x', c, after),
-            '#' if self.line.mixed && (opens || before.is_alphabetic()) => Some('h'),
+            '#' if self.line.mixed && (opens || before.is_alphabetic()) => {
+                (!self.is_tag()).then_some('h')
+            }
             '!' if self.line.mixed && (after.is_alphanumeric() || "|/$@('€£".contains(after)) => {
                 Some('i')
             }
             _ => leet::symbol(before, c, after),
         }
+    }
+
+    /// Whether it is a word behind the sign of a topic, and none with an h: `#monday`.
+    fn is_tag(&self) -> bool {
+        let word = self.text.trim().strip_prefix('#').filter(|word| is_ordinary(word));
+        word.is_some_and(|word| !is_ordinary(&format!("h{word}")))
     }
 
     fn shape(&self, c: char) -> Option<char> {

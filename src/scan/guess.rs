@@ -10,7 +10,10 @@ use std::{
 
 use super::{Entry, joined::SEVERITY_MIN, pieces::Piece, spell, stretch, stretch::Letters};
 use crate::{
-    letters::bytes::{FNV_OFFSET, FnvBuild, fnv_step},
+    letters::{
+        bytes::{FNV_OFFSET, FnvBuild, fnv_step},
+        ordinary::is_ordinary,
+    },
     message::{Category, View, ViewKind},
 };
 
@@ -277,7 +280,8 @@ impl Guesses {
     fn masked(&self, chunk: &str) -> Vec<Choice> {
         let mut options = Vec::new();
         let Some(mask) = spell::Mask::read(chunk) else { return options };
-        if self.has(chunk) {
+        let is_tag = chunk.strip_prefix('#').is_some_and(is_ordinary);
+        if self.has(chunk) || is_tag {
             return options;
         }
         let mut terms = 0;
