@@ -228,7 +228,8 @@ fn deciding(c: &mut Criterion) {
     let recent = Recent { messages: 1, repeats: 1, ..Recent::default() };
     for (name, text, needed, expected) in [
         ("clean", "anyone up for ranked after this", true, Verdict::Pass),
-        ("quoted", "nobody should call anyone a blorp here", false, Verdict::Hold),
+        ("quoted", "chat wrote of a blorp for an hour here", false, Verdict::Hold),
+        ("mentioned", "nobody should call anyone a blorp here", true, Verdict::Mask),
         ("hurled", "you blorp get out of this", false, Verdict::Hold),
         ("disguised", "oh what a bl0rp that one is", true, Verdict::Hold),
     ] {
