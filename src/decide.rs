@@ -16,6 +16,7 @@ mod fold;
 mod heard;
 mod impersonation;
 mod links;
+mod mention;
 mod policy;
 mod presets;
 mod quoted;

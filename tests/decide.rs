@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "decide/mention.rs"]
+mod mention;
 #[path = "decide/model.rs"]
 mod model;
 #[path = "decide/names.rs"]

@@ -70,13 +70,18 @@ pub(super) fn is_quotable(seen: &Seen, hit: &Hit) -> bool {
         return false;
     };
     let (before, after) = (letters::plain(before).0, letters::plain(after).0);
-    let beside = words(&before).count() + words(&after).count();
-    let addressed = words(&before).rev().take(BEFORE).any(addresses)
-        || words(&after).take(AFTER).any(addresses);
-    beside >= WORDS_BESIDE_MIN && !addressed
+    let (before, after): (Vec<&str>, Vec<&str>) =
+        (words(&before).collect(), words(&after).collect());
+    before.len() + after.len() >= WORDS_BESIDE_MIN && !is_addressed(&before, &after)
 }
 
-fn words(text: &str) -> impl DoubleEndedIterator<Item = &str> {
+/// Whether the words around a term speak to somebody.
+pub(super) fn is_addressed(before: &[&str], after: &[&str]) -> bool {
+    let addresses = |word: &&str| addresses(word);
+    before.iter().rev().take(BEFORE).any(addresses) || after.iter().take(AFTER).any(addresses)
+}
+
+pub(super) fn words(text: &str) -> impl DoubleEndedIterator<Item = &str> {
     let inside = |c: char| c.is_alphanumeric() || matches!(c, '\'' | '@' | '_');
     let words = text.split(move |c: char| !inside(c));
     words.filter(|word| word.contains(char::is_alphanumeric))
@@ -91,7 +96,11 @@ fn addresses(word: &str) -> bool {
 
 fn is_mild(hit: &Hit) -> bool {
     let level_max = if hit.category == Category::Hate { 4 } else { 3 };
-    CATEGORIES.contains(&hit.category) && hit.severity.level() <= level_max
+    has_innocent_uses(hit) && hit.severity.level() <= level_max
+}
+
+pub(super) fn has_innocent_uses(hit: &Hit) -> bool {
+    CATEGORIES.contains(&hit.category)
 }
 
 /// Written as the list has it but for case and left-out accents: no disguise at all, not even one

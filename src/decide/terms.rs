@@ -7,8 +7,10 @@
 
 use std::{cmp::Reverse, ops::Range};
 
-use super::{Heard, Policy, Rule, Seen, emotes, heard::State, quoted, scores};
-use crate::message::{Category, Finding, Hit, Severity, ViewKind};
+use super::{
+    Heard, Policy, Rule, Seen, emotes, floor::asks, heard::State, mention, quoted, scores,
+};
+use crate::message::{Category, Finding, Hit, Severity, Verdict, ViewKind};
 
 /// More findings than this tell a moderator nothing more, and each is stored and sent: a frame of
 /// nothing but listed words must not become a megabyte of reasons. One more a category may come.
@@ -52,6 +54,8 @@ enum Turn {
     Worse,
     /// One milder in a message that the model takes for harmless.
     Milder,
+    /// Talked about: so bad, unless a model that has a say takes the message for an attack.
+    Mentioned { covered: Severity, heard: bool },
 }
 
 /// The terms that become findings, worst first.
@@ -99,7 +103,7 @@ pub(super) fn terms<'a>(policy: &Policy, seen: &Seen<'a>) -> Vec<Term<'a>> {
                 last.span = last.span.start.min(start)..last.span.end.max(end);
                 last.many = true;
                 last.muted &= muted;
-                if last.turn == Turn::Milder {
+                if matches!(last.turn, Turn::Milder | Turn::Mentioned { .. }) {
                     last.turn = Turn::None;
                 }
             }
@@ -113,6 +117,10 @@ pub(super) fn terms<'a>(policy: &Policy, seen: &Seen<'a>) -> Vec<Term<'a>> {
 }
 
 fn turn(policy: &Policy, seen: &Seen, hit: &Hit, may_quote: bool) -> Turn {
+    let covered = covered(policy, hit).filter(|_| mention::is_mention(seen, hit));
+    if let Some(covered) = covered {
+        return Turn::Mentioned { covered, heard: policy.hears(hit.category) };
+    }
     // Who spells around filters to speak of dying may be crying for help, and must reach a person.
     let pleads = hit.category == Category::SelfHarm;
     match (policy.hears(hit.category), is_disguised(hit)) {
@@ -120,6 +128,17 @@ fn turn(policy: &Policy, seen: &Seen, hit: &Hit, may_quote: bool) -> Turn {
         (true, false) if may_quote && quoted::is_quotable(seen, hit) => Turn::Milder,
         _ => Turn::None,
     }
+}
+
+/// The gravest severity below the listed one at which the policy covers a word of its category. A
+/// policy that covers none lets nobody talk about the word, and no one gets around the floor.
+fn covered(policy: &Policy, hit: &Hit) -> Option<Severity> {
+    let masks = |severity: &Severity| asks(&policy.table, hit.category, *severity) == Verdict::Mask;
+    let milder = (1..hit.severity.level()).rev().filter_map(Severity::new).find(masks);
+    milder.filter(|_| {
+        let listed = asks(&policy.table, hit.category, hit.severity);
+        listed > Verdict::Mask && policy.floor_passes(hit.category, hit.severity)
+    })
 }
 
 /// Found only in a reading that undoes evasion.
@@ -153,10 +172,13 @@ impl Term<'_> {
             Turn::Milder if state.harmless => {
                 Severity::new(level - 1).map(|milder| found.unwrap_or(milder).max(milder))
             }
+            Turn::Mentioned { covered, heard } if !(heard && state.hostile()) => {
+                Some(found.unwrap_or(covered).max(covered))
+            }
             _ => None,
         };
         match self.turn {
-            Turn::Milder => turned.unwrap_or(listed).min(listed),
+            Turn::Milder | Turn::Mentioned { .. } => turned.unwrap_or(listed).min(listed),
             _ => turned.unwrap_or(listed),
         }
     }
@@ -169,7 +191,12 @@ impl Term<'_> {
             true => format!("more than {FINDINGS_MAX} listed terms"),
             false => format!("{term:?} of {list}, {}", read(*view)),
         };
+        let mentioned = matches!(self.turn, Turn::Mentioned { .. }) && severity < *listed;
+        if mentioned {
+            why += &format!("; {} lowered to {}, talked about", listed.level(), severity.level());
+        }
         let scored = match severity.cmp(listed) {
+            _ if mentioned => None,
             std::cmp::Ordering::Less => heard.least_harmless(policy),
             std::cmp::Ordering::Equal => None,
             std::cmp::Ordering::Greater => heard.hostile(),

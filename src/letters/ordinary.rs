@@ -19,27 +19,53 @@ pub enum Known {
 const WORD_BYTES_MAX: usize = 24;
 
 /// The words by their hash: whoever has read a word has its hash already.
+///
+/// Every word of every message is asked for here, and between two messages the processor forgets
+/// most of it: so a word takes a few bytes, and a place says of nearly all others that they are not
+/// the one that is asked for.
 struct Table {
-    words: Vec<(&'static str, Known)>,
-    /// For each place one more than the number of its word, or 0. Half of the places are empty, so
-    /// that what is not at its own place is found behind it.
-    places: Vec<u16>,
+    /// All words, one behind the other.
+    text: String,
+    words: Vec<Place>,
+    /// What the short ones are short for.
+    long: Vec<&'static str>,
+    /// For each place one more than the number of its word, or 0, and bits of the word's hash. Half
+    /// of the places are empty, so that what is not at its own place is found behind it.
+    places: Vec<(u16, u16)>,
+}
+
+/// Where a word is in the text, and which of the long ones it means.
+struct Place {
+    start: u32,
+    len: u16,
+    /// One more than its number; 0: it is no short one.
+    long: u16,
 }
 
 impl Table {
     fn new(words: impl Iterator<Item = (&'static str, Known)>) -> Table {
         let words: Vec<_> = words.collect();
         assert!(words.len() < usize::from(u16::MAX), "the ordinary words have numbers of 16 bits");
-        let places = vec![0; (2 * words.len()).next_power_of_two()];
-        let mut table = Table { words: Vec::with_capacity(words.len()), places };
+        let places = vec![(0, 0); (2 * words.len()).next_power_of_two()];
+        let mut table = Table { text: String::new(), words: Vec::new(), long: Vec::new(), places };
         for (word, known) in words {
-            let at = table.place(fnv(word.as_bytes()), word);
-            match table.places[at].checked_sub(1) {
+            let hash = fnv(word.as_bytes());
+            let at = table.place(hash, word);
+            let long = match known {
+                Known::Ordinary => 0,
+                Known::Short(long) => {
+                    table.long.push(long);
+                    table.long.len() as u16
+                }
+            };
+            match table.places[at].0.checked_sub(1) {
                 // The later list has the word.
-                Some(old) => table.words[usize::from(old)].1 = known,
+                Some(old) => table.words[usize::from(old)].long = long,
                 None => {
-                    table.words.push((word, known));
-                    table.places[at] = table.words.len() as u16;
+                    let (start, len) = (table.text.len() as u32, word.len() as u16);
+                    table.text.push_str(word);
+                    table.words.push(Place { start, len, long });
+                    table.places[at] = (table.words.len() as u16, tag(hash));
                 }
             }
         }
@@ -51,8 +77,9 @@ impl Table {
         let last = self.places.len() - 1;
         // The low bits of this hash are its best ones.
         let mut at = (hash ^ hash >> 32) as usize & last;
-        while let Some(number) = self.places[at].checked_sub(1) {
-            if self.words[usize::from(number)].0 == word {
+        let tag = tag(hash);
+        while let (Some(number), own) = (self.places[at].0.checked_sub(1), self.places[at].1) {
+            if own == tag && self.word(&self.words[usize::from(number)]) == word.as_bytes() {
                 break;
             }
             at = (at + 1) & last;
@@ -60,10 +87,23 @@ impl Table {
         at
     }
 
-    fn find(&self, hash: u64, word: &str) -> Option<Known> {
-        let number = self.places[self.place(hash, word)].checked_sub(1)?;
-        Some(self.words[usize::from(number)].1)
+    fn word(&self, place: &Place) -> &[u8] {
+        let start = place.start as usize;
+        &self.text.as_bytes()[start..start + usize::from(place.len)]
     }
+
+    fn find(&self, hash: u64, word: &str) -> Option<Known> {
+        let number = self.places[self.place(hash, word)].0.checked_sub(1)?;
+        Some(match self.words[usize::from(number)].long.checked_sub(1) {
+            Some(long) => Known::Short(self.long[usize::from(long)]),
+            None => Known::Ordinary,
+        })
+    }
+}
+
+/// Bits of a hash that do not say where its word is.
+fn tag(hash: u64) -> u16 {
+    (hash >> 20) as u16
 }
 
 const ORDINARY: &str = include_str!("../../wordlists/common/ordinary.list");

@@ -26,8 +26,12 @@ pub(super) fn folded(plain: &View) -> Vec<View> {
         return Vec::new();
     }
     // Who writes several words so means the short ones too.
-    let signs = plain.text.split(' ').map(leet_signs).sum::<usize>();
-    let mixed = signs + usize::from(plain.text.split(' ').any(is_counted)) >= MIXED_MIN;
+    let (mut signs, mut counted) = (0, false);
+    for token in tokens(&plain.text).filter(|token| SAYING.any(token)) {
+        signs += leet_signs(token);
+        counted |= is_counted(token);
+    }
+    let mixed = signs + usize::from(counted) >= MIXED_MIN;
     let foreign =
         !plain.text.is_ascii() && plain.text.chars().any(|c| !c.is_ascii() && is_foreign(c));
     let several = |pair: &[u8]| pair[0] == b'|' && b"238<({_".contains(&pair[1]);
@@ -35,7 +39,7 @@ pub(super) fn folded(plain: &View) -> Vec<View> {
     let angle = plain.text.contains('>');
     let line = Line { foreign, mixed, angle, open: mixed || drawn };
     // Numbers and punctuation alone bring most lines here.
-    if plain.text.split(' ').all(|text| line.is_plain(text)) {
+    if tokens(&plain.text).all(|text| line.is_plain(text)) {
         return Vec::new();
     }
     let mut views = line.read(plain);
@@ -93,6 +97,19 @@ impl Line {
         }
         !(SAYING.any(text) || has_double_v(text) || self.mixed && text.contains("ph"))
     }
+}
+
+/// What stands between spaces. Nearly all of it is short: looking byte by byte is quicker than
+/// setting out on a search.
+fn tokens(text: &str) -> impl Iterator<Item = &str> {
+    let mut start = 0;
+    let spaces = text.bytes().enumerate().filter(|(_, byte)| *byte == b' ');
+    let ends = spaces.map(|(at, _)| at).chain([text.len()]);
+    ends.map(move |end| {
+        let token = &text[start..end];
+        start = end + 1;
+        token
+    })
 }
 
 fn has_double_v(text: &str) -> bool {
@@ -207,7 +224,8 @@ impl Token<'_> {
         let c = rest.chars().next().unwrap_or(' ');
         let (letter, len) = self.letter(at, c, before);
         let mut all = vec![(letter.unwrap_or(c), len)];
-        if !c.is_ascii_alphabetic() || matches!(c, 'p' | 'v') {
+        let tag = c == '#' && self.is_tag();
+        if !tag && (!c.is_ascii_alphabetic() || matches!(c, 'p' | 'v')) {
             leet::others(rest, |letter, len| {
                 if !all.contains(&(letter, len)) {
                     all.push((letter, len));
@@ -249,12 +267,20 @@ impl Token<'_> {
             '+' | '|' | '€' if self.line.mixed && after == '\'' => leet::symbol(before, c, 'x'),
             // `don'+`, `that'$`.
             '+' | '$' if self.line.mixed && before == '\'' => leet::symbol('x', c, after),
-            '#' if self.line.mixed && (opens || before.is_alphabetic()) => Some('h'),
+            '#' if self.line.mixed && (opens || before.is_alphabetic()) => {
+                (!self.is_tag()).then_some('h')
+            }
             '!' if self.line.mixed && (after.is_alphanumeric() || "|/$@('€£".contains(after)) => {
                 Some('i')
             }
             _ => leet::symbol(before, c, after),
         }
+    }
+
+    /// Whether it is a word behind the sign of a topic, and none with an h: `#monday`.
+    fn is_tag(&self) -> bool {
+        let word = self.text.trim().strip_prefix('#').filter(|word| is_ordinary(word));
+        word.is_some_and(|word| !is_ordinary(&format!("h{word}")))
     }
 
     fn shape(&self, c: char) -> Option<char> {

@@ -5,8 +5,8 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use super::words::Word;
-use crate::letters::bytes::{FnvBuild, SpreadBuild, fnv};
+use super::{tape::strokes, words::Word};
+use crate::letters::bytes::{SpreadBuild, fnv};
 
 /// Number of a word, from 1 on; 0 is a word of no term.
 type WordId = u32;
@@ -15,16 +15,31 @@ type Node = u32;
 
 const ROOT: Node = 0;
 
+/// A word of some term.
+#[derive(Default)]
+struct Spelt {
+    /// Where it is in the text.
+    start: u32,
+    len: u32,
+    /// Another word of the same hash; 0: there is none.
+    same: WordId,
+    /// With which beginning it may begin a term.
+    first: Node,
+}
+
 /// Sixteen bits a word for the lists of this repository.
 const ANY_BITS: u64 = 1 << 18;
 
 /// Words and phrases, each standing for an entry.
 pub(super) struct Book {
-    words: HashMap<Box<str>, WordId, FnvBuild>,
+    /// The number of a word with each hash.
+    numbers: HashMap<u64, WordId, SpreadBuild>,
+    /// The words by their numbers.
+    words: Vec<Spelt>,
+    /// All of them, one behind the other.
+    text: Vec<u8>,
     /// A bit for each word, so that most others cost no look at the table.
     any: Vec<u64>,
-    /// With which beginning each word may begin a term, by its number.
-    first: Vec<Node>,
     /// Which beginning follows from which by a word.
     next: HashMap<(Node, WordId), Node, SpreadBuild>,
     /// The entries of the terms that end with each beginning.
@@ -38,9 +53,11 @@ pub(super) struct Book {
 impl Book {
     pub fn new(strokes: bool) -> Book {
         Book {
-            words: HashMap::default(),
+            numbers: HashMap::default(),
+            // The word of no term.
+            words: vec![Spelt::default()],
+            text: Vec::new(),
             any: vec![0; (ANY_BITS / 64) as usize],
-            first: vec![ROOT],
             next: HashMap::default(),
             entries: vec![Vec::new()],
             longest: 0,
@@ -52,18 +69,11 @@ impl Book {
         let mut node = ROOT;
         let mut length = 0;
         for word in words {
-            let word = &*self.read(word);
-            let fresh = self.words.len() as WordId + 1;
-            let (at, mask) = bit(fnv(word.as_bytes()));
-            self.any[at] |= mask;
-            let id = *self.words.entry(word.into()).or_insert(fresh);
-            if id == fresh {
-                self.first.push(ROOT);
-            }
+            let id = self.number(self.read(word).into_owned().as_bytes());
             let fresh = self.entries.len() as Node;
-            node = match (node, self.first[id as usize]) {
+            node = match (node, self.words[id as usize].first) {
                 (ROOT, ROOT) => {
-                    self.first[id as usize] = fresh;
+                    self.words[id as usize].first = fresh;
                     fresh
                 }
                 (ROOT, known) => known,
@@ -78,16 +88,50 @@ impl Book {
         self.longest = self.longest.max(length);
     }
 
+    /// The number of a word of a term, a new one where it has none.
+    fn number(&mut self, word: &[u8]) -> WordId {
+        let hash = fnv(word);
+        let known = self.find(hash, |own| own == word);
+        if known != 0 {
+            return known;
+        }
+        let (at, mask) = bit(hash);
+        self.any[at] |= mask;
+        let fresh = self.words.len() as WordId;
+        let same = self.numbers.insert(hash, fresh).unwrap_or_default();
+        let (start, len) = (self.text.len() as u32, word.len() as u32);
+        self.text.extend_from_slice(word);
+        self.words.push(Spelt { start, len, same, first: ROOT });
+        fresh
+    }
+
+    /// The number of the word with this hash that is the one; 0 where there is none.
+    fn find(&self, hash: u64, is: impl Fn(&[u8]) -> bool) -> WordId {
+        let mut id = self.numbers.get(&hash).copied().unwrap_or_default();
+        while id != 0 {
+            let Spelt { start, len, same, .. } = self.words[id as usize];
+            if is(&self.text[start as usize..][..len as usize]) {
+                break;
+            }
+            id = same;
+        }
+        id
+    }
+
     /// Calls with the entry and the end of every term in the words of a text, overlapping too.
     pub fn run(&self, text: &str, words: &[Word], mut found: impl FnMut(u32, usize)) {
+        // Of a word that follows a beginning, the number is known when its own turn comes.
+        let mut known = None;
         for (at, word) in words.iter().enumerate() {
-            let mut node = self.first[self.id(text, word) as usize];
+            let id = known.take().unwrap_or_else(|| self.id(text, word));
+            let mut node = self.words[id as usize].first;
             if node == ROOT {
                 continue;
             }
             self.entries[node as usize].iter().for_each(|entry| found(*entry, word.span.end));
             for word in words[at + 1..].iter().take(self.longest - 1) {
                 let id = self.id(text, word);
+                known = known.or(Some(id));
                 let Some(next) = self.next.get(&(node, id)).filter(|_| id != 0) else { break };
                 node = *next;
                 self.entries[node as usize].iter().for_each(|entry| found(*entry, word.span.end));
@@ -97,13 +141,16 @@ impl Book {
 
     /// The number of a word; 0 where no term has it.
     fn id(&self, text: &str, word: &Word) -> WordId {
-        let (at, mask) = bit(if self.strokes { word.strokes } else { word.hash });
-        match self.any[at] & mask {
-            0 => 0,
-            _ => {
-                let word = self.read(&text[word.span.clone()]);
-                self.words.get(&*word).copied().unwrap_or_default()
-            }
+        let hash = if self.strokes { word.strokes } else { word.hash };
+        let (at, mask) = bit(hash);
+        if self.any[at] & mask == 0 {
+            return 0;
+        }
+        let said = &text.as_bytes()[word.span.clone()];
+        match self.strokes {
+            true => self
+                .find(hash, |own| own.iter().copied().eq(said.iter().map(|byte| strokes(*byte)))),
+            false => self.find(hash, |own| own == said),
         }
     }
 

@@ -9,7 +9,13 @@ use std::{
 };
 
 use super::{Entry, joined::SEVERITY_MIN, pieces::Piece, spell, stretch, stretch::Letters};
-use crate::message::{Category, View, ViewKind};
+use crate::{
+    letters::{
+        bytes::{FNV_OFFSET, FnvBuild, fnv_step},
+        ordinary::is_ordinary,
+    },
+    message::{Category, View, ViewKind},
+};
 
 /// Enough for every disguised word of a message; more is a wall of text, and read all the same
 /// in every other way.
@@ -31,14 +37,19 @@ pub(super) const LETTERS_MAX: usize = 24;
 /// The words of all listed terms, by what becomes of them when they are misspelt.
 pub(super) struct Guesses {
     words: Vec<Word>,
-    exact: HashMap<Box<str>, u32>,
+    exact: HashMap<Box<str>, u32, FnvBuild>,
     /// Hashes of spellings, sorted, each with the word it may stand for.
     index: Vec<(u64, u32)>,
+    /// For each beginning of a hash, where those that begin so are in the index: a search through
+    /// all of it would wait for memory at every step.
+    starts: Vec<u32>,
     /// A bit for each of those hashes and of those of whole words: nearly all spellings of nearly
     /// all words are in no list, and one look says so.
     any: Vec<u64>,
 }
 
+/// One or two spellings of the lists of this repository begin alike.
+const START_BITS: u32 = 17;
 /// Sixteen bits a spelling for the lists of this repository.
 const ANY_BITS: u64 = 1 << 21;
 
@@ -104,8 +115,9 @@ impl Guesses {
         let mut misspelt = HashSet::new();
         let mut all = Guesses {
             words: Vec::new(),
-            exact: HashMap::new(),
+            exact: HashMap::default(),
             index: Vec::new(),
+            starts: Vec::new(),
             any: vec![0; (ANY_BITS / 64) as usize],
         };
         for (pattern, entry) in patterns {
@@ -127,11 +139,17 @@ impl Guesses {
         }
         let words = all.words.iter().zip(0..);
         for (word, at) in words.filter(|(word, _)| !misspelt.contains(&*word.text)) {
-            spellings(&word.text, |slip, spelling| all.index.push((hash(slip, spelling), at)));
+            spellings(&word.text, |slip, spelling| {
+                all.index.push((hash(slip, spelling.bytes()), at))
+            });
         }
         all.index.sort_unstable();
         all.index.dedup();
-        let whole = all.words.iter().map(|word| hash(Slip::None, &word.text));
+        let from = |begins: u64| {
+            all.index.partition_point(|entry| entry.0 >> (64 - START_BITS) < begins) as u32
+        };
+        all.starts = (0..=1 << START_BITS).map(from).collect();
+        let whole = all.words.iter().map(|word| hash(Slip::None, word.text.bytes()));
         for hash in all.index.iter().map(|(hash, _)| *hash).chain(whole) {
             let (at, mask) = bit(hash);
             all.any[at] |= mask;
@@ -144,8 +162,16 @@ impl Guesses {
         self.word(word).is_some()
     }
 
+    /// A quick look that may be wrong where it says yes: whether a listed term has these letters
+    /// from behind.
+    pub fn may_have_turned(&self, letters: &str) -> bool {
+        self.may_have(hash(Slip::None, letters.bytes().rev()))
+    }
+
     fn word(&self, word: &str) -> Option<u32> {
-        self.may_have(hash(Slip::None, word)).then(|| self.exact.get(word).copied()).flatten()
+        self.may_have(hash(Slip::None, word.bytes()))
+            .then(|| self.exact.get(word).copied())
+            .flatten()
     }
 
     fn may_have(&self, hash: u64) -> bool {
@@ -220,20 +246,33 @@ impl Guesses {
                 options.push(Choice { word: text.to_string(), alone });
             }
         };
-        let sorted = spell::sorted(word);
-        self.each(Slip::Swapped, &sorted, |at| add(at, TERM_LETTERS_MIN, spell::is_swapped));
-        self.each(Slip::Sound, &spell::sound(word), |at| {
+        let mut sorted = [0; LETTERS_MAX];
+        let sorted = &mut sorted[..word.len()];
+        sorted.copy_from_slice(word.as_bytes());
+        sorted.sort_unstable();
+        self.each(hash(Slip::Swapped, sorted.iter().copied()), |at| {
+            add(at, TERM_LETTERS_MIN, spell::is_swapped)
+        });
+        self.each(hash(Slip::Sound, spell::sound(word).bytes()), |at| {
             add(at, TERM_LETTERS_MIN, spell::sounds_like)
         });
-        self.each(Slip::Vowels, &spell::bones(word), |at| {
+        self.each(hash(Slip::Vowels, spell::bones(word)), |at| {
             add(at, TERM_LETTERS_MIN, spell::lost_vowels)
         });
-        self.each(Slip::Dropped, word, |at| add(at, SLIP_LETTERS_MIN, spell::lost_one));
-        spell::without_one(word, |shorter| {
-            if let Some(at) = self.word(shorter) {
+        self.each(hash(Slip::Dropped, word.bytes()), |at| {
+            add(at, SLIP_LETTERS_MIN, spell::lost_one)
+        });
+        let mut before = hash(Slip::None, []);
+        for at in 0..word.len() {
+            let (letter, after) = (word.as_bytes()[at], &word.as_bytes()[at + 1..]);
+            let shorter = after.iter().fold(before, |hash, byte| fnv_step(hash, *byte));
+            if self.may_have(shorter)
+                && let Some(at) = self.word(&format!("{}{}", &word[..at], &word[at + 1..]))
+            {
                 add(at, SLIP_LETTERS_MIN, spell::won_one);
             }
-        });
+            before = fnv_step(before, letter);
+        }
         options
     }
 
@@ -241,11 +280,12 @@ impl Guesses {
     fn masked(&self, chunk: &str) -> Vec<Choice> {
         let mut options = Vec::new();
         let Some(mask) = spell::Mask::read(chunk) else { return options };
-        if self.has(chunk) {
+        let is_tag = chunk.strip_prefix('#').is_some_and(is_ordinary);
+        if self.has(chunk) || is_tag {
             return options;
         }
         let mut terms = 0;
-        self.each(Slip::Masked, &mask.key, |at| {
+        self.each(hash(Slip::Masked, mask.key.bytes()), |at| {
             let Word { text, level } = &self.words[at as usize];
             if mask.fits(text) {
                 // Terms go before the words of phrases.
@@ -262,13 +302,13 @@ impl Guesses {
         options
     }
 
-    fn each(&self, slip: Slip, spelling: &str, mut found: impl FnMut(u32)) {
-        let wanted = hash(slip, spelling);
+    fn each(&self, wanted: u64, mut found: impl FnMut(u32)) {
         if !self.may_have(wanted) {
             return;
         }
-        let from = self.index.partition_point(|entry| entry.0 < wanted);
-        let same = self.index[from..].iter().take_while(|entry| entry.0 == wanted);
+        let begins = (wanted >> (64 - START_BITS)) as usize;
+        let near = self.starts[begins] as usize..self.starts[begins + 1] as usize;
+        let same = self.index[near].iter().filter(|entry| entry.0 == wanted);
         same.for_each(|entry| found(entry.1));
     }
 }
@@ -280,7 +320,7 @@ fn spellings(word: &str, mut add: impl FnMut(Slip, &str)) {
     }
     add(Slip::Swapped, &spell::sorted(word));
     add(Slip::Sound, &spell::sound(word));
-    add(Slip::Vowels, &spell::bones(word));
+    add(Slip::Vowels, &spell::bones(word).map(char::from).collect::<String>());
     spell::without_one(word, |shorter| add(Slip::Dropped, shorter));
     spell::masks(word, |key| add(Slip::Masked, key));
 }
@@ -300,11 +340,8 @@ fn is_doubled(word: &str, is_scoped: impl Fn(&str) -> bool) -> bool {
     doubled
 }
 
-fn hash(slip: Slip, spelling: &str) -> u64 {
-    let bytes = std::iter::once(slip as u8).chain(spelling.bytes());
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+fn hash(slip: Slip, spelling: impl IntoIterator<Item = u8>) -> u64 {
+    spelling.into_iter().fold(fnv_step(FNV_OFFSET, slip as u8), fnv_step)
 }
 
 /// The reading with each slot's first option in it, then with its next where it has one.

@@ -108,33 +108,12 @@ impl Loose<'_> {
         entries: &[Entry],
         mut found: impl FnMut(u32, Range<usize>, ViewKind),
     ) {
-        let text = self.letters.text();
-        let mut runs: Vec<Run> = Vec::with_capacity(text.len());
-        let mut matches: Vec<(u32, Range<usize>)> = Vec::new();
-        let mut walk = tape.start();
-        let mut before = None;
-        for (at, c) in text.char_indices() {
-            if class(text, at).0 == Class::Gap {
-                continue;
-            }
-            let to = at + c.len_utf8();
-            if let Some(run) = runs.last_mut().filter(|_| before == Some(c) && c.is_alphabetic()) {
-                run.add(at, to);
-                continue;
-            }
-            before = Some(c);
-            runs.push(Run::new(at, to));
-            text[at..to].bytes().for_each(|byte| walk.feed(byte));
-            if matches.len() >= MATCHES_MAX {
-                break;
-            }
-            walk.matches(|index| {
-                let first = runs.len().checked_sub(entries[index as usize].runs);
-                matches.extend(first.map(|first| (index, first..runs.len())));
-            });
-        }
+        let matches = self.matches(tape, entries);
+        // Nearly every text has none, and then nobody asks where its letters are.
+        let Some(most) = matches.iter().map(|(_, within)| within.end).max() else { return };
+        let all = self.runs(most);
         for (index, within) in matches {
-            let (entry, runs) = (&entries[index as usize], &runs[within]);
+            let (entry, runs) = (&entries[index as usize], &all[within]);
             let [Some(first), Some(last)] = [runs.first(), runs.last()] else { continue };
             let spans = first.starts().flat_map(|from| last.ends().map(move |to| from..to));
             let read = spans.filter(|span| span.start < span.end).find_map(|span| {
@@ -146,6 +125,61 @@ impl Loose<'_> {
                 found(index, span, view);
             }
         }
+    }
+
+    /// The terms whose letters are there, and in which runs of equal letters.
+    fn matches(&self, tape: &Tape, entries: &[Entry]) -> Vec<(u32, Range<usize>)> {
+        let text = self.letters.text();
+        let mut matches: Vec<(u32, Range<usize>)> = Vec::new();
+        let mut walk = tape.start();
+        let (mut before, mut count, mut next) = (' ', 0_usize, 0);
+        while next < text.len() {
+            let at = next;
+            let (kind, len) = class(text, at);
+            next += len;
+            if kind == Class::Gap {
+                continue;
+            }
+            let c = match len {
+                1 => char::from(text.as_bytes()[at]),
+                _ => text[at..].chars().next().unwrap_or(' '),
+            };
+            if before == c && c.is_alphabetic() {
+                continue;
+            }
+            before = c;
+            count += 1;
+            text.as_bytes()[at..next].iter().for_each(|byte| walk.feed(*byte));
+            if matches.len() >= MATCHES_MAX {
+                break;
+            }
+            walk.matches(|index| {
+                let first = count.checked_sub(entries[index as usize].runs);
+                matches.extend(first.map(|first| (index, first..count)));
+            });
+        }
+        matches
+    }
+
+    /// The first so many runs of equal letters.
+    fn runs(&self, most: usize) -> Vec<Run> {
+        let text = self.letters.text();
+        let mut runs: Vec<Run> = Vec::with_capacity(most);
+        let mut before = None;
+        for (at, c) in text.char_indices() {
+            if class(text, at).0 == Class::Gap {
+                continue;
+            }
+            let to = at + c.len_utf8();
+            let full = runs.len() == most;
+            match runs.last_mut().filter(|_| before == Some(c) && c.is_alphabetic()) {
+                Some(run) => run.add(at, to),
+                None if full => break,
+                None => runs.push(Run::new(at, to)),
+            }
+            before = Some(c);
+        }
+        runs
     }
 
     fn written(&self, entry: &Entry, span: Range<usize>, runs: &[Run]) -> Written {

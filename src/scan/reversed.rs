@@ -17,10 +17,12 @@ const PHRASE_LETTERS_MIN: usize = 3;
 /// The readings with each word turned, and with the whole text turned.
 pub(super) fn readings(base: &View, pieces: &[Piece], listed: &Guesses) -> Vec<View> {
     let text = &base.text;
-    let letters = |piece: &Piece| match piece.odd && listed.has(&turned(text, piece)) {
-        true => piece.span.len(),
-        false => 0,
+    let is_listed = |piece: &Piece| {
+        // An odd piece is of ASCII letters alone.
+        let quick = piece.odd && listed.may_have_turned(&text[piece.span.clone()]);
+        quick && listed.has(&turned(text, piece))
     };
+    let letters = |piece: &Piece| if is_listed(piece) { piece.span.len() } else { 0 };
     if pieces.iter().map(letters).sum::<usize>() < letters_min(pieces.len()) {
         return Vec::new();
     }

@@ -88,9 +88,9 @@ pub(super) fn sounds_like(said: &str, word: &str) -> bool {
 }
 
 /// A word's first letter and its consonants.
-pub(super) fn bones(word: &str) -> String {
-    let bones = word.bytes().enumerate().filter(|(at, b)| *at == 0 || !is_vowel(*b));
-    bones.map(|(_, b)| b as char).collect()
+pub(super) fn bones(word: &str) -> impl Iterator<Item = u8> {
+    let bones = word.bytes().enumerate().filter(|(at, byte)| *at == 0 || !is_vowel(*byte));
+    bones.map(|(_, byte)| byte)
 }
 
 /// Whether a word is this one without some of its inner vowels.

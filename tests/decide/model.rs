@@ -10,20 +10,20 @@ use tidegate::message::{
 use super::setup::{Try, hit, known, policy, severity, weakly};
 
 /// A text with one listed word, `blorp`, where it stands; the first one where there are several.
-fn said(text: &str, category: Category, level: u8) -> Try {
+pub(super) fn said(text: &str, category: Category, level: u8) -> Try {
     let start = text.to_lowercase().find("blorp").expect(text);
     let hits = vec![hit(category, level, start..start + 5)];
     Try { hits, text: text.to_owned(), ..Try::default() }
 }
 
 /// A score of every hostile head, and whatever else.
-fn tone(all: f32, more: &[(&str, f32)]) -> Score {
+pub(super) fn tone(all: f32, more: &[(&str, f32)]) -> Score {
     let hostile = ["toxic", "identity_hate", "insult", "threat"].map(|head| (head, all));
     let kept = hostile.into_iter().filter(|(head, _)| more.iter().all(|(own, _)| own != head));
     known(&kept.chain(more.iter().copied()).collect::<Vec<_>>())
 }
 
-const QUOTED: &str = "nobody should call people a blorp, it is vile";
+const QUOTED: &str = "nobody here wants to be near a blorp, it is vile";
 
 fn term(found: &[Finding]) -> &Finding {
     found.iter().find(|finding| finding.rule == "term").expect("a term")

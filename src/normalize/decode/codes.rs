@@ -48,14 +48,28 @@ pub(super) fn pieces(text: &str) -> Vec<Piece> {
 /// Base64 mixes cases or digits inside of a word, the others are digits, dots and strokes. A short
 /// number without a letter is no code of any kind, and rows of them say nothing either.
 fn is_worth_it(text: &str) -> bool {
-    text.split_ascii_whitespace().any(|token| {
-        let bytes = token.as_bytes();
-        let digits = bytes.iter().any(u8::is_ascii_digit)
-            && (bytes.len() >= BITS || bytes.iter().any(u8::is_ascii_alphabetic));
-        let mixed =
-            bytes.windows(2).any(|w| w[0].is_ascii_lowercase() && w[1].is_ascii_uppercase());
-        digits || mixed || token.ends_with('=') || is_morse(token)
-    })
+    let (mut digit, mut letter, mut mixed, mut signs) = (false, false, false, true);
+    let (mut start, mut before) = (0, b' ');
+    for (at, byte) in text.bytes().chain([b' ']).enumerate() {
+        if !byte.is_ascii_whitespace() {
+            digit |= byte.is_ascii_digit();
+            letter |= byte.is_ascii_alphabetic();
+            mixed |= before.is_ascii_lowercase() && byte.is_ascii_uppercase();
+            signs &= !byte.is_ascii_alphanumeric();
+            before = byte;
+            continue;
+        }
+        if start < at {
+            let number = digit && (at - start >= BITS || letter);
+            let morse = signs && is_morse(&text[start..at]);
+            if number || mixed || before == b'=' || morse {
+                return true;
+            }
+        }
+        (digit, letter, mixed, signs) = (false, false, false, true);
+        (start, before) = (at + 1, b' ');
+    }
+    false
 }
 
 fn tokens(text: &str) -> Vec<Range<usize>> {

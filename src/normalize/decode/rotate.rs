@@ -1,6 +1,9 @@
 //! Reads letters rotated by thirteen, where they are no word as they stand.
 
-use crate::message::{View, ViewKind};
+use crate::{
+    letters::bytes::ByteSet,
+    message::{View, ViewKind},
+};
 
 use super::LETTERS_MIN;
 
@@ -15,7 +18,7 @@ const PAIRS: [u32; 26] = [
 /// The rotated reading, where some word reads better rotated. All of it is turned: the short words
 /// of a phrase say too little to be asked one by one.
 pub(super) fn rotated(plain: &View) -> Option<View> {
-    let mut words = plain.text.split(|c: char| !c.is_ascii_lowercase());
+    let mut words = plain.text.as_bytes().split(|byte| !byte.is_ascii_lowercase());
     if !words.any(|word| word.len() >= LETTERS_MIN && is_better(word)) {
         return None;
     }
@@ -25,22 +28,23 @@ pub(super) fn rotated(plain: &View) -> Option<View> {
 
 /// Rotated, it has fewer pairs of letters that no word has; or as many, and
 /// two vowels more.
-fn is_better(word: &str) -> bool {
-    let odd = |turn: bool| {
-        let read = |b: u8| if turn { turned(b as char) as u8 } else { b } - b'a';
-        let pairs = word.as_bytes().windows(2);
-        pairs.filter(|pair| PAIRS[read(pair[0]) as usize] >> read(pair[1]) & 1 == 0).count()
+fn is_better(word: &[u8]) -> bool {
+    const VOWELS: ByteSet = ByteSet::of(b"aeiouy");
+    /// The letters that turn into vowels.
+    const TURNING: ByteSet = ByteSet::of(b"nrvbhl");
+    let odd = |read: fn(u8) -> u8| {
+        let is_odd = |pair: &&[u8]| PAIRS[usize::from(read(pair[0]))] >> read(pair[1]) & 1 == 0;
+        word.windows(2).filter(is_odd).count()
     };
-    let vowels = |turn: bool| {
-        let read = word.chars().map(|c| if turn { turned(c) } else { c });
-        read.filter(|c| matches!(c, 'a' | 'e' | 'i' | 'o' | 'u' | 'y')).count()
-    };
+    let count = |set: &ByteSet| word.iter().filter(|byte| set.has(**byte)).count();
+    let sounds = || count(&VOWELS) + 2 <= count(&TURNING);
+    let turned = |byte: u8| (byte - b'a' + 13) % 26;
     // Nearly every word has no such pair, and nothing that could be better.
-    match odd(false) {
-        0 => vowels(false) + 2 <= vowels(true) && odd(true) == 0,
+    match odd(|byte| byte - b'a') {
+        0 => sounds() && odd(turned) == 0,
         as_is => {
-            let rotated = odd(true);
-            rotated < as_is || (rotated == as_is && vowels(false) + 2 <= vowels(true))
+            let rotated = odd(turned);
+            rotated < as_is || (rotated == as_is && sounds())
         }
     }
 }

@@ -1,0 +1,90 @@
+//! Tries what becomes of a listed word that is talked about: covered, where the policy covers any.
+
+use tidegate::message::{
+    Category::{self, *},
+    Score,
+    Verdict::{Drop, Hold, Mask, Pass},
+    ViewKind,
+};
+
+use super::{
+    model::{said, tone},
+    setup::{Try, policy, severity},
+};
+
+const MENTIONED: &str = "he called me a blorp and left";
+
+#[test]
+fn a_word_that_is_talked_about_is_covered() {
+    let standard = policy("standard", "");
+    for (text, level, expected) in [
+        (MENTIONED, 4, Mask),
+        ("please stop calling people blorps", 4, Mask),
+        ("the word blorp is banned here", 3, Mask),
+        ("I'm such a blorp lol", 3, Mask),
+        ("this level is so blorp", 2, Mask),
+        ("this level is so blorp", 3, Hold),
+        ("he is a blorp", 4, Drop),
+        ("I call him a blorp", 4, Drop),
+        ("nice word, blorp", 4, Drop),
+        ("he called me a thing. Blorp", 4, Drop),
+        ("as sick of it as I am the blorp and all of them", 4, Drop),
+        ("she called him a blorp you know", 4, Drop),
+    ] {
+        let (verdict, found, _) = said(text, Hate, level).judge(&standard);
+        assert_eq!(verdict, expected, "{text} {level}: {found:?}");
+    }
+}
+
+#[test]
+fn only_what_a_policy_covers_is_covered() {
+    let floor = "[floor.hate]\naction = [\"pass\", \"pass\", \"pass\", \"drop\"]\n";
+    for (preset, settings, category, level, expected) in [
+        ("relaxed", "", Hate, 4, Mask),
+        ("standard", "", Hate, 4, Mask),
+        ("strict", "", Hate, 4, Drop),
+        ("stage", "", Hate, 4, Drop),
+        ("off", "", Hate, 4, Pass),
+        ("standard", floor, Hate, 4, Drop),
+        ("standard", floor, Hate, 3, Mask),
+        ("standard", "", Harassment, 3, Mask),
+        ("stage", "", Profanity, 3, Mask),
+        // These are what they say, whoever says it.
+        ("standard", "", Threat, 3, Hold),
+        ("standard", "", SelfHarm, 3, Hold),
+        ("standard", "", Extremism, 3, Hold),
+    ] {
+        let (verdict, found, _) = said(MENTIONED, category, level).judge(&policy(preset, settings));
+        assert_eq!(verdict, expected, "{preset} {category} {level}: {found:?}");
+    }
+}
+
+#[test]
+fn a_model_that_hears_an_attack_is_believed() {
+    let deaf = "[policy.deaf.hate]\nthreshold = 1.0\n";
+    let check = |name: &str, score: Score, expected: u8| {
+        let case = Try { score, ..said(MENTIONED, Hate, 4) };
+        let (_, found, _) = case.judge(&policy(name, deaf));
+        let own = found.iter().find(|finding| finding.rule == "term").expect("a term");
+        assert_eq!(own.severity, severity(expected), "{name} {}", own.why);
+        assert_eq!(own.why.contains("lowered to 1, talked about"), expected == 1, "{}", own.why);
+    };
+    check("standard", Score::Skipped, 1);
+    check("standard", tone(0.02, &[]), 1);
+    check("standard", tone(0.5, &[]), 1);
+    check("standard", tone(0.02, &[("toxic", 0.95)]), 4);
+    check("standard", tone(0.02, &[("identity_hate", 0.97)]), 4);
+    check("deaf", tone(0.02, &[("toxic", 0.95)]), 1);
+}
+
+#[test]
+fn a_disguised_word_is_not_talked_about() {
+    let standard = policy("standard", "");
+    let mut case = said(MENTIONED, Category::Hate, 4);
+    case.hits[0].view = ViewKind::Folded;
+    assert_eq!(case.judge(&standard).0, Drop);
+    // Nor is a statement that is passed on.
+    let mut case = said(MENTIONED, Category::Hate, 4);
+    case.hits[0].term = "blorp are all bad".into();
+    assert_eq!(case.judge(&standard).0, Drop);
+}
