@@ -9,16 +9,39 @@ import * as shade from './shade.js';
 
 const $ = (id) => document.getElementById(id);
 const CHECK_MS = 800;
+const KEPT = 'tidegate-drafts';
 const told = new Told('list');
-// What was written and not saved, by list.
-const drafts = new Map();
+// What was written and not saved, by list, with the version that it was written over.
+const drafts = new Map(kept());
+const shown = new Set();
 let place = () => ({});
 let all = [];
 let now = null;
 let lint = null;
-const shown = new Set();
+let busy = false;
 let timer = 0;
+// Answers to what was asked before something else was are of no use any more.
+let opens = 0;
 let checks = 0;
+
+// A login that is over takes the page away, and not what was written in it.
+function kept() {
+  try {
+    return JSON.parse(sessionStorage.getItem(KEPT)) ?? [];
+  } catch {
+    return [];
+  }
+}
+
+function draft(name, own) {
+  if (own) drafts.set(name, own);
+  else drafts.delete(name);
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify([...drafts]));
+  } catch {
+    /* this page only then */
+  }
+}
 
 export async function start(where) {
   place = where;
@@ -44,22 +67,39 @@ function names() {
 }
 
 async function open() {
+  opens += 1;
+  const own = opens;
+  now = null;
+  buttons();
   const answer = await ask(`/api/lists/${$('list-name').value}`);
+  if (own !== opens) return undefined;
   told.clear();
   lint = null;
-  $('list-undo').hidden = true;
   if (!answer.ok) return told.set('', answer);
   now = answer.body;
-  $('list-text').value = drafts.get(now.name) ?? now.text;
+  const mine = drafts.get(now.name);
+  $('list-text').value = mine?.text ?? now.text;
   redraw();
+  // Somebody saved what the draft was not written over.
+  if (mine && mine.base !== now.version) told.set('', changed(now.history[0]));
   return isChanged() ? check() : undefined;
 }
 
-function isChanged() {
-  return now && $('list-text').value !== now.text;
+const changed = (by) => ({ body: { error: 'changed', by: by?.by } });
+const isChanged = () => now !== null && $('list-text').value !== now.text;
+const base = () => drafts.get(now.name)?.base ?? now.version;
+
+function buttons() {
+  const ready = isChanged() && !busy;
+  $('list-save').disabled = !ready || !now.may;
+  $('list-discard').disabled = !ready;
+  $('list-replay').disabled = !ready || lint?.problems.length > 0;
+  $('list-undo').disabled = busy;
+  if (isChanged() || now === null) $('list-undo').hidden = true;
 }
 
 export function redraw() {
+  buttons();
   if (!now) return;
   names();
   const special = ['allow', 'left_out'].includes(now.name);
@@ -72,10 +112,7 @@ export function redraw() {
   $('list-veil').hidden = !veiled;
   $('list-text').hidden = veiled;
   $('list-text').readOnly = !now.may;
-  const ready = now.may && isChanged();
-  $('list-save').disabled = !ready;
-  $('list-discard').disabled = !isChanged();
-  $('list-replay').disabled = !isChanged();
+  $('list-force').hidden = now.in_force;
   state();
   history();
   told.draw();
@@ -85,15 +122,21 @@ function state() {
   const [newest] = now.history;
   const by = newest
     ? ` ${say('rules_by', { version: newest.version, name: named(newest.by), time: day(newest.at_ms) })}` : '';
-  if (!isChanged()) $('list-state').textContent = say('lists_state_same', { terms: now.terms }) + by;
-  else if (lint) $('list-state').textContent = say('lists_state', lint);
-  else $('list-state').textContent = say('lists_checking');
   const wrong = lint && isChanged() ? [...lint.problems, ...lint.warnings] : [];
+  const faults = wrong.length - (lint && isChanged() ? lint.warnings.length : 0);
+  let line = say('lists_checking');
+  if (!isChanged()) line = say('lists_state_same', { terms: now.terms }) + by;
+  else if (faults > 0) line = say('lists_faults', { n: faults });
+  else if (lint) line = say('lists_state', lint);
+  $('list-state').textContent = line;
+  // The causes name words; whoever has not asked for those is not shown them either.
+  $('list-problems').hidden = $('list-text').hidden;
   $('list-problems').replaceChildren(el('ul', {}, ...wrong.map((one, at) =>
-    el('li', { className: at < lint.problems.length ? '' : 'note' },
+    el('li', { className: at < faults ? '' : 'note' },
       lineOf(say(`part_${one.part}`), one.line, $('list-text')), ' ', foreign(one.cause)))));
-  if (lint?.problems.length > 0 && isChanged()) $('list-text').setAttribute('aria-invalid', 'true');
+  if (faults > 0) $('list-text').setAttribute('aria-invalid', 'true');
   else $('list-text').removeAttribute('aria-invalid');
+  buttons();
 }
 
 function history() {
@@ -111,36 +154,42 @@ function history() {
   }));
 }
 
-async function bring(version) {
+// The text of an older version; of none at all, nothing.
+async function older(version) {
+  if (!version) return '';
   const answer = await ask(`/api/lists/${now.name}/${version}`);
-  if (!answer.ok) return told.set('', answer);
-  $('list-text').value = answer.body.text;
-  drafts.set(now.name, answer.body.text);
-  told.clear();
-  redraw();
+  if (answer.ok) return answer.body.text;
+  told.set('', answer);
+  return null;
+}
+
+async function bring(version) {
+  const { name } = now;
+  const text = await older(version);
+  if (text === null || now?.name !== name) return undefined;
+  $('list-text').value = text;
+  typed();
+  told.set('lists_opened', null, { version });
+  $('list-told').focus();
   return check();
 }
 
-// Once nobody has typed for a moment.
-function later() {
-  drafts.set(now.name, $('list-text').value);
+function typed() {
+  draft(now.name, isChanged() ? { text: $('list-text').value, base: base() } : null);
   lint = null;
   // What is typed is known to who types it.
   shown.add(now.name);
-  told.played = null;
-  told.set('');
+  told.clear();
   redraw();
-  clearTimeout(timer);
-  timer = setTimeout(check, CHECK_MS);
 }
 
 async function check() {
+  clearTimeout(timer);
   if (!isChanged()) return;
   checks += 1;
-  const own = checks;
-  const answer = await ask(`/api/lists/${now.name}/lint`, { text: $('list-text').value });
-  // Another one is on its way.
-  if (own !== checks) return;
+  const [own, { name }, text] = [checks, now, $('list-text').value];
+  const answer = await ask(`/api/lists/${name}/lint`, { text });
+  if (own !== checks || now?.name !== name || $('list-text').value !== text) return;
   if (answer.ok) lint = answer.body;
   else if (answer.status === 429) timer = setTimeout(check, answer.wait * 1000);
   else told.set('', answer);
@@ -148,39 +197,62 @@ async function check() {
 }
 
 async function save(text, done) {
-  const before = now.text;
-  const answer = await ask(`/api/lists/${now.name}`, { text, base: now.version });
-  told.played = null;
+  if (busy) return;
+  busy = true;
+  buttons();
+  const { name } = now;
+  const answer = await ask(`/api/lists/${name}`, { text, base: base() });
+  busy = false;
+  if (answer.ok) {
+    all = all.map((own) => (own.name === name ? { ...own, terms: answer.body.terms } : own));
+    if (drafts.get(name)?.text === text) draft(name, null);
+  }
+  // Another list was opened meanwhile.
+  if (now?.name !== name) return;
+  const typing = $('list-text').value !== text && isChanged();
   if (answer.ok) {
     now = answer.body;
-    all = all.map((own) => (own.name === now.name ? { ...own, terms: now.terms } : own));
-    drafts.delete(now.name);
     lint = null;
-    $('list-text').value = now.text;
+    if (typing) draft(name, { text: $('list-text').value, base: now.version });
+    else $('list-text').value = now.text;
   } else {
-    if (answer.body.problems) lint = { ...lint, warnings: [], ...answer.body };
-    if (answer.body.version !== undefined) now.version = answer.body.version;
+    if (answer.body.problems) lint = { warnings: [], terms: 0, added: 0, removed: 0, ...answer.body };
+    // Saved again, it goes over what somebody else wrote.
+    const version = answer.body.version ?? base();
+    draft(name, { text: $('list-text').value, base: version });
   }
+  told.played = null;
   redraw();
   told.set(answer.ok ? done : '', answer.ok ? null : answer);
   if (answer.ok) $('list-told').focus();
-  $('list-undo').hidden = !answer.ok || done === 'lists_undone';
-  $('list-undo').onclick = () => save(before, 'lists_undone');
+  $('list-undo').hidden = !answer.ok || typing || done === 'lists_undone';
+  if (typing) await check();
 }
 
 $('list-name').addEventListener('change', open);
-$('list-text').addEventListener('input', later);
+$('list-text').addEventListener('input', () => {
+  if (!now) return;
+  typed();
+  // Once nobody has typed for a moment.
+  clearTimeout(timer);
+  timer = setTimeout(check, CHECK_MS);
+});
 $('list-show').addEventListener('click', () => {
   shown.add(now.name);
   redraw();
   $('list-text').focus();
 });
 $('list-discard').addEventListener('click', () => {
-  drafts.delete(now.name);
+  draft(now.name, null);
   open();
 });
-$('list-replay').addEventListener('click', async () => {
-  await told.replay(place(), { list: now.name, text: $('list-text').value });
+$('list-undo').addEventListener('click', async () => {
+  const text = await older(now.history[1]?.version);
+  if (text !== null) await save(text, 'lists_undone');
+});
+$('list-replay').addEventListener('click', () => {
+  const { name } = now;
+  told.replay(place(), { list: name, text: $('list-text').value }, () => now?.name === name);
 });
 $('lists').addEventListener('submit', (event) => {
   event.preventDefault();

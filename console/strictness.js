@@ -11,6 +11,9 @@ let places = [];
 // What the server says, and what is to be set.
 let now = null;
 let levels = {};
+let busy = false;
+// Answers to what was asked before something else was are of no use any more.
+let reads = 0;
 
 export async function start(all) {
   places = all;
@@ -23,6 +26,11 @@ export async function start(all) {
   return read();
 }
 
+// Whoever decides nowhere sets nothing either.
+export function refused(answer) {
+  told.set('', answer);
+}
+
 export function place() {
   return { route: $('place-route').value, channel: $('place-channel').value.trim() };
 }
@@ -33,17 +41,18 @@ function channels() {
 }
 
 async function read() {
-  const { route, channel } = place();
-  const query = new URLSearchParams({ route, channel });
+  reads += 1;
+  const own = reads;
+  const query = new URLSearchParams(place());
   // What stands there is of another channel.
+  now = null;
+  buttons();
   for (const one of $('sliders').querySelectorAll('input, button')) one.disabled = true;
   const answer = await ask(`/api/strictness?${query}`);
+  if (own !== reads) return;
   told.clear();
   if (answer.ok) take(answer.body);
-  else {
-    now = null;
-    told.set('', answer);
-  }
+  else told.set('', answer);
   redraw();
 }
 
@@ -54,13 +63,18 @@ function take(body) {
 }
 
 function isChanged() {
-  return now.categories.some((own) => (levels[own.category] ?? null) !== own.level);
+  return now !== null && now.categories.some((own) => (levels[own.category] ?? null) !== own.level);
+}
+
+function buttons() {
+  for (const id of ['strictness-save', 'strictness-replay', 'strictness-undo'])
+    $(id).disabled = busy || !now?.may || !isChanged();
 }
 
 export function redraw() {
-  for (const id of ['strictness-save', 'strictness-replay', 'strictness-undo'])
-    $(id).disabled = !now?.may || !isChanged();
+  buttons();
   told.draw();
+  $('strictness-force').hidden = now?.in_force !== false;
   if (!now) {
     $('sliders').replaceChildren();
     for (const id of ['strictness-base', 'strictness-note']) $(id).textContent = '';
@@ -78,9 +92,9 @@ export function redraw() {
 
 const same = (one, other) => one.every((verdict, at) => verdict === other[at]);
 
-// The level that the settings come to, where they come to one.
-function configured(own) {
-  const fits = ({ milder, action }) => !milder && same(action, own.configured);
+// The level that it comes to where nothing is set, if it comes to one.
+function without(own) {
+  const fits = ({ milder, action }) => !milder && same(action, own.base);
   return Object.keys(own.levels).sort(byRank).find((level) => fits(own.levels[level]));
 }
 
@@ -90,7 +104,7 @@ const byRank = (one, other) => RANKS.indexOf(one) - RANKS.indexOf(other);
 function slider(own) {
   const names = Object.keys(own.levels).sort(byRank);
   const set = levels[own.category];
-  const level = set ?? configured(own);
+  const level = set ?? without(own);
   const category = say(own.category);
   const at = Math.max(0, names.indexOf(level ?? 'standard'));
   const input = el('input', {
@@ -100,8 +114,11 @@ function slider(own) {
   input.setAttribute('aria-label', say('strictness_of', { category }));
   input.setAttribute('aria-valuetext', words(level, own, set));
   input.addEventListener('change', () => choose(own, names, Number(input.value)));
+  // What an admin has set, only an admin takes back.
+  const theirs = set === own.level && own.by_admin;
   const reset = el('button', {
-    type: 'button', className: 'quiet', hidden: !set || !now.may, textContent: say('strictness_reset'),
+    type: 'button', className: 'quiet', textContent: say('strictness_reset'),
+    hidden: !set || !now.may || (own.by_admin && !now.may_be_milder),
   });
   reset.setAttribute('aria-label', say('strictness_reset_of', { category }));
   reset.addEventListener('click', () => choose(own, names, null));
@@ -109,10 +126,16 @@ function slider(own) {
     el('p', { className: 'slider-head' },
       el('strong', { textContent: category }),
       el('span', { className: 'level-name', textContent: say(`level_${level ?? 'own'}`) }),
-      el('span', { className: set ? 'tag' : 'muted small', textContent: say(set ? 'strictness_set' : 'strictness_kept') }),
+      el('span', { className: set ? 'tag' : 'muted small', textContent: say(set ? (theirs ? 'strictness_set_admin' : 'strictness_set') : 'strictness_kept') }),
       reset),
     input,
-    el('p', { className: 'grades small' }, ...grades(set ? own.levels[set].action : own.configured)));
+    el('p', { className: 'grades small' }, ...grades(shown(own, set))));
+}
+
+// What is in force, or would be.
+function shown(own, set) {
+  if (set === own.level) return own.now;
+  return set ? own.levels[set].action : own.base;
 }
 
 function grades(action) {
@@ -121,19 +144,20 @@ function grades(action) {
 }
 
 function words(level, own, set) {
-  const action = set ? own.levels[set].action : own.configured;
-  const each = action.map((verdict, at) => `${say(`grade_${at + 1}`)}: ${say(`does_${verdict}`)}`);
+  const each = shown(own, set).map((verdict, at) => `${say(`grade_${at + 1}`)}: ${say(`does_${verdict}`)}`);
   return `${say(`level_${level ?? 'own'}`)}. ${each.join(', ')}`;
 }
 
-// Sets one; back to what the settings say where that is nothing. What only an admin may set goes
-// no further than it may.
+// Sets one; back to what there is without where that is nothing. Whoever may only make stricter
+// gets no further.
 function choose(own, names, at) {
   told.clear();
   if (at === null) delete levels[own.category];
   else {
-    const may = (level) => now.may_be_milder || level === own.level || !own.levels[level].milder;
-    const level = names.slice(at).find(may);
+    const least = own.by_admin ? names.indexOf(own.level) : 0;
+    const may = (level, place) => level === own.level
+      || (!own.levels[level].milder && place >= least);
+    const level = names.find((name, place) => place >= at && (now.may_be_milder || may(name, place)));
     if (level) levels[own.category] = level;
   }
   redraw();
@@ -148,11 +172,21 @@ $('place-route').addEventListener('change', () => {
 });
 $('place-channel').addEventListener('change', read);
 $('strictness-undo').addEventListener('click', read);
-$('strictness-replay').addEventListener('click', () => told.replay(place(), { levels }));
+$('strictness-replay').addEventListener('click', () => {
+  const asked = now;
+  told.replay({ route: now.route, channel: now.channel }, { levels }, () => now === asked);
+});
 $('strictness').addEventListener('submit', async (event) => {
   event.preventDefault();
-  if (!now?.may || !isChanged()) return;
-  const answer = await ask('/api/strictness', { ...place(), levels, base: now.version });
+  if (!now?.may || !isChanged() || busy) return;
+  busy = true;
+  buttons();
+  for (const one of $('sliders').querySelectorAll('input, button')) one.disabled = true;
+  const [asked, { route, channel, version }] = [now, now];
+  const answer = await ask('/api/strictness', { route, channel, levels, base: version });
+  busy = false;
+  // Another channel is shown by now.
+  if (now !== asked) return;
   told.played = null;
   if (answer.ok) take(answer.body);
   // Saved again, it goes over what somebody else set.
@@ -160,4 +194,7 @@ $('strictness').addEventListener('submit', async (event) => {
   redraw();
   told.set(answer.ok ? 'rules_saved' : '', answer.ok ? null : answer);
   if (answer.ok) $('strictness-told').focus();
+});
+window.addEventListener('beforeunload', (event) => {
+  if (isChanged()) event.preventDefault();
 });

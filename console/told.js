@@ -11,29 +11,30 @@ const $ = (id) => document.getElementById(id);
 export class Told {
   constructor(name) {
     [this.name, this.done, this.answer, this.played] = [name, '', null, null];
+    this.blanks = {};
   }
 
-  set(done, answer = null) {
-    [this.done, this.answer] = [done, answer];
+  set(done, answer = null, blanks = {}) {
+    [this.done, this.answer, this.blanks] = [done, answer, blanks];
     this.draw();
   }
 
   draw() {
-    const { name, done, answer, played } = this;
-    $(`${name}-told`).textContent = done ? say(done) : '';
+    const { name, done, answer, played, blanks } = this;
+    $(`${name}-told`).textContent = done ? say(done, blanks) : '';
     $(`${name}-problem`).replaceChildren(...(answer ? [el('p', {}, foreign(why(answer, known)))] : []));
     if (!played) return $(`${name}-replayed`).replaceChildren();
     return $(`${name}-replayed`).replaceChildren(
       el('p', { className: 'outcome-line', textContent: replay.summary(played) }), ...replay.draw(played));
   }
 
-  // What a candidate would do with what is still known.
-  async replay(place, candidate) {
+  // What a candidate would do with what is still known, if that is still asked by then.
+  async replay(place, candidate, asked) {
     this.set('rules_replay_busy');
     const answer = await ask('/api/replay', { ...place, candidate });
+    if (!asked()) return;
     this.played = answer.ok ? answer.body : null;
     this.set('', answer.ok ? null : answer);
-    return answer;
   }
 
   clear() {

@@ -2,6 +2,7 @@
 
 import { language, say, speak, translate } from './strings.js';
 import { call } from './door.js';
+import { named } from './text.js';
 import * as active from './active.js';
 import { offer } from './pages.js';
 import './sentences.js';
@@ -52,8 +53,9 @@ export async function ask(path, body) {
 
 // Why something did not work, in words.
 export function why(answer, known) {
-  const { error, message } = answer.body;
+  const { error, message, by } = answer.body;
   const name = `error_${error}`;
-  if (known(name)) return say(name, { time: say('seconds', { n: answer.wait || 1 }) });
+  const who = by ? named(by) : say('somebody');
+  if (known(name)) return say(name, { time: say('seconds', { n: answer.wait || 1 }), who });
   return message ?? say('error_other', { error });
 }

@@ -39,7 +39,7 @@ pub use impersonation::{Claim, Known, Protected, drawn_name};
 pub use links::would_spend_permit;
 pub use policy::{CategoryPolicy, Policy};
 pub use sender::{apart, worst_of};
-pub use strictness::{Levels, Strictness};
+pub use strictness::{Level, Levels, Strictness};
 pub use strikes::{points, reached, step};
 pub use terms::TERM;
 pub use time_out::{BAN, TIME_OUT};

@@ -39,6 +39,9 @@ pub struct Ruleset {
     pub scanner: Arc<Scanner>,
     /// The names of its word lists.
     lists: Vec<Arc<str>>,
+    /// Those of the binary and the disk as they were read: whoever sets something at the console
+    /// brings nothing else into force.
+    read: Arc<Vec<Wordlist>>,
     /// What it was built from, so that something else can be built from most of it.
     source: Config,
     /// What is set at the console.
@@ -57,17 +60,27 @@ impl Ruleset {
         Ruleset::overridden(config, Arc::default())
     }
 
+    fn overridden(config: &Config, overrides: Arc<Overrides>) -> Result<Ruleset, Vec<String>> {
+        let mut errors = Vec::new();
+        let read = Arc::new(read_lists(config, &mut errors));
+        Ruleset::compiled(config, read, overrides, errors)
+    }
+
     /// The same settings with something else set at the console.
     ///
     /// # Errors
-    /// As [`Ruleset::build`]: word lists on the disk may have changed since.
+    /// What does not go together: all lists share a bound on patterns.
     pub fn revised(&self, overrides: Arc<Overrides>) -> Result<Ruleset, Vec<String>> {
-        Ruleset::overridden(&self.source, overrides)
+        Ruleset::compiled(&self.source, self.read.clone(), overrides, Vec::new())
     }
 
-    fn overridden(config: &Config, overrides: Arc<Overrides>) -> Result<Ruleset, Vec<String>> {
-        let mut errors = Vec::new();
-        let mut lists = read_lists(config, &mut errors);
+    fn compiled(
+        config: &Config,
+        read: Arc<Vec<Wordlist>>,
+        overrides: Arc<Overrides>,
+        mut errors: Vec<String>,
+    ) -> Result<Ruleset, Vec<String>> {
+        let mut lists = Vec::clone(&read);
         overrides.apply(&mut lists);
         let policies: HashMap<String, Arc<Policy>> = match Policy::compile(config) {
             Ok(mut compiled) => {
@@ -103,6 +116,7 @@ impl Ruleset {
                     version,
                     scanner: Arc::new(scanner),
                     lists: names,
+                    read,
                     source: config.clone(),
                     overrides,
                     policies,
@@ -125,9 +139,9 @@ impl Ruleset {
         self.routes.policy(route, channel).unwrap_or(&self.fallback)
     }
 
-    /// The same by the settings file alone.
-    pub fn as_configured(&self, route: &str, channel: &str) -> &Arc<Policy> {
-        self.routes.as_configured(route, channel).unwrap_or(&self.fallback)
+    /// The same without what is set for this very channel.
+    pub fn without_own(&self, route: &str, channel: &str) -> &Arc<Policy> {
+        self.routes.without_own(route, channel).unwrap_or(&self.fallback)
     }
 }
 

@@ -30,6 +30,7 @@ use book::Book;
 use cover::Cover;
 use guess::Guesses;
 use loose::Loose;
+pub use patterns::PATTERNS_MAX;
 use patterns::Patterns;
 use pieces::{Pieces, pieces};
 pub use scope::Scope;

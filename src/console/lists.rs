@@ -171,6 +171,7 @@ impl Console {
             "now_ms": now_ms(),
             "name": name,
             "may": may_edit(session, name),
+            "in_force": self.doors.is_in_force(),
             "version": newest.version,
             "terms": terms(&newest.text),
             "history": revisions.iter().map(told).collect::<Vec<_>>(),

@@ -91,16 +91,15 @@ pub async fn replay(
     };
     let channel = console.doors.place(&asked.route, &asked.channel)?;
     console.may_try(&session, &asked.candidate.policy)?;
-    let own_policy = asked.candidate.changes_policy();
-    let Candidate { by, warnings } =
-        console.candidate(&asked.route, &channel, asked.candidate).await?;
+    let own_policy = asked.candidate.names_policy();
+    let candidate = console.candidate(&asked.route, &channel, asked.candidate, &session).await?;
     let rules = console.doors.settler.pipeline.rules.load_full();
     let mut rows = console.rows(&asked.route, &channel).await?;
     rows.retain(|row| session.rights.reach(&row.route, &row.channel, Role::Moderator));
-    let play = Play { console: &console, rules, by, own_policy };
+    let play = Play { console: &console, rules, candidate: &candidate, own_policy };
     let mut told = play.all(&rows).await;
     told["now_ms"] = now_ms().into();
-    told["warnings"] = json!(warnings);
+    told["warnings"] = json!(candidate.warnings);
     told["sources"] = json!(sources(&rows));
     told["keeps_chat"] = console.doors.settler.pipeline.history.chat.is_kept().into();
     Ok(Json(told))
@@ -119,8 +118,9 @@ fn sources(rows: &[Row]) -> Value {
 struct Play<'a> {
     console: &'a Console,
     rules: Arc<Ruleset>,
-    by: Yardstick,
-    /// The candidate is a policy; else each channel keeps its own, and the lists are tried.
+    candidate: &'a Candidate,
+    /// The candidate is a policy; else each channel keeps its own, and lists or strictness are
+    /// tried.
     own_policy: bool,
 }
 
@@ -163,8 +163,12 @@ impl Play<'_> {
     async fn both(&self, row: &Row) -> (Judgement, Judgement) {
         let pipeline = &self.console.doors.settler.pipeline;
         let running = self.rules.yardstick(&row.route, &row.channel);
-        let policy = if self.own_policy { &self.by.policy } else { &running.policy };
-        let candidate = Yardstick { policy: policy.clone(), ..self.by.clone() };
+        let by = &self.candidate.by;
+        let policy = match self.own_policy {
+            true => &by.policy,
+            false => self.candidate.policy(&row.route, &row.channel).unwrap_or(&running.policy),
+        };
+        let candidate = Yardstick { policy: policy.clone(), ..by.clone() };
         let (message, recent) = (row.message(), row.recent());
         let wait = self.console.score_wait();
         let was = pipeline.rehearse(&running, &message, &recent, wait).await;

@@ -11,12 +11,15 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{BODY_BYTES_MAX, Console, guard::may};
+use super::{
+    BODY_BYTES_MAX, Console,
+    guard::{may, may_everywhere},
+};
 use crate::{
     accounts::{Role, Session},
-    decide::{Levels, Policy, Strictness},
-    doors::{Failure, place::unfit, read_json},
-    message::{Category, Verdict, now_ms},
+    decide::{Level, Policy, Strictness},
+    doors::{Failure, read_json},
+    message::{Category, now_ms},
 };
 
 #[derive(Deserialize)]
@@ -32,7 +35,7 @@ pub struct Place {
 struct Asked {
     route: String,
     channel: String,
-    levels: Levels,
+    levels: BTreeMap<Category, Strictness>,
     /// The version that was read.
     base: u32,
 }
@@ -48,8 +51,7 @@ pub async fn show(
     Ok(Json(console.strictness(&route, &channel, &session).await?))
 }
 
-/// Whoever may decide in a channel may make it stricter than its settings; to let more through
-/// takes an admin of the channel.
+/// What an admin of the channel sets is so; what a moderator sets is at least so.
 pub async fn set(
     State(console): State<Console>,
     request: Request<Body>,
@@ -57,26 +59,24 @@ pub async fn set(
     let session = console.acts(request.headers()).await?;
     let Asked { route, channel, levels, base } = read_json(request, BODY_BYTES_MAX).await?;
     let channel = console.doors.place(&route, &channel)?;
-    may(&session, Role::Moderator, &route, &channel)?;
+    let admin = console.may_set(&session, &route, &channel)?;
     console.trials.edit(&session.name)?;
-    let old = console.doors.setting(&route, &channel).await?.levels;
-    let rules = console.doors.settler.pipeline.rules.load_full();
-    let configured = rules.as_configured(&route, &channel);
-    for (category, level) in &levels {
-        if !Strictness::of(*category).contains(level) {
-            let message = format!("{category} is never {}", level.name());
-            return Err(unfit("level", message));
-        }
-        let new = old.get(category) != Some(level);
-        if new && configured.is_milder_at(*category, *level) {
-            may(&session, Role::Admin, &route, &channel)?;
-        }
-    }
-    console.doors.save_levels((&route, &channel), levels, base, &session.name).await?;
+    console.doors.save_levels((&route, &channel), levels, admin, base, &session.name).await?;
     Ok(Json(console.strictness(&route, &channel, &session).await?))
 }
 
 impl Console {
+    /// Whether somebody who may set a channel's strictness is an admin there. Without a channel it
+    /// is of many, and a role in none of them reaches so far.
+    pub fn may_set(&self, session: &Session, route: &str, channel: &str) -> Result<bool, Failure> {
+        if channel.is_empty() {
+            may_everywhere(session, Role::Moderator)?;
+            return Ok(session.rights.everywhere(Role::Admin));
+        }
+        may(session, Role::Moderator, route, channel)?;
+        Ok(session.rights.reach(route, channel, Role::Admin))
+    }
+
     async fn strictness(
         &self,
         route: &str,
@@ -85,39 +85,44 @@ impl Console {
     ) -> Result<Value, Failure> {
         let setting = self.doors.setting(route, channel).await?;
         let rules = self.doors.settler.pipeline.rules.load_full();
-        let configured = rules.as_configured(route, channel);
-        let now = rules.policy(route, channel);
+        let (base, now) = (rules.without_own(route, channel), rules.policy(route, channel));
+        let may = self.may_set(session, route, channel);
+        let admin = *may.as_ref().unwrap_or(&false);
         let of = |category: Category| {
+            let level = setting.levels.get(&category);
             json!({
                 "category": category,
-                "level": setting.levels.get(&category),
+                "level": level.map(|level| level.strictness),
+                "by_admin": level.is_some_and(|level| !level.least),
                 "now": now.categories[&category].action,
-                "configured": configured.categories[&category].action,
-                "levels": levels(configured, category),
+                "base": base.categories[&category].action,
+                "levels": levels(base, category, admin),
             })
         };
-        let reach = |role| session.rights.reach(route, channel, role);
         Ok(json!({
             "now_ms": now_ms(),
             "route": route,
             "channel": channel,
-            "policy": &*configured.name,
+            "policy": &*base.name,
             "version": setting.version,
             "by": setting.by,
             "at_ms": setting.at_ms,
-            "may": reach(Role::Moderator),
-            "may_be_milder": reach(Role::Admin),
+            "may": may.is_ok(),
+            "may_be_milder": admin,
+            "in_force": self.doors.is_in_force(),
             "categories": Category::ALL.map(of),
         }))
     }
 }
 
-/// What each level would do at severity 1 to 4, and whether it is milder than the settings.
-fn levels(configured: &Policy, category: Category) -> BTreeMap<&'static str, Value> {
-    let of = |level: &Strictness| {
-        let action: [Verdict; 4] = configured.action_at(category, *level);
-        let milder = configured.is_milder_at(category, *level);
-        (level.name(), json!({ "action": action, "milder": milder }))
+/// What each level would do at severity 1 to 4 by the word of whoever reads it, and whether it is
+/// milder than what there is without.
+fn levels(base: &Policy, category: Category, admin: bool) -> BTreeMap<&'static str, Value> {
+    let of = |strictness: &Strictness| {
+        let level = Level { strictness: *strictness, least: !admin };
+        let action = base.action_at(category, level);
+        let milder = base.is_milder_at(category, *strictness);
+        (strictness.name(), json!({ "action": action, "milder": milder }))
     };
     Strictness::of(category).iter().map(of).collect()
 }

@@ -22,7 +22,12 @@ use super::{
 use crate::{
     accounts::{Rights, Role, Session},
     config::PRESETS,
-    doors::{Failure, Pace, place::unfit, read_json},
+    doors::{
+        Failure, Pace,
+        overrides::{LIST_BYTES_MAX, merged},
+        place::unfit,
+        read_json,
+    },
     message::{
         self, Depth, Head, Judgement, Language, Message, Paid, Recent, Score, Sender, now_ms,
     },
@@ -30,8 +35,8 @@ use crate::{
     rules::{Candidate, Trial, Yardstick},
 };
 
-/// A policy of hundreds of lines, and terms; more is a settings file's business.
-pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// A policy of hundreds of lines and a list, of which quotes and line ends are two bytes in JSON.
+pub const BODY_BYTES_MAX: usize = 64 * 1024 + 2 * LIST_BYTES_MAX;
 /// As for a nuke: longer texts are no chat message.
 const TEXT_CHARS_MAX: usize = 2_000;
 const STRIKES_MAX: f32 = 1_000.0;
@@ -162,7 +167,7 @@ pub async fn try_out(
     }
     let recent = asked.standing.recent();
     let candidate = match asked.candidate {
-        Some(trial) => Some(console.candidate(&asked.route, &channel, trial).await?),
+        Some(trial) => Some(console.candidate(&asked.route, &channel, trial, &session).await?),
         None => None,
     };
     let rules = console.doors.settler.pipeline.rules.load();
@@ -179,7 +184,7 @@ pub async fn try_out(
     };
     let question = Question { console: &console, message, recent, language: asked.language };
     let (tried, warnings) = match &candidate {
-        Some(Candidate { by, warnings }) => (Some(question.side(by).await), &warnings[..]),
+        Some(Candidate { by, warnings, .. }) => (Some(question.side(by).await), &warnings[..]),
         None => (None, &[][..]),
     };
     Ok(Json(json!({
@@ -271,8 +276,14 @@ impl Console {
         &self,
         route: &str,
         channel: &str,
-        trial: Trial,
+        mut trial: Trial,
+        session: &Session,
     ) -> Result<Candidate, Failure> {
+        if let Some(wanted) = &trial.levels {
+            let admin = self.may_set(session, route, channel)?;
+            let old = self.doors.setting(route, channel).await?;
+            trial.set = Some(merged(&old.levels, wanted, admin)?);
+        }
         // Nobody closes it.
         let _turn = self.trials.building.acquire().await.ok();
         let rules = self.doors.settler.pipeline.rules.load_full();

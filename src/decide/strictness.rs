@@ -21,8 +21,17 @@ pub enum Strictness {
     Strict,
 }
 
-/// What a channel asks for, category by category; the policy has the word in every other.
-pub type Levels = BTreeMap<Category, Strictness>;
+/// What is set for one category of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Level {
+    pub strictness: Strictness,
+    /// It can only make stricter: whatever the policy asks for beyond it stays.
+    pub least: bool,
+}
+
+/// What is set for a channel; the policy has the word in every other category.
+pub type Levels = BTreeMap<Category, Level>;
 
 impl Strictness {
     pub const ALL: [Strictness; 4] =
@@ -45,7 +54,7 @@ impl Strictness {
 }
 
 impl Policy {
-    /// The same policy with a channel's own strictness. The floor holds, conditions keep the last
+    /// The same policy with what is set for a channel. The floor holds, conditions keep the last
     /// word, and who judges while nobody is on duty is made stricter by it, never milder.
     pub fn at(&self, levels: &Levels) -> Policy {
         let mut own = Policy { stand_in: None, ..self.clone() };
@@ -54,46 +63,61 @@ impl Policy {
         }
         let mut own = with_forms(own);
         own.stand_in = self.stand_in.as_ref().map(|other| {
-            let mut levels = levels.clone();
-            levels.retain(|category, level| !other.is_milder_at(*category, *level));
-            Arc::new(other.at(&levels))
+            let least = |(category, level): (&Category, &Level)| {
+                (*category, Level { least: true, ..*level })
+            };
+            Arc::new(other.at(&levels.iter().map(least).collect()))
         });
         own
     }
 
-    /// Whether it would let more through in a category at this level.
-    pub fn is_milder_at(&self, category: Category, level: Strictness) -> bool {
+    /// Whether it would let more through in a category at this level. A threshold of the policy's
+    /// own is nobody's level and cannot be compared: leaving it is letting more through.
+    pub fn is_milder_at(&self, category: Category, strictness: Strictness) -> bool {
         let own = &self.categories[&category];
-        let new = self.at_least_the_floor(category, level.preset().action(category));
-        let rank = |name: &str| PRESETS.iter().position(|preset| preset.name == name);
+        let new = self.action_at(category, Level { strictness, least: false });
         own.action.iter().zip(new).any(|(own, new)| new < *own)
-            // A threshold of the policy's own is nobody's level: what it hears cannot be compared.
             || own.threshold.is_some()
             || self.heads.keys().any(|head| head.category() == Some(category))
-            || rank(level.preset().thresholds) < rank(own.thresholds)
+            || rank(strictness.preset().thresholds) < rank(own.thresholds)
     }
 
     /// The verdicts of a category at severity 1 to 4, were it at this level.
-    pub fn action_at(&self, category: Category, level: Strictness) -> [Verdict; 4] {
-        self.at_least_the_floor(category, level.preset().action(category))
-    }
-
-    fn set(&mut self, category: Category, level: Strictness) {
-        let asked = level.preset().action(category);
-        let action = self.at_least_the_floor(category, asked);
-        let at = category as usize;
-        self.raised[at] = std::array::from_fn(|severity| action[severity] > asked[severity]);
-        self.table[at] = action;
-        self.heads.retain(|head, _| head.category() != Some(category));
-        let own = self.categories.get_mut(&category).expect("a policy knows every category");
-        (own.action, own.threshold, own.shadow) = (action, None, false);
-        own.thresholds = level.preset().thresholds;
-    }
-
-    fn at_least_the_floor(&self, category: Category, asked: [Verdict; 4]) -> [Verdict; 4] {
-        let least = &self.floor.action[category as usize];
+    pub fn action_at(&self, category: Category, level: Level) -> [Verdict; 4] {
+        let asked = level.strictness.preset().action(category);
+        let own = &self.categories[&category];
+        let least = match level.least && !own.shadow {
+            true => &own.action,
+            // What is on trial asks for nothing yet.
+            false => &self.floor.action[category as usize],
+        };
         std::array::from_fn(|severity| asked[severity].max(least[severity]))
     }
+
+    fn set(&mut self, category: Category, level: Level) {
+        let action = self.action_at(category, level);
+        let preset = level.strictness.preset();
+        let asked = preset.action(category);
+        let raised = &mut self.raised[category as usize];
+        for (severity, raised) in raised.iter_mut().enumerate() {
+            let beyond = action[severity] > asked[severity];
+            *raised = beyond && (*raised || !level.least);
+        }
+        self.table[category as usize] = action;
+        let own = self.categories.get_mut(&category).expect("a policy knows every category");
+        own.action = action;
+        own.shadow = false;
+        if !level.least {
+            self.heads.retain(|head, _| head.category() != Some(category));
+            (own.threshold, own.thresholds) = (None, preset.thresholds);
+        } else if rank(preset.thresholds) > rank(own.thresholds) {
+            own.thresholds = preset.thresholds;
+        }
+    }
+}
+
+fn rank(name: &str) -> Option<usize> {
+    PRESETS.iter().position(|preset| preset.name == name)
 }
 
 #[cfg(test)]
@@ -109,8 +133,12 @@ mod tests {
         Policy::compile(&config).expect("it compiles").remove("p").expect("it is there")
     }
 
+    fn set(policy: &Policy, category: Category, strictness: Strictness, least: bool) -> Policy {
+        policy.at(&BTreeMap::from([(category, Level { strictness, least })]))
+    }
+
     fn at(policy: &Policy, category: Category, level: Strictness) -> Policy {
-        policy.at(&BTreeMap::from([(category, level)]))
+        set(policy, category, level, false)
     }
 
     fn card() -> ModelCard {
@@ -170,6 +198,34 @@ mod tests {
             let strict = Strictness::Strict.preset().action(Category::Harassment);
             assert_eq!(shielded.table[Category::Harassment as usize], strict, "{level:?}");
         }
+    }
+
+    #[test]
+    fn what_is_asked_for_at_least_takes_nothing_away() {
+        let hate = Category::Hate;
+        let strict = policy("[policy.p]\npreset = 'strict'\n");
+        let own = "[policy.p.hate]\naction = ['pass', 'pass', 'pass', 'drop']\nthreshold = 0.3\n";
+        for (settings, level, expected) in [
+            ("[policy.p]\n", Strictness::Off, policy("[policy.p]\n").table[hate as usize]),
+            ("[policy.p]\n", Strictness::Strict, strict.table[hate as usize]),
+            (own, Strictness::Standard, Strictness::Standard.preset().action(hate)),
+        ] {
+            let old = policy(settings);
+            let new = set(&old, hate, level, true);
+            assert_eq!(new.table[hate as usize], expected, "{settings}: {level:?}");
+            assert_eq!(new.categories[&hate].threshold, old.categories[&hate].threshold);
+            for head in Head::ALL {
+                let heard = |policy: &Policy| policy.threshold(&card(), head).unwrap_or(1.0);
+                assert!(heard(&new) <= heard(&old), "{settings}: {level:?}: {head}");
+            }
+        }
+        // What is on trial asks for nothing yet.
+        let trial = "[policy.p.hate]\naction = ['drop', 'drop', 'drop', 'drop']\nshadow = true\n";
+        let new = set(&policy(trial), hate, Strictness::Relaxed, true);
+        assert_eq!(new.table[hate as usize], Strictness::Relaxed.preset().action(hate));
+        let floor = "[floor.hate]\naction = ['hold', 'hold', 'hold', 'drop']\n[policy.p]\n";
+        let new = set(&policy(floor), hate, Strictness::Standard, true);
+        assert_eq!(new.raised[hate as usize], [true, false, false, false]);
     }
 
     #[test]

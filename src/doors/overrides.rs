@@ -1,6 +1,9 @@
 //! Keeps what is set at the console over the settings file, and puts it in force.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -13,8 +16,8 @@ use tokio::{
 use super::{Doors, Failure, decrees::carried, place::unfit};
 use crate::{
     audit::{Event, Record},
-    decide::Levels,
-    message::{Sender, now_ms},
+    decide::{Level, Levels, Strictness},
+    message::{Category, Sender, now_ms},
     pipeline::Pipeline,
     rules::{Overrides, Ruleset, swapped},
     store::{Expect, Store, StoreError, Table, Write},
@@ -29,10 +32,12 @@ pub const REVISIONS_MAX: usize = 30;
 /// Rows read at once when starting.
 const PAGE: usize = 256;
 
-/// The turn to change them: what is written down and what is in force change together.
+/// What is set, and the turn to change it; cheap to clone.
 #[derive(Clone)]
 pub struct Overriding {
     turn: Arc<Semaphore>,
+    /// As it is written down. Where the rules could not be built with it, it is not in force.
+    kept: Arc<Mutex<Arc<Overrides>>>,
 }
 
 /// One version of one list.
@@ -63,7 +68,7 @@ impl Overriding {
     /// Puts what was stored in force again.
     ///
     /// # Errors
-    /// Whatever the store says, and a row that is none.
+    /// Whatever the store says.
     pub async fn open(store: &dyn Store, pipeline: &Pipeline) -> Result<Overriding, StoreError> {
         let (mut overrides, mut after) = (Overrides::default(), String::new());
         loop {
@@ -71,30 +76,43 @@ impl Overriding {
             let Some((last, _)) = page.last() else { break };
             after.clone_from(last);
             for (key, bytes) in page {
-                // In the order of the keys the newest version of a list is the last.
-                overrides = match list_of(&key) {
-                    Some(name) => overrides.with_list(name, &read::<Revision>(&key, &bytes)?.text),
-                    None => {
-                        let Setting { route, channel, levels, .. } = read(&key, &bytes)?;
-                        overrides.with_levels(&route, &channel, levels)
-                    }
-                };
+                // The gate opens in any case: nobody can mend at a closed one what does not fit.
+                if let Err(cause) = overrides.take(&key, &bytes) {
+                    tracing::error!(%cause, "something set at the console is not in force");
+                }
             }
         }
-        let overriding = Overriding { turn: Arc::new(Semaphore::new(1)) };
-        if overrides != Overrides::default() {
-            // The gate opens in any case: nobody can mend at a closed one what does not fit.
-            let causes = enforce(pipeline, Arc::new(overrides)).await.err().unwrap_or_default();
+        let overrides = Arc::new(overrides);
+        if *pipeline.rules.load().overrides != *overrides {
+            let causes = enforce(pipeline, overrides.clone()).await.err().unwrap_or_default();
             causes.iter().for_each(|cause| {
                 tracing::error!(%cause, "what is set at the console is not in force");
             });
         }
-        Ok(overriding)
+        Ok(Overriding { turn: Arc::new(Semaphore::new(1)), kept: Arc::new(Mutex::new(overrides)) })
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Arc<Overrides>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         // Nobody closes it.
         self.turn.acquire().await.ok()
+    }
+}
+
+impl Overrides {
+    /// Takes a row in. In the order of the keys the newest version of a list is the last.
+    fn take(&mut self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        *self = match list_of(key) {
+            Some(name) => self.with_list(name, &read::<Revision>(key, bytes)?.text),
+            None => {
+                let Setting { route, channel, levels, .. } = read(key, bytes)?;
+                self.with_levels(&route, &channel, levels)
+            }
+        };
+        Ok(())
     }
 }
 
@@ -154,7 +172,7 @@ impl Doors {
             let (added, removed) = difference(&old.text, &text);
             let new = Revision { version: base + 1, by, at_ms: now_ms(), added, removed, text };
             doors.linted(name, &new.text).await?;
-            let overrides = doors.overrides().with_list(name, &new.text);
+            let overrides = doors.overriding.kept().with_list(name, &new.text);
             let what = format!(
                 "word list {name}: {added} lines more, {removed} fewer, version {}",
                 new.version
@@ -190,10 +208,12 @@ impl Doors {
         }
     }
 
+    /// Sets a channel's strictness. What an admin sets is so; what others set is at least so.
     pub async fn save_levels(
         &self,
         (route, channel): (&str, &str),
-        levels: Levels,
+        wanted: BTreeMap<Category, Strictness>,
+        admin: bool,
         base: u32,
         by: &str,
     ) -> Result<(), Failure> {
@@ -203,10 +223,11 @@ impl Doors {
             let _turn = doors.overriding.turn().await;
             let old = doors.setting(&route, &channel).await?;
             unchanged(old.version, base, &old.by, old.at_ms)?;
+            let levels = merged(&old.levels, &wanted, admin)?;
             if levels == old.levels {
                 return Ok(());
             }
-            let overrides = doors.overrides().with_levels(&route, &channel, levels.clone());
+            let overrides = doors.overriding.kept().with_levels(&route, &channel, levels.clone());
             if overrides.levels.len() > PLACES_MAX {
                 let message = format!("{PLACES_MAX} channels may have a strictness of their own");
                 return Err(Failure::new(StatusCode::CONFLICT, "places", message));
@@ -219,14 +240,17 @@ impl Doors {
                 0 => Expect::Absent,
                 _ => Expect::Exactly(bytes(&old)),
             };
-            let writes = vec![row(&key, expect, &new)];
+            // Nothing set is no row: channels' names are anybody's invention.
+            let value = (!new.levels.is_empty()).then(|| bytes(&new));
+            let writes = vec![Write { table: Table::Overrides, key, expect, value }];
             doors.keep(writes, overrides, (&place.0, &place.1), what, &new.by).await
         })
         .await
     }
 
-    fn overrides(&self) -> Overrides {
-        Overrides::clone(&self.settler.pipeline.rules.load().overrides)
+    /// Whether what is written down judges, too.
+    pub fn is_in_force(&self) -> bool {
+        *self.settler.pipeline.rules.load().overrides == **self.overriding.kept()
     }
 
     /// Builds, writes down with its record, and only then puts in force.
@@ -270,6 +294,7 @@ impl Doors {
             },
         }
         audit.record_noted(noted);
+        *self.overriding.kept() = overrides.clone();
         if swapped(&pipeline.rules, &before, new) {
             return Ok(());
         }
@@ -309,11 +334,43 @@ pub fn difference(old: &str, new: &str) -> (usize, usize) {
     (sum(1), sum(-1))
 }
 
+/// What comes of what somebody wants. An admin's word is exact; anybody else's only makes stricter,
+/// and takes back no admin's.
+pub fn merged(
+    old: &Levels,
+    wanted: &BTreeMap<Category, Strictness>,
+    admin: bool,
+) -> Result<Levels, Failure> {
+    let kept = |category, level: &Level| match wanted.get(category) {
+        _ if admin || level.least => true,
+        Some(new) => *new >= level.strictness,
+        None => false,
+    };
+    if let Some((category, _)) = old.iter().find(|(category, level)| !kept(category, level)) {
+        let message = format!("an admin of the channel has set {category}; only one takes it back");
+        return Err(Failure::new(StatusCode::FORBIDDEN, "role", message));
+    }
+    let mut levels = Levels::new();
+    for (category, strictness) in wanted {
+        if !Strictness::of(*category).contains(strictness) {
+            let message = format!("{category} is never {}", strictness.name());
+            return Err(unfit("level", message));
+        }
+        let new = Level { strictness: *strictness, least: !admin };
+        let same = old.get(category).filter(|own| own.strictness == *strictness);
+        levels.insert(*category, same.copied().unwrap_or(new));
+    }
+    Ok(levels)
+}
+
 fn told(levels: &Levels) -> String {
     if levels.is_empty() {
         return "strictness: as the settings say".to_owned();
     }
-    let each = levels.iter().map(|(category, level)| format!("{category} {}", level.name()));
+    let each = levels.iter().map(|(category, Level { strictness, least })| {
+        let least = if *least { "at least " } else { "" };
+        format!("{category} {least}{}", strictness.name())
+    });
     format!("strictness: {}", each.collect::<Vec<_>>().join(", "))
 }
 
@@ -353,6 +410,31 @@ fn read<'a, T: Deserialize<'a>>(key: &str, bytes: &'a [u8]) -> Result<T, StoreEr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_admins_word_is_exact_and_others_only_make_stricter() {
+        use Strictness::{Off, Relaxed, Standard, Strict};
+        let wanted = |all: &[(Category, Strictness)]| all.iter().copied().collect();
+        let exact = |strictness| Level { strictness, least: false };
+        let least = |strictness| Level { strictness, least: true };
+        let (hate, spam) = (Category::Hate, Category::Spam);
+        let old = Levels::from([(hate, exact(Standard)), (spam, least(Strict))]);
+        for (all, admin, expected) in [
+            (&[(hate, Standard), (spam, Strict)][..], false, Some(old.clone())),
+            (&[(hate, Standard), (spam, Strict)], true, Some(old.clone())),
+            // One's own kind is taken back, an admin's is not.
+            (&[(hate, Standard)], false, Some(Levels::from([(hate, exact(Standard))]))),
+            (&[(spam, Strict)], false, None),
+            (&[(hate, Relaxed)], false, None),
+            (&[(hate, Strict)], false, Some(Levels::from([(hate, least(Strict))]))),
+            (&[(hate, Off)], true, Some(Levels::from([(hate, exact(Off))]))),
+            (&[], true, Some(Levels::new())),
+            (&[(Category::Threat, Off)], true, None),
+        ] {
+            let found = merged(&old, &wanted(all), admin).ok();
+            assert_eq!(found, expected, "{all:?} {admin}");
+        }
+    }
 
     #[test]
     fn lines_are_counted_wherever_they_stand() {

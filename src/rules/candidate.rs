@@ -1,13 +1,16 @@
 //! Builds what is only being tried: another policy, or lists with some terms more or fewer.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Overrides, Ruleset, Yardstick, read_lists, secret_key, unknown_lists, unmet};
+use super::{Overrides, Routes, Ruleset, Yardstick, secret_key, unknown_lists, unmet};
 use crate::{
     config::{Config, Problem, line_of},
-    decide::{self, Levels, Policy},
+    decide::{self, Levels, Policy, Strictness},
     message::Category,
     scan::{
         Scanner,
@@ -34,7 +37,10 @@ pub struct Trial {
     pub list: String,
     pub text: String,
     /// The channel's own strictness as it would be.
-    pub levels: Option<Levels>,
+    pub levels: Option<BTreeMap<Category, Strictness>>,
+    /// The same as it would be set by whoever tries it.
+    #[serde(skip)]
+    pub set: Option<Levels>,
 }
 
 /// What can be tried.
@@ -42,6 +48,15 @@ pub struct Candidate {
     pub by: Yardstick,
     /// What is sound and may not be meant.
     pub warnings: Vec<Wrong>,
+    /// Where a strictness is tried: what judges each channel then.
+    routes: Option<Routes>,
+}
+
+impl Candidate {
+    /// What would judge a channel, where a strictness is tried.
+    pub fn policy(&self, route: &str, channel: &str) -> Option<&Arc<Policy>> {
+        self.routes.as_ref()?.policy(route, channel)
+    }
 }
 
 /// One thing that is wrong with what is to be tried.
@@ -73,12 +88,8 @@ impl Trial {
             || [&self.add, &self.allow, &self.leave_out].iter().any(|text| !text.trim().is_empty())
     }
 
-    /// It tries a policy, not lists alone.
-    pub fn changes_policy(&self) -> bool {
-        self.names_policy() || self.levels.is_some()
-    }
-
-    fn names_policy(&self) -> bool {
+    /// It tries a policy, not lists or strictness alone.
+    pub fn names_policy(&self) -> bool {
         !self.policy.is_empty() || !self.toml.trim().is_empty()
     }
 }
@@ -97,10 +108,7 @@ impl Ruleset {
         let running = self.yardstick(route, channel);
         let mut warnings = Vec::new();
         let policy = match (trial.policy.is_empty(), trial.toml.trim().is_empty()) {
-            (true, true) => Ok(match &trial.levels {
-                Some(levels) => Arc::new(self.as_configured(route, channel).at(levels)),
-                None => running.policy.clone(),
-            }),
+            (true, true) => Ok(running.policy.clone()),
             _ if trial.levels.is_some() && trial.names_policy() => {
                 Err(vec![Wrong::whole("levels", "they are of the channel's own policy")])
             }
@@ -116,8 +124,16 @@ impl Ruleset {
         };
         match (policy, scanner) {
             (Ok(policy), Ok(scanner)) => {
+                let routes = trial.set.as_ref().and_then(|levels| {
+                    let set = self.overrides.with_levels(route, channel, levels.clone());
+                    Routes::of(&self.source, &self.policies, &set).ok()
+                });
+                let policy = match routes.as_ref().and_then(|all| all.policy(route, channel)) {
+                    Some(own) => own.clone(),
+                    None => policy,
+                };
                 let by = Yardstick { scanner, version: "candidate".into(), policy };
-                Ok(Candidate { by, warnings })
+                Ok(Candidate { by, warnings, routes })
             }
             (policy, scanner) => {
                 Err([policy.err(), scanner.err()].into_iter().flatten().flatten().collect())
@@ -185,10 +201,16 @@ impl Ruleset {
 
     /// The lists as they are now with the changes that are tried.
     fn relisted(&self, trial: &Trial) -> Result<Arc<Scanner>, Vec<Wrong>> {
-        let mut lists = self.lists_on_disk().map_err(|wrong| vec![wrong])?;
+        let mut lists = Vec::clone(&self.read);
         let overrides = match trial.list.as_str() {
             "" => Overrides::clone(&self.overrides),
-            name => self.overrides.with_list(name, &trial.text),
+            name => {
+                let problems = self.lint(name, &trial.text).problems;
+                if !problems.is_empty() {
+                    return Err(problems);
+                }
+                self.overrides.with_list(name, &trial.text)
+            }
         };
         overrides.apply(&mut lists);
         let mut wrong = leave_out(&mut lists, &trial.leave_out);
@@ -205,18 +227,6 @@ impl Ruleset {
         }
         let built = Scanner::build(&lists).map(Arc::new);
         built.map_err(|cause| vec![Wrong::whole("add", cause)])
-    }
-
-    pub(super) fn lists_on_disk(&self) -> Result<Vec<Wordlist>, Wrong> {
-        let mut errors = Vec::new();
-        let lists = read_lists(&self.source, &mut errors);
-        match errors.is_empty() {
-            true => Ok(lists),
-            false => {
-                let cause = in_the_log("the lists on the disk cannot be read", &errors);
-                Err(Wrong::whole("lists", cause))
-            }
-        }
     }
 }
 
@@ -246,7 +256,8 @@ fn parsed(part: &'static str, name: &str, text: &str, wrong: &mut Vec<Wrong>) ->
 
 /// Takes terms out of every list; whatever is in none is named.
 pub(super) fn leave_out(lists: &mut [Wordlist], text: &str) -> Vec<Wrong> {
-    let lines = || text.lines().map(str::trim).zip(1..).filter(|(line, _)| !line.is_empty());
+    let says = |line: &str| !line.is_empty() && !line.starts_with('#');
+    let lines = || text.lines().map(str::trim).zip(1..).filter(|(line, _)| says(line));
     let wanted: HashSet<&str> = lines().map(|(line, _)| line).collect();
     if wanted.is_empty() {
         return Vec::new();

@@ -1,18 +1,19 @@
 //! Lays what is set at the console over the settings file: word lists, and channels' strictness.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Ruleset;
 use crate::{
     decide::Levels,
     letters::{ordinary::is_ordinary, plain},
-    message::Category,
+    message::{Category, Severity},
+    normalize::normalize,
     rules::{
         candidate::{Wrong, leave_out},
         unmet,
     },
     scan::{
-        MatchMode, Scanner,
+        MatchMode, PATTERNS_MAX, Scanner, Term,
         wordlist::{self, Wordlist},
     },
 };
@@ -25,6 +26,8 @@ pub const LEFT_OUT: &str = "left_out";
 pub const ALLOW: &str = "allow";
 /// Shorter parts of words are in too many of them.
 const PART_CHARS_MIN: usize = 4;
+/// Problems, and warnings, that are named.
+const WRONGS_MAX: usize = 100;
 
 /// Everything that is set at the console.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -103,89 +106,147 @@ impl Ruleset {
     /// Holds a text to what a list has to be, beside the lists as they are now. It compiles, so it
     /// may take as long as a reload.
     pub fn lint(&self, name: &str, text: &str) -> Lint {
-        let others = match self.lists_without(name) {
-            Ok(others) => others,
-            Err(wrong) => return Lint { problems: vec![wrong], ..Lint::default() },
+        let Some(name) = Overrides::names().find(|own| *own == name) else {
+            return Lint::refused(vec![Wrong::whole("list", "there is no such list")]);
         };
-        if name == LEFT_OUT {
-            return left_out(others, text);
+        let mut lint = match name {
+            LEFT_OUT => left_out(self.lists_without(name), text),
+            _ => self.linted(name, text),
+        };
+        cut(&mut lint.problems);
+        cut(&mut lint.warnings);
+        lint
+    }
+
+    fn linted(&self, name: &str, text: &str) -> Lint {
+        // Each is compiled where it is read, long before all of them are counted.
+        let is_pattern = |line: &&str| line.split_whitespace().nth(1) == Some("regex");
+        if text.lines().filter(is_pattern).count() > PATTERNS_MAX {
+            let cause = format!("all lists may have {PATTERNS_MAX} regexes");
+            return Lint::refused(vec![Wrong::whole("text", cause)]);
         }
         let list = match wordlist::parse(&full(name), &full(name), text) {
             Ok(list) => list,
             Err(causes) => {
                 let problems = causes.into_iter().map(|cause| Wrong::of_list("text", cause));
-                return Lint { problems: problems.collect(), ..Lint::default() };
+                return Lint::refused(problems.collect());
             }
         };
+        let mut lists = self.lists_without(name);
         let terms = list.terms.len() + list.allow.len();
-        let warnings = warnings(&list, text, &others);
-        let mut problems = Vec::new();
-        let mut all = others;
-        all.iter_mut().for_each(|other| other.examples.clear());
-        all.push(list);
-        problems.extend(unmet(&all).into_iter().map(|unmet| Wrong::of_list("text", unmet)));
+        let warnings = warnings(&lines(text, &list), &lists);
+        let mut problems = core_allowed(text, &list, &lists);
+        lists.iter_mut().for_each(|other| other.examples.clear());
+        lists.push(list);
+        problems.extend(unmet(&lists).into_iter().map(|unmet| Wrong::of_list("text", unmet)));
         if problems.is_empty() {
             // Patterns have a bound that all lists share.
-            problems.extend(Scanner::build(&all).err().map(|cause| Wrong::whole("text", cause)));
+            problems.extend(Scanner::build(&lists).err().map(|cause| Wrong::whole("text", cause)));
         }
         Lint { problems, warnings, terms }
     }
 
     /// Every list but one of the console's, before anything is left out.
-    fn lists_without(&self, name: &str) -> Result<Vec<Wordlist>, Wrong> {
-        let mut lists = self.lists_on_disk()?;
+    fn lists_without(&self, name: &str) -> Vec<Wordlist> {
+        let mut lists = Vec::clone(&self.read);
         let mut others = self.overrides.with_list(name, "");
         others.lists.remove(LEFT_OUT);
         others.apply(&mut lists);
-        Ok(lists)
+        lists
     }
+}
+
+impl Lint {
+    fn refused(problems: Vec<Wrong>) -> Lint {
+        Lint { problems, ..Lint::default() }
+    }
+}
+
+/// Nobody mends more at once, and each is a line of the page.
+fn cut(wrong: &mut Vec<Wrong>) {
+    if wrong.len() > WRONGS_MAX {
+        let more = wrong.len() - WRONGS_MAX;
+        wrong.truncate(WRONGS_MAX);
+        wrong.push(Wrong::whole("text", format!("and {more} more")));
+    }
+}
+
+/// What no word at the console lets through, whoever's it is: see `Category::is_core`.
+fn is_beyond(category: Category, severity: Severity) -> bool {
+    category.is_core() || severity.level() == 4
 }
 
 fn left_out(mut lists: Vec<Wordlist>, text: &str) -> Lint {
+    let mut beyond: HashSet<String> = HashSet::new();
+    for term in lists.iter().flat_map(|list| &list.terms) {
+        if is_beyond(term.category, term.severity) {
+            beyond.insert(term.text.clone());
+        }
+    }
     let mut problems = leave_out(&mut lists, text);
     problems.iter_mut().for_each(|wrong| wrong.part = "text");
-    let terms = text.lines().filter(|line| !line.trim().is_empty()).count();
+    let mut terms = 0;
+    for (line, number) in text.lines().map(str::trim).zip(1..) {
+        terms += usize::from(!line.is_empty() && !line.starts_with('#'));
+        if beyond.contains(line) {
+            problems.push(at(number, format!("{line:?} {BEYOND}")));
+        }
+    }
+    problems.sort_by_key(|wrong| wrong.line);
     Lint { problems, warnings: Vec::new(), terms }
 }
 
-/// What is sound and may not be meant: the second listing of a term, and what would find too much.
-fn warnings(list: &Wordlist, text: &str, others: &[Wordlist]) -> Vec<Wrong> {
-    let mut found = Vec::new();
-    let listed: HashSet<&str> = list.terms.iter().map(|term| &*term.text).collect();
-    for other in others {
-        for term in other.terms.iter().filter(|term| listed.contains(&*term.text)) {
-            let cause = format!(
-                "{} has {:?} too, of severity {}",
-                other.name,
-                term.text,
-                term.severity.level()
-            );
-            found.push(at_term(text, &term.text, cause));
-        }
+const BEYOND: &str = "is of severity 4, or of what does harm for good: it stays listed";
+
+/// The allow terms in which something lies that no word at the console lets through.
+fn core_allowed(text: &str, list: &Wordlist, others: &[Wordlist]) -> Vec<Wrong> {
+    if list.allow.is_empty() {
+        return Vec::new();
     }
-    for term in &list.terms {
-        let part = matches!(term.mode, MatchMode::Substring | MatchMode::Prefix);
-        let short = term.text.chars().count() < PART_CHARS_MIN;
-        if part && short {
-            let cause = format!("{:?} is so short that it is in many words", term.text);
-            found.push(at_term(text, &term.text, cause));
-        } else if term.mode == MatchMode::Word
-            && term.scope.is_none()
-            && is_ordinary(&plain(&term.text).0)
-        {
-            let cause = format!("{:?} is an ordinary word", term.text);
-            found.push(at_term(text, &term.text, cause));
+    let Ok(scanner) = Scanner::build(others) else { return Vec::new() };
+    let allowed: HashSet<&str> = list.allow.iter().map(String::as_str).collect();
+    let lines = text.lines().map(str::trim).zip(1..);
+    let found = lines.filter(|(line, _)| allowed.contains(line)).filter_map(|(line, number)| {
+        let hits = scanner.scan(&normalize(line), &[]);
+        let hit = hits.iter().find(|hit| is_beyond(hit.category, hit.severity))?;
+        Some(at(number, format!("{:?} of {} {BEYOND}", &*hit.term, hit.list)))
+    });
+    found.collect()
+}
+
+/// Each term with the line on which it stands.
+fn lines<'a>(text: &str, list: &'a Wordlist) -> Vec<(usize, &'a Term)> {
+    let says = |line: &str| {
+        !line.is_empty() && !line.starts_with('#') && !line.starts_with(wordlist::EXAMPLE_SIGNS)
+    };
+    let numbers = text.lines().map(str::trim).zip(1..).filter(|(line, _)| says(line));
+    // In their order: a list that was read has no bad line.
+    numbers.map(|(_, number)| number).zip(&list.terms).collect()
+}
+
+/// What is sound and may not be meant: the second listing of a term, and what would find too much.
+fn warnings(own: &[(usize, &Term)], others: &[Wordlist]) -> Vec<Wrong> {
+    let mut listed: HashMap<&str, (&Wordlist, &Term)> = HashMap::new();
+    for list in others {
+        listed.extend(list.terms.iter().map(|term| (&*term.text, (list, term))));
+    }
+    let mut found = Vec::new();
+    for (line, term) in own {
+        let Term { text, mode, scope, .. } = term;
+        if let Some((list, other)) = listed.get(text.as_str()) {
+            let level = other.severity.level();
+            found.push(at(*line, format!("{} has {text:?} too, of severity {level}", list.name)));
+        }
+        let part = matches!(mode, MatchMode::Substring | MatchMode::Prefix);
+        if part && text.chars().count() < PART_CHARS_MIN {
+            found.push(at(*line, format!("{text:?} is so short that it is in many words")));
+        } else if *mode == MatchMode::Word && scope.is_none() && is_ordinary(&plain(text).0) {
+            found.push(at(*line, format!("{text:?} is an ordinary word")));
         }
     }
     found
 }
 
-/// At the line on which a term stands.
-fn at_term(text: &str, term: &str, cause: String) -> Wrong {
-    let stands = |line: &str| {
-        let line = line.trim();
-        !line.starts_with('#') && line.split_whitespace().nth(2).is_some() && line.ends_with(term)
-    };
-    let line = text.lines().position(stands).map(|at| at + 1);
-    Wrong { part: "text", line, key: String::new(), cause }
+fn at(line: usize, cause: String) -> Wrong {
+    Wrong { part: "text", line: Some(line), key: String::new(), cause }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::Overrides;
+use super::{FALLBACK, Overrides};
 use crate::{
     config::{Config, Inflow},
     decide::{Levels, Policy},
@@ -34,6 +34,12 @@ impl Routes {
                 Err(causes) => errors.extend(causes),
             }
         }
+        // Programs may judge without a route where there is none.
+        if config.route.is_empty()
+            && let Some(own) = policies.get(FALLBACK)
+        {
+            routes.insert(Arc::from(""), RoutePolicies::plain(own.clone()));
+        }
         let mut routes = Routes(routes);
         // In their order, a route comes before its channels.
         for ((route, channel), levels) in &overrides.levels {
@@ -46,14 +52,14 @@ impl Routes {
         self.0.get(route).map(|route| route.policy(channel))
     }
 
-    pub fn as_configured(&self, route: &str, channel: &str) -> Option<&Arc<Policy>> {
-        self.0.get(route).map(|route| route.as_configured(channel))
+    pub fn without_own(&self, route: &str, channel: &str) -> Option<&Arc<Policy>> {
+        self.0.get(route).map(|route| route.without_own(channel))
     }
 
     /// A route that is gone may come back; until then nobody is judged by what is set for it.
     fn set(&mut self, route: &str, channel: &str, levels: &Levels) {
         let Some(own) = self.0.get_mut(route) else { return };
-        let policy = Arc::new(own.policy(channel).at(levels));
+        let policy = Arc::new(own.without_own(channel).at(levels));
         match channel {
             "" => own.set = Some(policy),
             _ => drop(own.set_channels.insert(channel.to_owned(), policy)),
@@ -73,6 +79,11 @@ struct RoutePolicies {
 }
 
 impl RoutePolicies {
+    fn plain(own: Arc<Policy>) -> RoutePolicies {
+        let (channels, set_channels) = (HashMap::new(), HashMap::new());
+        RoutePolicies { own, channels, set: None, set_channels, dialect: None }
+    }
+
     fn of(
         inflow: &Inflow,
         policies: &Policies,
@@ -106,8 +117,7 @@ impl RoutePolicies {
         }
         match find(inflow.policy) {
             Ok(own) if errors.is_empty() => {
-                let (set, set_channels) = (None, HashMap::new());
-                Ok(RoutePolicies { own, channels, set, set_channels, dialect })
+                Ok(RoutePolicies { channels, dialect, ..RoutePolicies::plain(own) })
             }
             Ok(_) => Err(errors),
             Err(cause) => Err([errors, vec![cause]].concat()),
@@ -120,8 +130,9 @@ impl RoutePolicies {
         own.or(self.set.as_ref()).unwrap_or(&self.own)
     }
 
-    fn as_configured(&self, channel: &str) -> &Arc<Policy> {
-        self.found(&self.channels, channel).unwrap_or(&self.own)
+    fn without_own(&self, channel: &str) -> &Arc<Policy> {
+        let set = self.set.as_ref().filter(|_| !channel.is_empty());
+        self.found(&self.channels, channel).or(set).unwrap_or(&self.own)
     }
 
     fn found<'a>(

@@ -11,7 +11,7 @@ use regex_syntax::hir::Hir;
 use crate::message::{Canonical, ViewKind};
 
 /// As many as a few imported rule sets have; each costs memory for every thread that judges.
-const PATTERNS_MAX: usize = 500;
+pub const PATTERNS_MAX: usize = 500;
 /// One compiled pattern: room for alternatives by the hundred, and none for `(\w{1000}){1000}`.
 const PATTERN_BYTES_MAX: usize = 1 << 20;
 /// All of them compiled as one.
