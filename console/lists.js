@@ -12,9 +12,10 @@ const CHECK_MS = 800;
 const KEPT = 'tidegate-drafts';
 const told = new Told('list');
 // What was written and not saved, by list, with the version that it was written over.
-const drafts = new Map(kept());
+const drafts = new Map();
 const shown = new Set();
 let place = () => ({});
+let me = '';
 let all = [];
 let now = null;
 let lint = null;
@@ -25,11 +26,12 @@ let opens = 0;
 let checks = 0;
 
 // A login that is over takes the page away, and not what was written in it.
-function kept() {
+function recall() {
   try {
-    return JSON.parse(sessionStorage.getItem(KEPT)) ?? [];
+    const { name, kept } = JSON.parse(sessionStorage.getItem(KEPT)) ?? {};
+    if (name === me) for (const [list, own] of kept) drafts.set(list, own);
   } catch {
-    return [];
+    /* nothing is kept */
   }
 }
 
@@ -37,14 +39,15 @@ function draft(name, own) {
   if (own) drafts.set(name, own);
   else drafts.delete(name);
   try {
-    sessionStorage.setItem(KEPT, JSON.stringify([...drafts]));
+    sessionStorage.setItem(KEPT, JSON.stringify({ name: me, kept: [...drafts] }));
   } catch {
     /* this page only then */
   }
 }
 
-export async function start(where) {
-  place = where;
+export async function start(where, name) {
+  [place, me] = [where, name];
+  recall();
   const answer = await ask('/api/lists');
   if (!answer.ok) return told.set('', answer);
   all = answer.body.lists;
@@ -71,6 +74,8 @@ async function open() {
   const own = opens;
   now = null;
   buttons();
+  // What is typed now would be typed into the list before.
+  $('list-text').readOnly = true;
   const answer = await ask(`/api/lists/${$('list-name').value}`);
   if (own !== opens) return undefined;
   told.clear();
@@ -156,17 +161,19 @@ function history() {
 
 // The text of an older version; of none at all, nothing.
 async function older(version) {
+  const { name } = now;
   if (!version) return '';
-  const answer = await ask(`/api/lists/${now.name}/${version}`);
+  const answer = await ask(`/api/lists/${name}/${version}`);
+  // Another list was opened meanwhile.
+  if (now?.name !== name) return null;
   if (answer.ok) return answer.body.text;
   told.set('', answer);
   return null;
 }
 
 async function bring(version) {
-  const { name } = now;
   const text = await older(version);
-  if (text === null || now?.name !== name) return undefined;
+  if (text === null) return undefined;
   $('list-text').value = text;
   typed();
   told.set('lists_opened', null, { version });
@@ -219,7 +226,7 @@ async function save(text, done) {
     if (answer.body.problems) lint = { warnings: [], terms: 0, added: 0, removed: 0, ...answer.body };
     // Saved again, it goes over what somebody else wrote.
     const version = answer.body.version ?? base();
-    draft(name, { text: $('list-text').value, base: version });
+    if (isChanged()) draft(name, { text: $('list-text').value, base: version });
   }
   told.played = null;
   redraw();
@@ -251,8 +258,8 @@ $('list-undo').addEventListener('click', async () => {
   if (text !== null) await save(text, 'lists_undone');
 });
 $('list-replay').addEventListener('click', () => {
-  const { name } = now;
-  told.replay(place(), { list: name, text: $('list-text').value }, () => now?.name === name);
+  const [{ name }, text] = [now, $('list-text').value];
+  told.replay(place(), { list: name, text }, () => now?.name === name && $('list-text').value === text);
 });
 $('lists').addEventListener('submit', (event) => {
   event.preventDefault();

@@ -38,9 +38,14 @@ learn({
   strictness_set: { en: 'set here', fr: 'défini ici' },
   strictness_set_admin: { en: 'set by an admin', fr: 'défini par un administrateur' },
   strictness_admin: {
-    en: 'You can make it stricter, and take that back. To let more through takes an admin of the channel, and so does changing what one has set.',
-    fr: 'Vous pouvez être plus sévère, puis y renoncer. Laisser passer davantage, ou changer ce qu’un administrateur a défini, revient à un administrateur du salon.',
+    en: 'You can make it stricter, and take that back. To let more through takes an admin of the channel.',
+    fr: 'Vous pouvez être plus sévère, puis y renoncer. Laisser passer davantage revient à un administrateur du salon.',
   },
+  strictness_idle: {
+    en: 'It is as strict as that without it; to let more through takes an admin of the channel.',
+    fr: 'C’est déjà aussi sévère sans cela ; laisser passer davantage revient à un administrateur du salon.',
+  },
+  strictness_by: { en: 'Set last by {name}, {time}.', fr: 'Défini en dernier par {name}, {time}.' },
   strictness_reader: { en: 'You may look at this channel’s strictness, not set it.', fr: 'Vous pouvez voir la sévérité de ce salon, pas la changer.' },
   level_off: { en: 'Let it through', fr: 'Laisser passer' },
   level_relaxed: { en: 'Only the worst', fr: 'Seulement le pire' },

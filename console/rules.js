@@ -14,5 +14,5 @@ const me = await visit('page_rules', redraw);
 const answer = await ask('/api/policies');
 if (answer.ok) await strictness.start(answer.body.places);
 else strictness.refused(answer);
-if (['moderator', 'admin'].includes(me.everywhere)) await lists.start(strictness.place);
+if (['moderator', 'admin'].includes(me.everywhere)) await lists.start(strictness.place, me.name);
 redraw();

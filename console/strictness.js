@@ -81,7 +81,7 @@ export function redraw() {
     return;
   }
   const by = now.version > 0
-    ? ` ${say('rules_by', { version: now.version, name: named(now.by), time: day(now.at_ms) })}` : '';
+    ? ` ${say('strictness_by', { name: named(now.by), time: day(now.version) })}` : '';
   $('strictness-base').textContent = say('strictness_base', { policy: named(now.policy) }) + by;
   let note = '';
   if (!now.may) note = say('strictness_reader');
@@ -92,10 +92,11 @@ export function redraw() {
 
 const same = (one, other) => one.every((verdict, at) => verdict === other[at]);
 
-// The level that it comes to where nothing is set, if it comes to one.
+// The level that it comes to where nothing is set, if it comes to one: the strictest that adds
+// nothing, or for an admin the one that is just the same.
 function without(own) {
-  const fits = ({ milder, action }) => !milder && same(action, own.base);
-  return Object.keys(own.levels).sort(byRank).find((level) => fits(own.levels[level]));
+  const names = Object.keys(own.levels).sort(byRank).reverse();
+  return names.find((name) => own.levels[name].idle) ?? names.find((name) => same(own.levels[name].action, own.base));
 }
 
 const RANKS = ['off', 'relaxed', 'standard', 'strict'];
@@ -115,10 +116,10 @@ function slider(own) {
   input.setAttribute('aria-valuetext', words(level, own, set));
   input.addEventListener('change', () => choose(own, names, Number(input.value)));
   // What an admin has set, only an admin takes back.
-  const theirs = set === own.level && own.by_admin;
+  const theirs = set !== undefined && set === own.by_admin;
   const reset = el('button', {
     type: 'button', className: 'quiet', textContent: say('strictness_reset'),
-    hidden: !set || !now.may || (own.by_admin && !now.may_be_milder),
+    hidden: !set || !now.may || (theirs && !now.may_be_milder),
   });
   reset.setAttribute('aria-label', say('strictness_reset_of', { category }));
   reset.addEventListener('click', () => choose(own, names, null));
@@ -148,20 +149,18 @@ function words(level, own, set) {
   return `${say(`level_${level ?? 'own'}`)}. ${each.join(', ')}`;
 }
 
-// Sets one; back to what there is without where that is nothing. Whoever may only make stricter
-// gets no further.
+// Sets one; back to what there is without where that is nothing. Whoever may only make stricter gets
+// no further down than that.
 function choose(own, names, at) {
   told.clear();
-  if (at === null) delete levels[own.category];
-  else {
-    const least = own.by_admin ? names.indexOf(own.level) : 0;
-    const may = (level, place) => level === own.level
-      || (!own.levels[level].milder && place >= least);
-    const level = names.find((name, place) => place >= at && (now.may_be_milder || may(name, place)));
-    if (level) levels[own.category] = level;
-  }
+  const back = now.may_be_milder ? undefined : own.by_admin ?? undefined;
+  const level = at === null ? back : names.slice(at).find((name) => !own.levels[name].idle);
+  const idle = at !== null && (!level || level !== names[at]);
+  levels[own.category] = level ?? back;
+  if (levels[own.category] === undefined) delete levels[own.category];
   redraw();
-  if (isChanged()) told.set('rules_unsaved');
+  if (idle) told.set('strictness_idle');
+  else if (isChanged()) told.set('rules_unsaved');
   $(`level-${own.category}`).focus();
 }
 
@@ -173,8 +172,9 @@ $('place-route').addEventListener('change', () => {
 $('place-channel').addEventListener('change', read);
 $('strictness-undo').addEventListener('click', read);
 $('strictness-replay').addEventListener('click', () => {
-  const asked = now;
-  told.replay({ route: now.route, channel: now.channel }, { levels }, () => now === asked);
+  const [asked, tried] = [now, JSON.stringify(levels)];
+  told.replay({ route: now.route, channel: now.channel }, { levels },
+    () => now === asked && JSON.stringify(levels) === tried);
 });
 $('strictness').addEventListener('submit', async (event) => {
   event.preventDefault();

@@ -20,6 +20,7 @@ use crate::{
     },
     message::now_ms,
     rules::{ALLOW, LEFT_OUT, Overrides},
+    scan::wordlist::EXAMPLE_SIGNS,
 };
 
 /// Quotes and line ends are two bytes in JSON.
@@ -53,7 +54,7 @@ pub async fn all(
     let overrides = console.doors.settler.pipeline.rules.load().overrides.clone();
     let lists = Overrides::names().map(|name| {
         let text = overrides.lists.get(name).map_or("", String::as_str);
-        json!({ "name": name, "terms": terms(text), "may": may_edit(&session, name) })
+        json!({ "name": name, "terms": terms(name, text), "may": may_edit(&session, name) })
     });
     Ok(Json(json!({ "now_ms": now_ms(), "lists": lists.collect::<Vec<_>>() })))
 }
@@ -129,17 +130,22 @@ pub async fn save(
 }
 
 async fn read_list(request: Request<Body>) -> Result<Text, Failure> {
-    let read: Text = read_json(request, BODY_BYTES_MAX).await?;
+    let mut read: Text = read_json(request, BODY_BYTES_MAX).await?;
+    // What some editors write before a text is no part of its first line.
+    if let Some(rest) = read.text.strip_prefix('\u{feff}') {
+        read.text = rest.to_owned();
+    }
     match read.text.len() > LIST_BYTES_MAX {
         true => Err(unfit("long", format!("a list has {LIST_BYTES_MAX} bytes at most"))),
         false => Ok(read),
     }
 }
 
-/// Lines that are neither comments nor examples.
-fn terms(text: &str) -> usize {
+/// Lines that are neither comments nor, in a list of terms, examples.
+fn terms(name: &str, text: &str) -> usize {
+    let example = |line: &str| needs(name) == Role::Moderator && line.starts_with(EXAMPLE_SIGNS);
     let lines = text.lines().map(str::trim);
-    lines.filter(|line| !line.is_empty() && !line.starts_with(['#', '+', '-'])).count()
+    lines.filter(|line| !line.is_empty() && !line.starts_with('#') && !example(line)).count()
 }
 
 fn may_edit(session: &Session, name: &str) -> bool {
@@ -173,7 +179,7 @@ impl Console {
             "may": may_edit(session, name),
             "in_force": self.doors.is_in_force(),
             "version": newest.version,
-            "terms": terms(&newest.text),
+            "terms": terms(name, &newest.text),
             "history": revisions.iter().map(told).collect::<Vec<_>>(),
             "text": newest.text,
         }))

@@ -17,9 +17,9 @@ use super::{
 };
 use crate::{
     accounts::{Role, Session},
-    decide::{Level, Policy, Strictness},
+    decide::{Level, Strictness},
     doors::{Failure, read_json},
-    message::{Category, now_ms},
+    message::{Category, Verdict, now_ms},
 };
 
 #[derive(Deserialize)]
@@ -37,7 +37,7 @@ struct Asked {
     channel: String,
     levels: BTreeMap<Category, Strictness>,
     /// The version that was read.
-    base: u32,
+    base: u64,
 }
 
 pub async fn show(
@@ -88,15 +88,28 @@ impl Console {
         let (base, now) = (rules.without_own(route, channel), rules.policy(route, channel));
         let may = self.may_set(session, route, channel);
         let admin = *may.as_ref().unwrap_or(&false);
+        // What a moderator sets stands beside what an admin has set.
+        let exact = |(category, level): (&Category, &Level)| {
+            (*category, Level { exact: level.exact, least: None })
+        };
+        let below = match admin {
+            true => None,
+            false => Some(base.at(&setting.levels.iter().map(exact).collect())),
+        };
         let of = |category: Category| {
-            let level = setting.levels.get(&category);
+            let level = setting.levels.get(&category).copied().unwrap_or_default();
             json!({
                 "category": category,
-                "level": level.map(|level| level.strictness),
-                "by_admin": level.is_some_and(|level| !level.least),
+                "level": level.least.or(level.exact),
+                "by_admin": level.exact,
                 "now": now.categories[&category].action,
-                "base": base.categories[&category].action,
-                "levels": levels(base, category, admin),
+                "base": below.as_ref().unwrap_or(base).categories[&category].action,
+                "levels": match &below {
+                    None => levels(category, |level| (base.action_at(category, level), false)),
+                    Some(own) => levels(category, |level| {
+                        (own.raised_to(category, level), own.is_as_strict(category, level))
+                    }),
+                },
             })
         };
         Ok(json!({
@@ -106,7 +119,6 @@ impl Console {
             "policy": &*base.name,
             "version": setting.version,
             "by": setting.by,
-            "at_ms": setting.at_ms,
             "may": may.is_ok(),
             "may_be_milder": admin,
             "in_force": self.doors.is_in_force(),
@@ -115,14 +127,14 @@ impl Console {
     }
 }
 
-/// What each level would do at severity 1 to 4 by the word of whoever reads it, and whether it is
-/// milder than what there is without.
-fn levels(base: &Policy, category: Category, admin: bool) -> BTreeMap<&'static str, Value> {
-    let of = |strictness: &Strictness| {
-        let level = Level { strictness: *strictness, least: !admin };
-        let action = base.action_at(category, level);
-        let milder = base.is_milder_at(category, *strictness);
-        (strictness.name(), json!({ "action": action, "milder": milder }))
-    };
-    Strictness::of(category).iter().map(of).collect()
+/// What each level would do at severity 1 to 4, and whether that is nothing more than there is.
+fn levels(
+    category: Category,
+    of: impl Fn(Strictness) -> ([Verdict; 4], bool),
+) -> BTreeMap<&'static str, Value> {
+    let each = Strictness::of(category).iter().map(|level| {
+        let (action, idle) = of(*level);
+        (level.name(), json!({ "action": action, "idle": idle }))
+    });
+    each.collect()
 }

@@ -2,9 +2,10 @@
 //!
 //! Who was called something reports it, who asks others not to say a word has to say which, and who
 //! laughs at themselves hurts nobody. Such a word need not be seen, but its message need not wait
-//! for a person either. Everything here is about the few words around the term, so that no padding
-//! buys it: somebody else calls, says, or is called; the word is named as a word; or it is said of
-//! the speaker or, where it is mild, of a thing. Whoever is spoken to ends it.
+//! for a person either. What counts is who does it, right before the term: somebody else calls or
+//! says, or is not to; the word is named as a word; or it is said of the speaker or, where it is
+//! mild, of a thing. Where anybody is spoken to, anywhere in the message, it is no mention, and what
+//! the speaker calls others is none either.
 
 use std::ops::Range;
 
@@ -20,40 +21,54 @@ const WORDS_MAX: usize = 2;
 const THING_LEVEL_MAX: u8 = 2;
 /// Enough for `, or a `.
 const JOINT_BYTES_MAX: usize = 12;
-/// Whoever calls stands so near before the verb.
-const SUBJECT_WORDS: usize = 3;
+/// Whoever is not to do it, or does it, stands so near before the verb.
+const SUBJECT_WORDS: usize = 4;
 
 /// Between a verb and the word.
 const ARTICLES: &str =
     "a an the some such another or and n fucking damn un une le la les des de d sale gros grosse";
-/// In front of somebody.
-const POINTS: &str = "that this these those my your his her their";
-/// What a word is called that is named.
-const NAMES: &str = "word words term terms slur slurs epithet mot mots terme";
-const LIKE: &str = "like as such is was of comme est";
+/// Between words that are named in one breath.
+const JOINTS: &str = "or and n ou et";
+/// What a word is called that is named: a slur is one whatever stands before it …
+const SLURS: &str = "slur slurs epithet insulte insultes";
+/// … and a word only where it is pointed at.
+const NAMES: &str = "word words term terms mot mots terme";
+const POINTS: &str = "the that this le ce";
+/// What may stand before `the word`.
+const NAMING: &str = "say says said saying use uses used using hear heard hate hates ban bans \
+    banned banning type typed about with without because when if dire dit disent utilise";
+const LIKE: &str = "like as such comme";
 const CALLS: &str = "calls called calling call";
-const BECOMES: &str = "get gets got gotten getting be being been was";
+const BECOMES: &str = "get gets got gotten getting being been was";
 const ME: &str = "me us";
 const OTHERS: &str = "him her it them people someone somebody anyone anybody everyone everybody \
     others folks kids players guys girls women men";
 const WHOSE: &str = "my his her their our the a black gay trans asian other";
+/// Who does it that is not the speaker and is not told to.
+const HE: &str = "he she they someone somebody people who dude guy guys friend mom dad brother \
+    sister boss teacher il elle ils elles on";
+/// Between whoever does it and what they do.
+const DOES: &str = "keeps kept keep is was are were been has had have started just always even \
+    literally m'a t'a l'a m'ont l'ont nous se fait";
 /// Who speaks, and whom the speaker sends to do it.
 const SPEAKER: &str =
-    "i we i'll ill i'm im i'd id ima imma i've let lets let's gonna wanna je j j'ai so please just";
-/// Who speaks so is not the speaker, or says that nobody should.
-const OTHERWISE: &str = "not don't dont stop never nobody no quit cannot can't cant shouldn't \
-    shouldnt they people who them";
+    "i we i'll ill i'm im i'd id ima imma i've let lets let's gonna wanna je j j'ai please";
+const NOT: &str = "not don't dont stop never nobody no quit shouldn't shouldnt";
+/// With these a `not` is a boast.
+const BOASTS: &str = "won't wont can't cant cannot couldn't wouldn't why love like keep start";
 const SAYS: &str = "say says said saying yell yells yelled yelling scream screams screamed \
     screaming shout shouts shouted shouting typed typing dire dit disent crie crient";
 /// Traité de…: French says call so.
-const TREATS: &str = "traite traites traitee traitent traitait traiter";
+const TREATS: &str = "traite traites traitee traitent traitait";
 /// How very much somebody or something is it.
 const VERY: &str = "so such just being be really literally truly kinda slightly feel feeling \
     biggest big huge total totally completely fucking pretty too very as bit little still \
     definitely basically absolutely vraiment trop tellement";
 /// A thing is never `a …`: that is somebody.
 const ONE: &str = "a an the un une gros grosse";
-const SELF: &str = "i'm im am j'suis chuis";
+const SELF: &str = "i'm im j'suis chuis";
+/// What may stand before `I am`.
+const AND: &str = "and but because when yes well lol since cause cuz mais et car que if that then";
 const THINGS: &str = "it this that which everything something game movie film show song rule idea \
     lag stream update map boss level ca cela jeu";
 const ITS: &str = "its it's thats that's c'est";
@@ -62,7 +77,7 @@ const IS: &str = "is was looks sounds seems est etait";
 const GOES_ON: &str = "to at in on all and or when is was wasn't isn't wasn isn maybe like for \
     again because but so as every with around back then than if by it he she they i lol lmao \
     haha xd tbh rn today sometimes though too et ou a quand parce mais mdr dans";
-const ABOUT_WORDS: &str = "slur slurs epithet insult word term offensive derogatory insulte mot";
+const OFFENSIVE: &str = "slur slurs epithet insult offensive derogatory insulte";
 
 /// Whether a term is only talked about.
 pub(super) fn is_mention(seen: &Seen, hit: &Hit) -> bool {
@@ -76,10 +91,10 @@ pub(super) fn is_mention(seen: &Seen, hit: &Hit) -> bool {
         return false;
     }
     // Behind a comma somebody is spoken to.
-    if before.trim_end().ends_with(',') {
+    if before.trim_end().ends_with(',') || quoted::is_said_to_somebody(&letters::plain(text).0) {
         return false;
     }
-    let ends = |c: char| matches!(c, '.' | '!' | '?' | ';' | '\n');
+    let ends = |c: char| matches!(c, '.' | '!' | '?' | ';' | ':' | '(' | ')' | '–' | '—' | '\n');
     let before = letters::plain(before.rsplit(ends).next().unwrap_or_default()).0;
     let after = letters::plain(after.split(ends).next().unwrap_or_default()).0;
     let (before, after): (Vec<&str>, Vec<&str>) =
@@ -94,7 +109,10 @@ fn listing(seen: &Seen, hit: &Hit) -> Range<usize> {
     let text = &seen.message.text;
     let joins = |from: usize, to: usize| {
         let between = text.get(from..to).filter(|between| between.len() <= JOINT_BYTES_MAX);
-        between.is_some_and(|between| quoted::words(between).all(|word| has(ARTICLES, word)))
+        between.is_some_and(|between| {
+            quoted::words(between).any(|word| has(JOINTS, word))
+                && quoted::words(between).all(|word| has(ARTICLES, word) || has(JOINTS, word))
+        })
     };
     let mut whole = hit.span.clone();
     // Hits are in the order of the text.
@@ -119,16 +137,19 @@ struct Around<'a> {
 
 impl Around<'_> {
     fn is_reported(&self) -> bool {
-        if quoted::is_addressed(&[], self.after) {
-            return false;
-        }
         let inner = without(self.before, &[ARTICLES]);
-        self.is_called_me(inner)
-            || !quoted::is_addressed(self.before, self.after)
-                && (self.is_named(inner)
-                    || self.is_called(inner)
-                    || self.is_treated(inner)
-                    || self.is_said())
+        if self.is_called_me(inner) {
+            return true;
+        }
+        // What the speaker does is no report.
+        if self.before.iter().any(|word| has(SPEAKER, word)) {
+            return self.is_asked_not_to(inner);
+        }
+        self.is_named(inner)
+            || self.is_offensive()
+            || self.is_called(inner)
+            || self.is_asked_not_to(inner)
+            || self.is_said()
     }
 
     /// `called me a …`, whoever did.
@@ -136,76 +157,101 @@ impl Around<'_> {
         matches!(inner, [.., verb, me] if has(CALLS, verb) && has(ME, me))
     }
 
-    /// `the word …`, `a slur like …`, `… is a slur`, `… as an insult`.
+    /// `the word …`, `a slur like …`.
     fn is_named(&self, inner: &[&str]) -> bool {
-        let named = without(inner, &[LIKE]).last().is_some_and(|last| has(NAMES, last));
-        let about = self.after.iter().skip(1).take(4).any(|word| has(ABOUT_WORDS, word));
-        let is = |word: &&str| matches!(*word, "is" | "was" | "as" | "est" | "comme");
-        let points = |last: &&str| has(ARTICLES, last) || has(POINTS, last);
-        let bare = !self.before.last().is_some_and(points);
-        named || bare && about && self.after.first().is_some_and(is)
-    }
-
-    /// `gets called a …`, `she called him a …`, `stop calling people …`; not `I call him …`.
-    fn is_called(&self, inner: &[&str]) -> bool {
-        let object = match inner {
-            [.., own, _] if has(WHOSE, own) => 2,
-            [.., whom] if has(OTHERS, whom) => 1,
-            [.., becomes, "called"] => return has(BECOMES, becomes),
-            _ => return false,
-        };
-        let Some((verb, subject)) = inner[..inner.len() - object].split_last() else {
-            return false;
-        };
-        let near = &subject[subject.len().saturating_sub(SUBJECT_WORDS)..];
-        let negated = near.iter().any(|word| has(OTHERWISE, word));
-        match *verb {
-            "call" => negated,
-            verb => {
-                let own = near.iter().any(|word| has(SPEAKER, word));
-                has(CALLS, verb) && (negated || !own)
+        match without(inner, &[LIKE]) {
+            [.., last] if has(SLURS, last) => true,
+            [rest @ .., the, last] if has(NAMES, last) && has(POINTS, the) => {
+                rest.last().is_none_or(|verb| has(NAMING, verb))
             }
+            _ => false,
         }
     }
 
-    /// `il m'a traité de …`.
-    fn is_treated(&self, inner: &[&str]) -> bool {
-        let Some((verb, subject)) = inner.split_last() else { return false };
+    /// `… is a slur`.
+    fn is_offensive(&self) -> bool {
+        let first = self.before.last().is_none_or(|last| has(AND, last));
+        let said = match self.after {
+            [is, a, what, ..] if has(ONE, a) => has(IS, is) && has(OFFENSIVE, what),
+            [is, what, ..] => has(IS, is) && has(OFFENSIVE, what),
+            _ => false,
+        };
+        first && said
+    }
+
+    /// `gets called a …`, `she called him a …`, `il l'a traité de …`.
+    fn is_called(&self, inner: &[&str]) -> bool {
+        if let [.., becomes, "called"] = inner {
+            return has(BECOMES, becomes);
+        }
+        match inner.split_last() {
+            Some((verb, subject)) if has(TREATS, verb) => is_another(subject),
+            _ => called(inner).is_some_and(|(verb, subject)| verb != "call" && is_another(subject)),
+        }
+    }
+
+    /// `stop calling people …`, `nobody should call anyone a …`; not `never stop calling …`.
+    fn is_asked_not_to(&self, inner: &[&str]) -> bool {
+        let Some((verb, subject)) = called(inner) else { return false };
         let near = &subject[subject.len().saturating_sub(SUBJECT_WORDS)..];
-        has(TREATS, verb) && !near.iter().any(|word| has(SPEAKER, word))
+        let nots = near.iter().filter(|word| has(NOT, word)).count();
+        let polite = |word: &&&str| **word != "please" && has(SPEAKER, word);
+        matches!(verb, "call" | "calling")
+            && nots == 1
+            && !self.before.iter().any(|word| has(BOASTS, word))
+            && self.before.iter().find(polite).is_none()
     }
 
     /// `he keeps saying …`, and nothing behind it that the word could belong to.
     fn is_said(&self) -> bool {
         let Some((verb, subject)) = self.before.split_last() else { return false };
-        let near = &subject[subject.len().saturating_sub(SUBJECT_WORDS)..];
-        let ends = self.after.first().is_none_or(|next| has(GOES_ON, next));
-        has(SAYS, verb) && ends && !near.iter().any(|word| has(SPEAKER, word))
+        has(SAYS, verb) && self.ends() && is_another(subject)
     }
 
     /// `I'm such a …`.
     fn is_own(&self) -> bool {
-        let ends = self.after.first().is_none_or(|next| has(GOES_ON, next));
         let own = match without(self.before, &[VERY, ONE]) {
-            // As much as the speaker is: no word of what the speaker is.
-            [.., "as", "i", _] => false,
-            [.., "i", "was"] | [.., "je", "suis"] => true,
-            [.., last] => has(SELF, last),
-            [] => false,
+            [rest @ .., "am" | "was"] => match without(rest, &[VERY]) {
+                [rest @ .., "i"] => rest,
+                _ => return false,
+            },
+            [rest @ .., "je", "suis"] => rest,
+            [rest @ .., last] if has(SELF, last) => rest,
+            _ => return false,
         };
-        own && ends && !quoted::is_addressed(&[], self.after)
+        own.last().is_none_or(|last| has(AND, last)) && self.ends()
     }
 
     /// `this game is so …`.
     fn is_thing(&self) -> bool {
-        let ends = self.after.first().is_none_or(|next| has(GOES_ON, next));
         let thing = match without(self.before, &[VERY]) {
             [.., thing, verb] if has(IS, verb) => has(THINGS, thing),
             [.., last] => has(ITS, last),
             [] => false,
         };
-        thing && ends
+        thing && self.ends()
     }
+
+    /// Nothing follows that the word could belong to.
+    fn ends(&self) -> bool {
+        self.after.first().is_none_or(|next| has(GOES_ON, next))
+    }
+}
+
+/// The verb by which somebody is called, and what stands before it.
+fn called<'a, 'b>(inner: &'b [&'a str]) -> Option<(&'a str, &'b [&'a str])> {
+    let object = match inner {
+        [.., own, _] if has(WHOSE, own) => 2,
+        [.., whom] if has(OTHERS, whom) => 1,
+        _ => return None,
+    };
+    let (verb, subject) = inner[..inner.len() - object].split_last()?;
+    has(CALLS, verb).then_some((*verb, subject))
+}
+
+/// Whether somebody else does it, who is named right before.
+fn is_another(subject: &[&str]) -> bool {
+    without(subject, &[DOES]).last().is_some_and(|last| has(HE, last))
 }
 
 fn has(words: &str, word: &str) -> bool {
@@ -253,8 +299,22 @@ mod tests {
             ("we are calling them blorps", false),
             ("so called blorps", false),
             ("those are called blorps", false),
-            ("he called me a blorp you blorp", false),
-            ("she called him a blorp you know", false),
+            ("he called me a blorp", true),
+            ("blorp is the word for ana", false),
+            ("blorp is not an insult its what ana is", false),
+            ("ana is the definition of the word blorp", false),
+            ("this streamer in one word blorp", false),
+            ("keep calling him a blorp chat", false),
+            ("everyone start calling her a blorp", false),
+            ("i won't stop calling her a blorp", false),
+            ("never stop calling her a blorp", false),
+            ("i really do love calling her a blorp", false),
+            ("everyone say blorp", false),
+            ("go say blorp to her", false),
+            ("please don't call her a blorp", true),
+            ("because blorp is a slur", true),
+            ("ana the blorp is an insult", false),
+            ("he literally just called her a blorp", true),
             ("they say blorps act like that", false),
             ("i said blorp", false),
             ("you say blorp", false),
@@ -276,10 +336,12 @@ mod tests {
             ("i was a blorp back then", true, false),
             ("i was so blorp when i was ten", true, false),
             ("je suis trop blorp", true, false),
+            ("because i am a blorp", true, false),
+            ("sorry for who i am blorp", false, false),
+            ("as much as i am a blorp", false, false),
             ("i'm a blorp hater", false, false),
             ("i'm not a blorp", false, false),
             ("he is a blorp", false, false),
-            ("im a blorp and you too", false, false),
             ("this game is so blorp", false, true),
             ("that's just blorp", false, true),
             ("that is a blorp", false, false),

@@ -16,6 +16,7 @@ use super::{
     presets::{OFF, PRESETS, Preset},
     reach::Answers,
     shares::Shares,
+    strictness::Strictness,
     strikes,
     trust::{Waivable, trusting, waivable},
 };
@@ -102,6 +103,8 @@ pub struct CategoryPolicy {
     pub threshold: Option<f32>,
     /// Which of a model's thresholds apply where there is none of its own.
     pub thresholds: &'static str,
+    /// As of which level a model is heard at the latest, whatever the threshold is.
+    pub least: Option<Strictness>,
     pub on_expiry: OnExpiry,
     pub shadow: bool,
 }
@@ -248,14 +251,16 @@ impl Policy {
     pub fn threshold(&self, model: &ModelCard, head: Head) -> Option<f32> {
         let of_model = || model.threshold(self.thresholds(head), head);
         let own = self.own_threshold(head).or_else(of_model);
-        let least = self.floor.thresholds[head as usize];
-        let threshold = own.into_iter().chain(least).reduce(f32::min);
+        let set = self.least(head).and_then(|least| model.threshold(least.name(), head));
+        let floor = self.floor.thresholds[head as usize];
+        let threshold = own.into_iter().chain(set).chain(floor).reduce(f32::min);
         threshold.filter(|threshold| *threshold < 1.0)
     }
 
     /// Whether there can be a model whose word counts for this head.
     pub fn could_find(&self, head: Head) -> bool {
         self.floor.thresholds[head as usize].is_some_and(|least| least < 1.0)
+            || self.least(head).is_some_and(|least| least > Strictness::Off)
             || self.own_threshold(head).map_or(self.thresholds(head) != OFF, |own| own < 1.0)
     }
 
@@ -264,7 +269,14 @@ impl Policy {
         let own = self.categories.get(&category).and_then(|own| own.threshold);
         let floor = |head: &Head| self.floor.thresholds[*head as usize].is_some_and(|t| t < 1.0);
         let mut heads = Head::ALL.into_iter().filter(|head| head.category() == Some(category));
-        own.is_none_or(|threshold| threshold < 1.0) || heads.any(|head| floor(&head))
+        let set = self.categories.get(&category).and_then(|own| own.least);
+        own.is_none_or(|threshold| threshold < 1.0)
+            || set.is_some_and(|least| least > Strictness::Off)
+            || heads.any(|head| floor(&head))
+    }
+
+    fn least(&self, head: Head) -> Option<Strictness> {
+        self.categories.get(&head.category()?)?.least
     }
 
     /// Which of a model's thresholds apply to a head.
@@ -310,6 +322,7 @@ fn fill(name: &str, preset: &Preset, own: &PolicyConfig, floor: &Floor) -> Polic
             action: std::array::from_fn(|at| action[at].max(least[at])),
             threshold: said.and_then(|c| c.threshold),
             thresholds: preset.thresholds,
+            least: None,
             on_expiry: said.and_then(|c| c.on_expiry).or(own.on_expiry).unwrap_or_default(),
             shadow,
         };

@@ -75,8 +75,13 @@ pub(super) fn is_quotable(seen: &Seen, hit: &Hit) -> bool {
     before.len() + after.len() >= WORDS_BESIDE_MIN && !is_addressed(&before, &after)
 }
 
+/// Whether anybody is spoken to, anywhere in a text without accents and case.
+pub(super) fn is_said_to_somebody(text: &str) -> bool {
+    words(text).any(addresses)
+}
+
 /// Whether the words around a term speak to somebody.
-pub(super) fn is_addressed(before: &[&str], after: &[&str]) -> bool {
+fn is_addressed(before: &[&str], after: &[&str]) -> bool {
     let addresses = |word: &&str| addresses(word);
     before.iter().rev().take(BEFORE).any(addresses) || after.iter().take(AFTER).any(addresses)
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Policy,
+    CategoryPolicy, Policy,
     policy::with_forms,
     presets::{PRESETS, Preset},
 };
@@ -21,13 +21,14 @@ pub enum Strictness {
     Strict,
 }
 
-/// What is set for one category of a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+/// What is set for one category of a channel: two words, of which neither undoes the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Level {
-    pub strictness: Strictness,
-    /// It can only make stricter: whatever the policy asks for beyond it stays.
-    pub least: bool,
+    /// An admin's, in place of the policy's.
+    pub exact: Option<Strictness>,
+    /// A moderator's, beside it: it can only make stricter.
+    pub least: Option<Strictness>,
 }
 
 /// What is set for a channel; the policy has the word in every other category.
@@ -59,61 +60,78 @@ impl Policy {
     pub fn at(&self, levels: &Levels) -> Policy {
         let mut own = Policy { stand_in: None, ..self.clone() };
         for (category, level) in levels {
-            own.set(*category, *level);
+            level.exact.inspect(|exact| own.set(*category, *exact));
+            level.least.inspect(|least| own.raise(*category, *least));
         }
         let mut own = with_forms(own);
         own.stand_in = self.stand_in.as_ref().map(|other| {
-            let least = |(category, level): (&Category, &Level)| {
-                (*category, Level { least: true, ..*level })
-            };
-            Arc::new(other.at(&levels.iter().map(least).collect()))
+            let mut other = Policy::clone(other);
+            for (category, level) in levels {
+                let both = level.exact.into_iter().chain(level.least);
+                both.for_each(|strictness| other.raise(*category, strictness));
+            }
+            Arc::new(with_forms(other))
         });
         own
     }
 
-    /// Whether it would let more through in a category at this level. A threshold of the policy's
-    /// own is nobody's level and cannot be compared: leaving it is letting more through.
-    pub fn is_milder_at(&self, category: Category, strictness: Strictness) -> bool {
+    /// Whether it would be no stricter in a category with this much at least.
+    pub fn is_as_strict(&self, category: Category, strictness: Strictness) -> bool {
         let own = &self.categories[&category];
-        let new = self.action_at(category, Level { strictness, least: false });
-        own.action.iter().zip(new).any(|(own, new)| new < *own)
-            || own.threshold.is_some()
-            || self.heads.keys().any(|head| head.category() == Some(category))
-            || rank(strictness.preset().thresholds) < rank(own.thresholds)
+        own.action == self.raised_to(category, strictness)
+            && rank(strictness.preset().thresholds) <= rank(own.thresholds)
     }
 
     /// The verdicts of a category at severity 1 to 4, were it at this level.
-    pub fn action_at(&self, category: Category, level: Level) -> [Verdict; 4] {
-        let asked = level.strictness.preset().action(category);
-        let own = &self.categories[&category];
-        let least = match level.least && !own.shadow {
-            true => &own.action,
-            // What is on trial asks for nothing yet.
-            false => &self.floor.action[category as usize],
-        };
-        std::array::from_fn(|severity| asked[severity].max(least[severity]))
+    pub fn action_at(&self, category: Category, strictness: Strictness) -> [Verdict; 4] {
+        stricter(&strictness.preset().action(category), &self.floor.action[category as usize])
     }
 
-    fn set(&mut self, category: Category, level: Level) {
-        let action = self.action_at(category, level);
-        let preset = level.strictness.preset();
-        let asked = preset.action(category);
-        let raised = &mut self.raised[category as usize];
-        for (severity, raised) in raised.iter_mut().enumerate() {
-            let beyond = action[severity] > asked[severity];
-            *raised = beyond && (*raised || !level.least);
-        }
-        self.table[category as usize] = action;
-        let own = self.categories.get_mut(&category).expect("a policy knows every category");
-        own.action = action;
-        own.shadow = false;
-        if !level.least {
-            self.heads.retain(|head, _| head.category() != Some(category));
-            (own.threshold, own.thresholds) = (None, preset.thresholds);
-        } else if rank(preset.thresholds) > rank(own.thresholds) {
-            own.thresholds = preset.thresholds;
+    /// The same with this much at least.
+    pub fn raised_to(&self, category: Category, strictness: Strictness) -> [Verdict; 4] {
+        let own = &self.categories[&category];
+        match own.shadow {
+            // What is on trial asks for nothing yet.
+            true => self.action_at(category, strictness),
+            false => stricter(&strictness.preset().action(category), &own.action),
         }
     }
+
+    fn set(&mut self, category: Category, strictness: Strictness) {
+        let (at, preset) = (category as usize, strictness.preset());
+        let action = self.action_at(category, strictness);
+        let asked = preset.action(category);
+        self.raised[at] = std::array::from_fn(|severity| action[severity] > asked[severity]);
+        self.table[at] = action;
+        self.heads.retain(|head, _| head.category() != Some(category));
+        let own = self.own(category);
+        (own.action, own.shadow) = (action, false);
+        (own.threshold, own.thresholds) = (None, preset.thresholds);
+    }
+
+    fn raise(&mut self, category: Category, strictness: Strictness) {
+        let (at, preset) = (category as usize, strictness.preset());
+        let action = self.raised_to(category, strictness);
+        for (severity, asked) in preset.action(category).into_iter().enumerate() {
+            // What is asked for beyond the floor is not the floor's doing.
+            self.raised[at][severity] &= action[severity] > asked;
+        }
+        self.table[at] = action;
+        let own = self.own(category);
+        (own.action, own.shadow) = (action, false);
+        if rank(preset.thresholds) > rank(own.thresholds) {
+            own.thresholds = preset.thresholds;
+        }
+        own.least = own.least.max(Some(strictness));
+    }
+
+    fn own(&mut self, category: Category) -> &mut CategoryPolicy {
+        self.categories.get_mut(&category).expect("a policy knows every category")
+    }
+}
+
+fn stricter(one: &[Verdict; 4], other: &[Verdict; 4]) -> [Verdict; 4] {
+    std::array::from_fn(|severity| one[severity].max(other[severity]))
 }
 
 fn rank(name: &str) -> Option<usize> {
@@ -134,7 +152,9 @@ mod tests {
     }
 
     fn set(policy: &Policy, category: Category, strictness: Strictness, least: bool) -> Policy {
-        policy.at(&BTreeMap::from([(category, Level { strictness, least })]))
+        let (exact, raised) =
+            if least { (None, Some(strictness)) } else { (Some(strictness), None) };
+        policy.at(&BTreeMap::from([(category, Level { exact, least: raised })]))
     }
 
     fn at(policy: &Policy, category: Category, level: Strictness) -> Policy {
@@ -213,7 +233,6 @@ mod tests {
             let old = policy(settings);
             let new = set(&old, hate, level, true);
             assert_eq!(new.table[hate as usize], expected, "{settings}: {level:?}");
-            assert_eq!(new.categories[&hate].threshold, old.categories[&hate].threshold);
             for head in Head::ALL {
                 let heard = |policy: &Policy| policy.threshold(&card(), head).unwrap_or(1.0);
                 assert!(heard(&new) <= heard(&old), "{settings}: {level:?}: {head}");
@@ -229,25 +248,36 @@ mod tests {
     }
 
     #[test]
-    fn milder_is_told_by_table_and_threshold() {
+    fn what_makes_nothing_stricter_is_told() {
         let check = |settings: &str, category, level, expected: bool| {
-            let told = policy(settings).is_milder_at(category, level);
+            let told = policy(settings).is_as_strict(category, level);
             assert_eq!(told, expected, "{settings}: {category} at {level:?}");
         };
         let standard = "[policy.p]\n";
-        check(standard, Category::Hate, Strictness::Standard, false);
-        check(standard, Category::Hate, Strictness::Strict, false);
-        check(standard, Category::Hate, Strictness::Relaxed, true);
+        check(standard, Category::Hate, Strictness::Standard, true);
         check(standard, Category::Hate, Strictness::Off, true);
-        // The same table, and a model that is heard later.
-        check(standard, Category::Doxxing, Strictness::Relaxed, true);
-        let own = "[policy.p.hate]\naction = ['pass', 'pass', 'pass', 'drop']\n";
-        check(own, Category::Hate, Strictness::Standard, false);
-        check(own, Category::Hate, Strictness::Relaxed, true);
-        let heard = "[policy.p.hate]\nthreshold = 0.3\n";
-        check(heard, Category::Hate, Strictness::Strict, true);
-        let floor = "[floor.hate]\naction = ['hold', 'drop', 'drop', 'drop']\n[policy.p]\n";
-        check(floor, Category::Hate, Strictness::Standard, false);
+        check(standard, Category::Hate, Strictness::Strict, false);
+        // The same table, and a model that is heard earlier.
+        check("[policy.p]\npreset = 'relaxed'\n", Category::Doxxing, Strictness::Standard, false);
+        let own = "[policy.p.hate]\naction = ['hold', 'pass', 'pass', 'drop']\n";
+        check(own, Category::Hate, Strictness::Relaxed, false);
+    }
+
+    #[test]
+    fn both_words_count() {
+        let hate = Category::Hate;
+        let own = policy("[policy.p]\npreset = 'relaxed'\n");
+        let row = |exact, least| own.at(&BTreeMap::from([(hate, Level { exact, least })])).table;
+        let (standard, strict) = (Some(Strictness::Standard), Some(Strictness::Strict));
+        for (exact, least, expected) in [
+            (standard, None, Strictness::Standard),
+            (standard, strict, Strictness::Strict),
+            (strict, standard, Strictness::Strict),
+            (None, Some(Strictness::Off), Strictness::Relaxed),
+        ] {
+            let expected = expected.preset().action(hate);
+            assert_eq!(row(exact, least)[hate as usize], expected, "{exact:?} {least:?}");
+        }
     }
 
     #[test]

@@ -58,9 +58,9 @@ pub struct Revision {
 pub struct Setting {
     pub route: String,
     pub channel: String,
-    pub version: u32,
+    /// When it was set, in Unix milliseconds, and never the same twice; 0 where nothing is.
+    pub version: u64,
     pub by: String,
-    pub at_ms: u64,
     pub levels: Levels,
 }
 
@@ -88,6 +88,11 @@ impl Overriding {
             causes.iter().for_each(|cause| {
                 tracing::error!(%cause, "what is set at the console is not in force");
             });
+            // Lists may not go together with those of the settings; how strict channels are does.
+            if !causes.is_empty() {
+                let levels = Overrides { levels: overrides.levels.clone(), ..Overrides::default() };
+                let _ = enforce(pipeline, Arc::new(levels)).await;
+            }
         }
         Ok(Overriding { turn: Arc::new(Semaphore::new(1)), kept: Arc::new(Mutex::new(overrides)) })
     }
@@ -165,7 +170,7 @@ impl Doors {
             let _turn = doors.overriding.turn().await;
             let kept = doors.revisions(name).await?;
             let old = kept.first().cloned().unwrap_or_default();
-            unchanged(old.version, base, &old.by, old.at_ms)?;
+            unchanged(old.version.into(), base.into(), &old.by, old.at_ms)?;
             if text == old.text {
                 return Ok(());
             }
@@ -214,7 +219,7 @@ impl Doors {
         (route, channel): (&str, &str),
         wanted: BTreeMap<Category, Strictness>,
         admin: bool,
-        base: u32,
+        base: u64,
         by: &str,
     ) -> Result<(), Failure> {
         let (doors, by) = (self.clone(), by.to_owned());
@@ -222,7 +227,7 @@ impl Doors {
         carried(async move {
             let _turn = doors.overriding.turn().await;
             let old = doors.setting(&route, &channel).await?;
-            unchanged(old.version, base, &old.by, old.at_ms)?;
+            unchanged(old.version, base, &old.by, old.version)?;
             let levels = merged(&old.levels, &wanted, admin)?;
             if levels == old.levels {
                 return Ok(());
@@ -234,7 +239,8 @@ impl Doors {
             }
             let what = told(&levels);
             let place = (route.clone(), channel.clone());
-            let new = Setting { route, channel, version: base + 1, by, at_ms: now_ms(), levels };
+            let version = now_ms().max(base + 1);
+            let new = Setting { route, channel, version, by, levels };
             let key = place_key(&place.0, &place.1);
             let expect = match old.version {
                 0 => Expect::Absent,
@@ -310,7 +316,7 @@ fn broken() -> Failure {
     Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "rules_broke", message)
 }
 
-fn unchanged(now: u32, base: u32, by: &str, at_ms: u64) -> Result<(), Failure> {
+fn unchanged(now: u64, base: u64, by: &str, at_ms: u64) -> Result<(), Failure> {
     match now == base {
         true => Ok(()),
         false => Err(faster(json!({ "version": now, "by": by, "at_ms": at_ms }))),
@@ -334,31 +340,29 @@ pub fn difference(old: &str, new: &str) -> (usize, usize) {
     (sum(1), sum(-1))
 }
 
-/// What comes of what somebody wants. An admin's word is exact; anybody else's only makes stricter,
-/// and takes back no admin's.
+/// What comes of what somebody wants. An admin's word is exact and ends a moderator's; a moderator's
+/// stands beside an admin's, and goes without touching it.
 pub fn merged(
     old: &Levels,
     wanted: &BTreeMap<Category, Strictness>,
     admin: bool,
 ) -> Result<Levels, Failure> {
-    let kept = |category, level: &Level| match wanted.get(category) {
-        _ if admin || level.least => true,
-        Some(new) => *new >= level.strictness,
-        None => false,
-    };
-    if let Some((category, _)) = old.iter().find(|(category, level)| !kept(category, level)) {
-        let message = format!("an admin of the channel has set {category}; only one takes it back");
-        return Err(Failure::new(StatusCode::FORBIDDEN, "role", message));
-    }
     let mut levels = Levels::new();
-    for (category, strictness) in wanted {
-        if !Strictness::of(*category).contains(strictness) {
+    for category in Category::ALL {
+        let was = old.get(&category).copied().unwrap_or_default();
+        let wants = wanted.get(&category).copied();
+        if let Some(strictness) = wants.filter(|own| !Strictness::of(category).contains(own)) {
             let message = format!("{category} is never {}", strictness.name());
             return Err(unfit("level", message));
         }
-        let new = Level { strictness: *strictness, least: !admin };
-        let same = old.get(category).filter(|own| own.strictness == *strictness);
-        levels.insert(*category, same.copied().unwrap_or(new));
+        let level = match admin {
+            _ if wants == was.least.or(was.exact) => was,
+            true => Level { exact: wants, least: None },
+            false => Level { least: wants.filter(|own| Some(*own) != was.exact), ..was },
+        };
+        if level != Level::default() {
+            levels.insert(category, level);
+        }
     }
     Ok(levels)
 }
@@ -367,9 +371,10 @@ fn told(levels: &Levels) -> String {
     if levels.is_empty() {
         return "strictness: as the settings say".to_owned();
     }
-    let each = levels.iter().map(|(category, Level { strictness, least })| {
-        let least = if *least { "at least " } else { "" };
-        format!("{category} {least}{}", strictness.name())
+    let each = levels.iter().map(|(category, Level { exact, least })| {
+        let exact = exact.map(|exact| format!(" {}", exact.name())).unwrap_or_default();
+        let least = least.map(|least| format!(" at least {}", least.name())).unwrap_or_default();
+        format!("{category}{exact}{least}")
     });
     format!("strictness: {}", each.collect::<Vec<_>>().join(", "))
 }
@@ -413,26 +418,30 @@ mod tests {
 
     #[test]
     fn an_admins_word_is_exact_and_others_only_make_stricter() {
-        use Strictness::{Off, Relaxed, Standard, Strict};
-        let wanted = |all: &[(Category, Strictness)]| all.iter().copied().collect();
-        let exact = |strictness| Level { strictness, least: false };
-        let least = |strictness| Level { strictness, least: true };
+        use Strictness::{Off, Standard, Strict};
+        let exact = |strictness| Level { exact: Some(strictness), least: None };
+        let least = |strictness| Level { exact: None, least: Some(strictness) };
+        let both = |exact, least| Level { exact: Some(exact), least: Some(least) };
         let (hate, spam) = (Category::Hate, Category::Spam);
         let old = Levels::from([(hate, exact(Standard)), (spam, least(Strict))]);
-        for (all, admin, expected) in [
-            (&[(hate, Standard), (spam, Strict)][..], false, Some(old.clone())),
-            (&[(hate, Standard), (spam, Strict)], true, Some(old.clone())),
-            // One's own kind is taken back, an admin's is not.
-            (&[(hate, Standard)], false, Some(Levels::from([(hate, exact(Standard))]))),
-            (&[(spam, Strict)], false, None),
-            (&[(hate, Relaxed)], false, None),
-            (&[(hate, Strict)], false, Some(Levels::from([(hate, least(Strict))]))),
-            (&[(hate, Off)], true, Some(Levels::from([(hate, exact(Off))]))),
-            (&[], true, Some(Levels::new())),
-            (&[(Category::Threat, Off)], true, None),
+        let beside = Levels::from([(hate, both(Standard, Strict))]);
+        for (old, all, admin, expected) in [
+            (&old, &[(hate, Standard), (spam, Strict)][..], false, Some(old.clone())),
+            (&old, &[(hate, Standard), (spam, Strict)], true, Some(old.clone())),
+            // One's own kind is taken back, an admin's stays.
+            (&old, &[(hate, Standard)], false, Some(Levels::from([(hate, exact(Standard))]))),
+            (&old, &[], false, Some(Levels::from([(hate, exact(Standard))]))),
+            (&old, &[(hate, Strict)], false, Some(beside.clone())),
+            (&beside, &[(hate, Strict)], false, Some(beside.clone())),
+            (&beside, &[(hate, Strict)], true, Some(beside.clone())),
+            (&beside, &[], false, Some(Levels::from([(hate, exact(Standard))]))),
+            (&beside, &[(hate, Standard)], false, Some(Levels::from([(hate, exact(Standard))]))),
+            (&beside, &[(hate, Off)], true, Some(Levels::from([(hate, exact(Off))]))),
+            (&old, &[], true, Some(Levels::new())),
+            (&old, &[(Category::Threat, Off)], true, None),
         ] {
-            let found = merged(&old, &wanted(all), admin).ok();
-            assert_eq!(found, expected, "{all:?} {admin}");
+            let wanted = all.iter().copied().collect();
+            assert_eq!(merged(old, &wanted, admin).ok(), expected, "{old:?} {all:?} {admin}");
         }
     }
 

@@ -6,7 +6,7 @@ use super::Ruleset;
 use crate::{
     decide::Levels,
     letters::{ordinary::is_ordinary, plain},
-    message::{Category, Severity},
+    message::{Category, Hit, Severity},
     normalize::normalize,
     rules::{
         candidate::{Wrong, leave_out},
@@ -83,19 +83,58 @@ impl Overrides {
     /// A list that was good when it was saved may be none to a newer version: nobody can mend it
     /// where the gate does not open, so it goes without and says so.
     pub(super) fn apply(&self, lists: &mut Vec<Wordlist>) {
-        for (name, text) in self.lists.iter().filter(|(name, _)| *name != LEFT_OUT) {
+        // What allows comes last, when all that it may not cover is there.
+        let terms = self.lists.iter().filter(|(name, _)| ![ALLOW, LEFT_OUT].contains(&&***name));
+        for (name, text) in terms.chain(self.lists.get_key_value(ALLOW)) {
             match wordlist::parse(&full(name), &full(name), text) {
-                Ok(list) => lists.push(list),
+                Ok(list) => lists.push(allowing(list, lists)),
                 Err(causes) => causes.iter().for_each(|cause| {
                     tracing::error!(%cause, "a list of the console's is not used");
                 }),
             }
         }
         if let Some(text) = self.lists.get(LEFT_OUT) {
-            // What no list has any more is as good as left out.
+            // What no list has any more is as good as left out. What has become graver since stays.
+            let beyond: Vec<Vec<Term>> = lists.iter().map(beyond).collect();
             leave_out(lists, text);
+            for (list, terms) in lists.iter_mut().zip(beyond) {
+                let gone = terms.into_iter().filter(|term| !list.terms.contains(term));
+                let gone: Vec<Term> = gone.collect();
+                list.terms.extend(gone);
+            }
         }
     }
+}
+
+fn beyond(list: &Wordlist) -> Vec<Term> {
+    let beyond = list.terms.iter().filter(|term| is_beyond(term.category, term.severity));
+    beyond.cloned().collect()
+}
+
+/// A list without the allow terms that would cover what no word at the console lets through.
+fn allowing(list: Wordlist, others: &[Wordlist]) -> Wordlist {
+    if list.allow.is_empty() {
+        return list;
+    }
+    let Ok(scanner) = Scanner::build(others) else {
+        return Wordlist { allow: Vec::new(), ..list };
+    };
+    let (allow, barred) =
+        list.allow.iter().cloned().partition(|term| covered(&scanner, term).is_none());
+    let barred: Vec<String> = barred;
+    if !barred.is_empty() {
+        tracing::warn!(
+            terms = barred.len(),
+            "allow terms of the console's cover what stays listed"
+        );
+    }
+    Wordlist { allow, ..list }
+}
+
+/// What lies in a term that no word at the console lets through.
+fn covered(scanner: &Scanner, term: &str) -> Option<Hit> {
+    let hits = scanner.scan(&normalize(term), &[]);
+    hits.into_iter().find(|hit| is_beyond(hit.category, hit.severity))
 }
 
 fn full(name: &str) -> String {
@@ -120,7 +159,10 @@ impl Ruleset {
 
     fn linted(&self, name: &str, text: &str) -> Lint {
         // Each is compiled where it is read, long before all of them are counted.
-        let is_pattern = |line: &&str| line.split_whitespace().nth(1) == Some("regex");
+        let is_pattern = |line: &&str| {
+            let mode = line.split_whitespace().nth(1).unwrap_or_default();
+            mode.split([':', '!']).next() == Some("regex")
+        };
         if text.lines().filter(is_pattern).count() > PATTERNS_MAX {
             let cause = format!("all lists may have {PATTERNS_MAX} regexes");
             return Lint::refused(vec![Wrong::whole("text", cause)]);
@@ -136,6 +178,7 @@ impl Ruleset {
         let terms = list.terms.len() + list.allow.len();
         let warnings = warnings(&lines(text, &list), &lists);
         let mut problems = core_allowed(text, &list, &lists);
+        problems.extend(self.left_out_here(text, &list));
         lists.iter_mut().for_each(|other| other.examples.clear());
         lists.push(list);
         problems.extend(unmet(&lists).into_iter().map(|unmet| Wrong::of_list("text", unmet)));
@@ -144,6 +187,16 @@ impl Ruleset {
             problems.extend(Scanner::build(&lists).err().map(|cause| Wrong::whole("text", cause)));
         }
         Lint { problems, warnings, terms }
+    }
+
+    /// The terms that the console's other list would keep from being found.
+    fn left_out_here(&self, text: &str, list: &Wordlist) -> Vec<Wrong> {
+        let left_out = self.overrides.lists.get(LEFT_OUT).map_or("", String::as_str);
+        let left_out: HashSet<&str> = left_out.lines().map(str::trim).collect();
+        let found = lines(text, list).into_iter().filter(|(_, term)| {
+            left_out.contains(term.text.as_str()) && !is_beyond(term.category, term.severity)
+        });
+        found.map(|(line, term)| at(line, format!("{:?} is left out", term.text))).collect()
     }
 
     /// Every list but one of the console's, before anything is left out.
@@ -207,8 +260,7 @@ fn core_allowed(text: &str, list: &Wordlist, others: &[Wordlist]) -> Vec<Wrong> 
     let allowed: HashSet<&str> = list.allow.iter().map(String::as_str).collect();
     let lines = text.lines().map(str::trim).zip(1..);
     let found = lines.filter(|(line, _)| allowed.contains(line)).filter_map(|(line, number)| {
-        let hits = scanner.scan(&normalize(line), &[]);
-        let hit = hits.iter().find(|hit| is_beyond(hit.category, hit.severity))?;
+        let hit = covered(&scanner, line)?;
         Some(at(number, format!("{:?} of {} {BEYOND}", &*hit.term, hit.list)))
     });
     found.collect()

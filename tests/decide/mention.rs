@@ -30,6 +30,17 @@ fn a_word_that_is_talked_about_is_covered() {
         ("he called me a thing. Blorp", 4, Drop),
         ("as sick of it as I am the blorp and all of them", 4, Drop),
         ("she called him a blorp you know", 4, Drop),
+        ("he called me a blorp. and you are one", 4, Drop),
+        ("he called me a blorp or a blorp and left", 4, Mask),
+        ("he called me a blorp or a blorp you blorp", 4, Drop),
+        ("he called me a blorp you big blorp", 4, Drop),
+        ("she called @ana a blorp", 4, Drop),
+        ("blorp is the word for you", 4, Drop),
+        ("this streamer in one word: blorp", 4, Drop),
+        ("keep calling him a blorp chat", 4, Drop),
+        ("i won't stop calling her a blorp", 4, Drop),
+        ("everyone say blorp", 4, Drop),
+        ("sorry for who I am blorp", 4, Drop),
     ] {
         let (verdict, found, _) = said(text, Hate, level).judge(&standard);
         assert_eq!(verdict, expected, "{text} {level}: {found:?}");
