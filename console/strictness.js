@@ -154,9 +154,8 @@ function words(level, own, set) {
 function choose(own, names, at) {
   told.clear();
   const back = now.may_be_milder ? undefined : own.by_admin ?? undefined;
-  const level = at === null ? back : names.slice(at).find((name) => !own.levels[name].idle);
-  const idle = at !== null && (!level || level !== names[at]);
-  levels[own.category] = level ?? back;
+  const idle = at !== null && own.levels[names[at]].idle;
+  levels[own.category] = at === null || idle ? back : names[at];
   if (levels[own.category] === undefined) delete levels[own.category];
   redraw();
   if (idle) told.set('strictness_idle');

@@ -4,8 +4,8 @@
 //! laughs at themselves hurts nobody. Such a word need not be seen, but its message need not wait
 //! for a person either. What counts is who does it, right before the term: somebody else calls or
 //! says, or is not to; the word is named as a word; or it is said of the speaker or, where it is
-//! mild, of a thing. Where anybody is spoken to, anywhere in the message, it is no mention, and what
-//! the speaker calls others is none either.
+//! mild, of a thing. Where anybody is spoken to, anywhere in the message, it is no mention, and
+//! what the speaker calls others is none either.
 
 use std::ops::Range;
 

@@ -340,8 +340,8 @@ pub fn difference(old: &str, new: &str) -> (usize, usize) {
     (sum(1), sum(-1))
 }
 
-/// What comes of what somebody wants. An admin's word is exact and ends a moderator's; a moderator's
-/// stands beside an admin's, and goes without touching it.
+/// What comes of what somebody wants. An admin's word is exact and ends a moderator's; a
+/// moderator's stands beside an admin's, and goes without touching it.
 pub fn merged(
     old: &Levels,
     wanted: &BTreeMap<Category, Strictness>,

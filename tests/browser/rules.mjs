@@ -130,6 +130,7 @@ async function limits(adam, screen) {
   await page.locator("#level-hate").press("Home");
   same("a moderator goes down to the settings and no further",
     await page.locator('#sliders li[data-category="hate"]').getAttribute("data-level"), "standard");
+  await told(page, "strictness", "as strict as that");
   await adam.page.reload();
   await adam.page.locator("#sliders > li").first().waitFor(WAIT);
   for (const one of [adam, max]) await write(one.page, "spam", `2 word ${WORD}s${one.name}\n`);
