@@ -13,7 +13,7 @@ use super::{
     floor::{Floor, Table, asks},
     impersonation::Protected,
     links::Links,
-    presets::{OFF, PRESETS, Preset},
+    presets::{OFF, PRESETS, Preset, rank},
     reach::Answers,
     shares::Shares,
     strictness::Strictness,
@@ -399,7 +399,6 @@ fn stricter(policy: &Policy) -> Policy {
     let Some(strict) = strict else { return policy.clone() };
     let mut shielded = policy.clone();
     shielded.is_shield = true;
-    let rank = |name: &str| PRESETS.iter().position(|preset| preset.name == name);
     for category in Category::ALL {
         let own = shielded.categories.get_mut(&category);
         let own = own.expect("a policy knows every category");

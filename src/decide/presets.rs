@@ -138,6 +138,11 @@ const LADDER: [LadderStep; 3] = [
     LadderStep { at: 6.0, then: Consequence::TimeOut, for_ms: Some(600_000) },
 ];
 
+/// How strict a preset is beside the others, by its name.
+pub(super) fn rank(name: &str) -> Option<usize> {
+    PRESETS.iter().position(|preset| preset.name == name)
+}
+
 impl Preset {
     pub fn crowd(&self) -> CrowdConfig {
         CrowdConfig { action: self.crowd, ..CrowdConfig::default() }

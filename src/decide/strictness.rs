@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     CategoryPolicy, Policy,
     policy::with_forms,
-    presets::{PRESETS, Preset},
+    presets::{PRESETS, Preset, rank},
 };
 use crate::message::{Category, Verdict};
 
@@ -132,10 +132,6 @@ impl Policy {
 
 fn stricter(one: &[Verdict; 4], other: &[Verdict; 4]) -> [Verdict; 4] {
     std::array::from_fn(|severity| one[severity].max(other[severity]))
-}
-
-fn rank(name: &str) -> Option<usize> {
-    PRESETS.iter().position(|preset| preset.name == name)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::{
     decide::{self, Levels, Policy, Strictness},
     message::Category,
     scan::{
-        Scanner,
+        Scanner, Term,
         wordlist::{self, Wordlist, WordlistError},
     },
 };
@@ -213,7 +213,7 @@ impl Ruleset {
             }
         };
         overrides.apply(&mut lists);
-        let mut wrong = leave_out(&mut lists, &trial.leave_out);
+        let mut wrong = leave_out(&mut lists, &trial.leave_out, |_| false);
         let category = trial.category.unwrap_or(Category::Profanity);
         let added = parsed("add", &format!("tried/{category}"), &trial.add, &mut wrong);
         let allowed = parsed("allow", "tried/allow", &trial.allow, &mut wrong);
@@ -254,8 +254,12 @@ fn parsed(part: &'static str, name: &str, text: &str, wrong: &mut Vec<Wrong>) ->
     })
 }
 
-/// Takes terms out of every list; whatever is in none is named.
-pub(super) fn leave_out(lists: &mut [Wordlist], text: &str) -> Vec<Wrong> {
+/// Takes terms out of every list, but for those that stay; whatever is in none is named.
+pub(super) fn leave_out(
+    lists: &mut [Wordlist],
+    text: &str,
+    stays: impl Fn(&Term) -> bool,
+) -> Vec<Wrong> {
     let says = |line: &str| !line.is_empty() && !line.starts_with('#');
     let lines = || text.lines().map(str::trim).zip(1..).filter(|(line, _)| says(line));
     let wanted: HashSet<&str> = lines().map(|(line, _)| line).collect();
@@ -267,7 +271,7 @@ pub(super) fn leave_out(lists: &mut [Wordlist], text: &str) -> Vec<Wrong> {
         list.terms.retain(|term| {
             let own = wanted.get(&*term.text);
             met.extend(own);
-            own.is_none()
+            own.is_none() || stays(term)
         });
     }
     let unmet = lines().filter(|(line, _)| !met.contains(line));

@@ -95,20 +95,9 @@ impl Overrides {
         }
         if let Some(text) = self.lists.get(LEFT_OUT) {
             // What no list has any more is as good as left out. What has become graver since stays.
-            let beyond: Vec<Vec<Term>> = lists.iter().map(beyond).collect();
-            leave_out(lists, text);
-            for (list, terms) in lists.iter_mut().zip(beyond) {
-                let gone = terms.into_iter().filter(|term| !list.terms.contains(term));
-                let gone: Vec<Term> = gone.collect();
-                list.terms.extend(gone);
-            }
+            leave_out(lists, text, |term| is_beyond(term.category, term.severity));
         }
     }
-}
-
-fn beyond(list: &Wordlist) -> Vec<Term> {
-    let beyond = list.terms.iter().filter(|term| is_beyond(term.category, term.severity));
-    beyond.cloned().collect()
 }
 
 /// A list without the allow terms that would cover what no word at the console lets through.
@@ -236,7 +225,7 @@ fn left_out(mut lists: Vec<Wordlist>, text: &str) -> Lint {
             beyond.insert(term.text.clone());
         }
     }
-    let mut problems = leave_out(&mut lists, text);
+    let mut problems = leave_out(&mut lists, text, |_| false);
     problems.iter_mut().for_each(|wrong| wrong.part = "text");
     let mut terms = 0;
     for (line, number) in text.lines().map(str::trim).zip(1..) {

@@ -316,7 +316,7 @@ async fn what_a_moderator_sets_only_makes_stricter() {
     assert_eq!(house.set(&ana, "lobby", json!({})).await.status, 200);
     check(running, [MASK; 3]).await;
     // Without a route there is one place, and it judges too.
-    let bare = house_of_none().await;
+    let bare = worded(|config| config.route.clear()).await;
     let ana = bare.cookie("ana").await;
     assert_eq!(bare.save(&ana, "profanity", 0, "2 word flimp").await.status, 200);
     let levels = json!({ "profanity": "strict" });
@@ -325,10 +325,6 @@ async fn what_a_moderator_sets_only_makes_stricter() {
     let text = "so flimp".to_owned();
     let message = Message { text, at_ms: 1, ..Message::default() };
     assert_eq!(bare.doors.settler.pipeline.judge(&message).await.verdict, HOLD);
-}
-
-async fn house_of_none() -> House {
-    worded(|config| config.route.clear()).await
 }
 
 #[tokio::test]
