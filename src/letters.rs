@@ -15,7 +15,8 @@ pub mod ordinary;
 /// The letters of other scripts keep their own marks, which are part of the letter there.
 pub fn plain(text: &str) -> (String, Vec<(u32, u32)>) {
     let printable = |b: &u8| (0x20..0x7f).contains(b);
-    if text.as_bytes().iter().all(printable) {
+    // Without a way out of the loop, many bytes are compared at once.
+    if text.as_bytes().iter().fold(true, |all, byte| all & printable(byte)) {
         let origin = (0..text.len() as u32).map(|at| (at, at + 1)).collect();
         return (text.to_ascii_lowercase(), origin);
     }

@@ -107,9 +107,9 @@ pub struct Canonical {
 }
 
 impl Canonical {
-    /// The reading that undoes most. Turned letters are a guess, and would read as noise.
+    /// The reading that undoes most.
     pub fn undisguised(&self) -> Option<&View> {
-        let last = self.views.iter().rfind(|view| view.kind != ViewKind::Rotated)?;
+        let last = self.views.last()?;
         // Where signs may be several letters, the likeliest of them stand in the first reading.
         let first = self.views.iter().find(|view| view.kind == last.kind);
         first.filter(|_| last.kind == ViewKind::Folded).or(Some(last))

@@ -19,6 +19,7 @@ mod loose;
 mod patterns;
 mod pieces;
 mod reversed;
+mod rotated;
 mod scope;
 mod spell;
 mod stretch;
@@ -192,18 +193,21 @@ impl Scanner {
             self.scan_literal(view, plain, words, &mut found);
         }
         // The plain one and the likeliest of the folded ones.
-        for (base, words) in views.iter().take(2) {
+        for (nth, (base, cut)) in views.iter().take(2).enumerate() {
             let letters = Letters { base, plain };
-            let pieces = pieces(&base.text, words);
+            let pieces = pieces(&base.text, cut);
             if pieces.loose {
                 self.scan_loose(&letters, &pieces, &mut found);
             }
             if pieces.guess {
                 self.scan_guessed(&letters, &pieces, &mut found);
             }
+            let turned = (nth == 0 && pieces.odd).then(|| rotated::reading(base)).flatten();
+            if let Some(view) = turned {
+                self.scan_literal(&view, &view, &words(&view.text), &mut found);
+            }
         }
-        let coded = |view: &&View| matches!(view.kind, ViewKind::Decoded | ViewKind::Rotated);
-        for view in text.views.iter().filter(coded) {
+        for view in text.views.iter().filter(|view| view.kind == ViewKind::Decoded) {
             self.scan_literal(view, view, &words(&view.text), &mut found);
         }
         found.extend(self.scan_joined(base, before));

@@ -170,8 +170,7 @@ impl Rule for Doxxing {
     fn find(&self, policy: &Policy, seen: &Seen, _heard: &Heard, found: &mut Vec<Finding>) {
         let armed = !policy.personal.secrets.is_empty();
         let mut all: Vec<(Range<usize>, Place)> = Vec::new();
-        // Turned letters are a guess, and make addresses of addresses.
-        for view in seen.text.views.iter().filter(|view| view.kind != ViewKind::Rotated) {
+        for view in &seen.text.views {
             let cued = may_be_found(&view.text);
             if !cued && !armed {
                 continue;

@@ -15,8 +15,6 @@ use super::{empty, push};
 
 /// Signs that may be more than one letter, or one and part of another.
 pub(super) const SIGNS: ByteSet = ByteSet::of(b"|/\\(<[{!1#+@$^023456789").and_beyond_ascii();
-/// Signs that no word has inside.
-const LEFT_OVER: &str = "|/\\<>{}[]()_#@$+^!€£=*~";
 /// Punctuation behind a word.
 const ENDS: [char; 10] = ['\'', '"', '.', ',', '?', ':', ';', '!', ')', ']'];
 /// So many readings of all words of a text are compared; what is left over is read sign by sign.
@@ -32,6 +30,9 @@ const WORD_STEPS_MAX: usize = 4 * 1024;
 const WORD_BYTES_MAX: usize = 64;
 /// So many readings of a text are worth a look.
 const VIEWS_MAX: usize = 4;
+
+/// What follows a number that says which one of several.
+pub(super) const ORDINALS: [&str; 6] = ["st", "nd", "rd", "th", "e", "er"];
 
 /// What may still be done for the words of a text.
 #[derive(Clone, Copy)]
@@ -194,7 +195,7 @@ impl<F: Fn(usize, char) -> Vec<(char, usize)>> Walk<'_, F> {
                 read.iter().all(|(c, _)| !c.is_alphabetic())
                     || !rest.contains(|c: char| c.is_alphabetic())
             }
-            c if LEFT_OVER.contains(c) => {
+            c if is_left_over(c) => {
                 rest.trim_end().trim_end_matches(ENDS).is_empty()
                     || at == 0 && rest.contains([')', ']', '}'])
             }
@@ -227,8 +228,15 @@ fn strange(spelt: &str, text: &str) -> Strange {
         strange.letters += part.len();
         strange.signs += part.bytes().filter(u8::is_ascii_digit).count();
     }
-    strange.signs += whole.matches(|c| LEFT_OVER.contains(c)).count();
+    strange.signs += whole.matches(is_left_over).count();
     strange
+}
+
+/// Signs that no word has inside.
+fn is_left_over(c: char) -> bool {
+    let bracket = matches!(c, '<' | '>' | '{' | '}' | '[' | ']' | '(' | ')');
+    let stroke = matches!(c, '|' | '/' | '\\' | '_' | '!' | '^' | '~' | '+' | '=' | '*');
+    bracket || stroke || matches!(c, '#' | '@' | '$' | '€' | '£')
 }
 
 /// Words, numbers and `7th`.
@@ -237,7 +245,7 @@ fn is_word(word: &str) -> bool {
     let number = behind.len() < word.len();
     word.is_empty()
         || is_ordinary(word)
-        || number && matches!(behind, "" | "st" | "nd" | "rd" | "th" | "e" | "er")
+        || number && (behind.is_empty() || ORDINALS.contains(&behind))
 }
 
 /// A stroke is an i or an l, and `scan` takes it for either.

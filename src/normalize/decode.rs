@@ -1,7 +1,6 @@
 //! Reads what was encoded so that lists would not read it.
 //!
-//! Percent signs, entities, escapes, Base64, hexadecimal, binary, Morse code, and letters rotated
-//! by thirteen.
+//! Percent signs, entities, escapes, Base64, hexadecimal, binary and Morse code.
 //!
 //! Each kind has a cheap look that ordinary chat does not pass, and what comes out counts only
 //! where it is text. Decoded once, never twice: two layers are for a person with patience, and a
@@ -18,7 +17,6 @@ use super::{empty, push};
 
 mod codes;
 mod escapes;
-mod rotate;
 
 /// So many encoded pieces are read in one text; the rest stays as it is.
 const PIECES_MAX: usize = 256;
@@ -76,11 +74,6 @@ pub(super) fn decoded(text: &str, plain: &View) -> Option<View> {
     });
     pieces.truncate(PIECES_MAX);
     (!pieces.is_empty()).then(|| woven(plain, &pieces))
-}
-
-/// The reading with letters rotated by thirteen, where some words are none as they stand.
-pub(super) fn rotated(plain: &View) -> Option<View> {
-    rotate::rotated(plain)
 }
 
 /// The plain reading with the pieces in the places of what encodes them.

@@ -25,12 +25,20 @@ pub(super) fn folded(plain: &View) -> Vec<View> {
     if !SAYING.any(&plain.text) && !has_double_v(&plain.text) {
         return Vec::new();
     }
-    // Who writes several words so means the short ones too.
-    let (mut signs, mut counted) = (0, false);
+    let (mut signs, mut counted, mut bare) = (0, false, !has_double_v(&plain.text));
     for token in tokens(&plain.text).filter(|token| SAYING.any(token)) {
+        if is_bare(token) {
+            continue;
+        }
+        bare = false;
         signs += leet_signs(token);
         counted |= is_counted(token);
     }
+    // Numbers and punctuation alone bring most lines here.
+    if bare {
+        return Vec::new();
+    }
+    // Who writes several words so means the short ones too.
     let mixed = signs + usize::from(counted) >= MIXED_MIN;
     let foreign =
         !plain.text.is_ascii() && plain.text.chars().any(|c| !c.is_ascii() && is_foreign(c));
@@ -38,10 +46,6 @@ pub(super) fn folded(plain: &View) -> Vec<View> {
     let drawn = plain.text.as_bytes().windows(2).any(several);
     let angle = plain.text.contains('>');
     let line = Line { foreign, mixed, angle, open: mixed || drawn };
-    // Numbers and punctuation alone bring most lines here.
-    if tokens(&plain.text).all(|text| line.is_plain(text)) {
-        return Vec::new();
-    }
     let mut views = line.read(plain);
     views.retain(|view| view.text != plain.text);
     views
@@ -64,13 +68,13 @@ impl Line {
         let mut first = empty(ViewKind::Folded, plain);
         let mut open: Vec<Open> = Vec::new();
         let mut left = Budget::new();
-        let mut at = 0;
+        let (mut at, mut copied) = (0, 0);
         for text in plain.text.split_inclusive(' ') {
             if self.is_plain(text) {
-                choose::copy(plain, at..at + text.len(), &mut first);
                 at += text.len();
                 continue;
             }
+            choose::copy(plain, copied..at, &mut first);
             let token = Token::new(text, self);
             let mut readings = vec![token.read()];
             if self.open && !left.is_spent() && token.is_open() {
@@ -84,15 +88,15 @@ impl Line {
                 open.push(Open { at, written: start..first.text.len(), readings });
             }
             at += text.len();
+            copied = at;
         }
+        choose::copy(plain, copied..at, &mut first);
         choose::views(first, &open, plain)
     }
 
     /// Whether nothing in a word could be read otherwise: nearly every word.
     fn is_plain(self, text: &str) -> bool {
-        // Without a letter beside them, digits and signs are what they are.
-        let bare = |b: &u8| b.is_ascii() && !b.is_ascii_alphabetic();
-        if !self.mixed && text.as_bytes().iter().all(bare) {
+        if !self.mixed && (is_bare(text) || is_punctuated(text)) {
             return true;
         }
         !(SAYING.any(text) || has_double_v(text) || self.mixed && text.contains("ph"))
@@ -102,25 +106,40 @@ impl Line {
 /// What stands between spaces. Nearly all of it is short: looking byte by byte is quicker than
 /// setting out on a search.
 fn tokens(text: &str) -> impl Iterator<Item = &str> {
-    let mut start = 0;
-    let spaces = text.bytes().enumerate().filter(|(_, byte)| *byte == b' ');
-    let ends = spaces.map(|(at, _)| at).chain([text.len()]);
-    ends.map(move |end| {
-        let token = &text[start..end];
-        start = end + 1;
-        token
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = text.bytes().position(|byte| byte == b' ');
+        rest = end.map(|end| &text[end + 1..]);
+        Some(&text[..end.unwrap_or(text.len())])
     })
+}
+
+/// Without a letter beside them, digits and signs are what they are.
+fn is_bare(token: &str) -> bool {
+    token.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_alphabetic())
 }
 
 fn has_double_v(text: &str) -> bool {
     text.as_bytes().windows(2).any(|pair| pair == b"vv")
 }
 
+/// Whether a word has signs only where everybody writes them: in brackets, and beside slashes.
+fn is_punctuated(token: &str) -> bool {
+    const INSIDE: ByteSet = ByteSet::of(b"@$!|+(\\[<{^#>").and_digits().and_beyond_ascii();
+    let inside = token.trim_start_matches(['(', '[', '{']).trim_end_matches(AFTER);
+    inside.len() > 1 && !INSIDE.any(inside) && !has_double_v(inside)
+}
+
+/// What stands behind a word.
+const AFTER: [char; 12] = [' ', '.', ',', '!', '?', ':', ';', ')', ']', '}', '"', '\''];
+
 /// How much the signs and digits of a word with letters look like letters.
 fn leet_signs(token: &str) -> usize {
     /// Those of them that are no punctuation.
     const LETTERLIKE: ByteSet = ByteSet::of(b"@$|<{\\[(#+");
-    if !SAYING.any(token) {
+    let token = unbracketed(token);
+    if !SAYING.any(token) || is_measure(token) {
         return 0;
     }
     let count = |sort: fn(&u8) -> bool| token.as_bytes().iter().filter(|b| sort(b)).count();
@@ -137,6 +156,30 @@ fn leet_signs(token: &str) -> usize {
     let signs =
         LETTERLIKE.count(token) + token.chars().filter(|c| matches!(c, '€' | '£' | '¢')).count();
     2 * (signs + pairs().filter(digit).count())
+}
+
+/// The word in brackets, and the one behind a bracket that people use: `(unt` is another.
+fn unbracketed(token: &str) -> &str {
+    let Some(inside) = token.strip_prefix(['(', '[', '{', '<']) else { return token };
+    let word = inside.trim_end_matches([',', '.', '!', '?', ':', ';']);
+    let closed = word.strip_suffix([')', ']', '}', '>']);
+    match closed {
+        Some(word) => word,
+        None if is_ordinary(word) => word,
+        None => token,
+    }
+}
+
+/// `1st`, `2e`, `64bit`, `4gb`.
+fn is_measure(token: &str) -> bool {
+    const UNITS: [&str; 30] = [
+        "am", "bit", "bits", "cm", "fps", "ft", "gb", "ghz", "h", "hz", "k", "kb", "kg", "km",
+        "lbs", "mah", "mb", "mhz", "min", "mm", "ms", "p", "pm", "px", "tb", "v", "x", "yo", "yr",
+        "yrs",
+    ];
+    let word = token.trim_end_matches([',', '.', '!', '?', ':', ';', ')']);
+    let behind = word.trim_start_matches(|c: char| c.is_ascii_digit());
+    behind.len() < word.len() && (choose::ORDINALS.contains(&behind) || UNITS.contains(&behind))
 }
 
 fn is_counted(token: &str) -> bool {
@@ -168,7 +211,8 @@ impl Token<'_> {
         let Line { foreign, mixed, .. } = line;
         let latin = text.bytes().filter(u8::is_ascii_alphabetic).count();
         let digits = text.bytes().filter(u8::is_ascii_digit).count();
-        let letters = latin + text.chars().filter(|c| lookalike(*c).is_some()).count();
+        let alike = |c: &char| !c.is_ascii() && lookalike(*c).is_some();
+        let letters = latin + text.chars().filter(alike).count();
         let address = text.contains("://") || text.starts_with("www.");
         let signs = SIGNS.count(text);
         let count = |signs: &[char]| text.matches(signs).count();

@@ -62,8 +62,16 @@ pub(super) fn drawn(text: &str) -> Option<(char, usize)> {
     if ["|()", "|(_)", "|[]"].iter().any(|signs| text.starts_with(signs)) {
         return None;
     }
-    let (signs, letter) = DRAWN.iter().find(|(signs, _)| text.starts_with(signs))?;
-    Some((*letter, signs.len()))
+    drawings(text).next()
+}
+
+/// Every letter that is drawn at the start of `text`, the one of most signs first.
+fn drawings(text: &str) -> impl Iterator<Item = (char, usize)> {
+    let first = text.as_bytes().first();
+    let fits = DRAWN
+        .iter()
+        .filter(move |(signs, _)| signs.as_bytes().first() == first && text.starts_with(signs));
+    fits.map(|(signs, letter)| (*letter, signs.len()))
 }
 
 fn is_stroked(text: &str) -> bool {
@@ -73,8 +81,7 @@ fn is_stroked(text: &str) -> bool {
 /// Every letter that may be drawn, written or punctuated at the start of `text`.
 pub(super) fn others(text: &str, mut add: impl FnMut(char, usize)) {
     if is_stroked(text) {
-        let fits = DRAWN.iter().filter(|(signs, _)| text.starts_with(signs));
-        fits.for_each(|(signs, letter)| add(*letter, signs.len()));
+        drawings(text).for_each(|(letter, len)| add(letter, len));
     }
     let Some(c) = text.chars().next() else { return };
     match c {
@@ -116,11 +123,11 @@ pub(super) fn digit(before: char, c: char, after: char) -> Option<char> {
 ///
 /// This is how the reading looks to people and the model; `scan` takes it for either.
 fn one(before: char, after: char) -> char {
-    let vowel = |c: char| "aeiou0349@".contains(c);
+    let vowel = |c: char| matches!(c, 'a' | 'e' | 'i' | 'o' | 'u' | '0' | '3' | '4' | '9' | '@');
     let liquid = |c: char| c == 'l' || is_stroke(c);
     let closes = (vowel(before) || before == 'l')
         && (vowel(after) || liquid(after) || !after.is_alphanumeric());
-    let clusters = "bcfgkps".contains(before) && vowel(after);
+    let clusters = matches!(before, 'b' | 'c' | 'f' | 'g' | 'k' | 'p' | 's') && vowel(after);
     if closes || clusters { 'l' } else { 'i' }
 }
 

@@ -61,33 +61,53 @@ fn is_word(letter: &str) -> bool {
 /// A quick look for what `squeezed` undoes: a long repeat, an unusual double, a separator
 /// between letters, or three letters in a row standing alone.
 fn is_worth_it(text: &str) -> bool {
-    const JOINERS: ByteSet = ByteSet::of(b".-_*~^|");
     let bytes = text.as_bytes();
-    let is_letter = |at: usize| bytes.get(at).is_some_and(|b| b.is_ascii_lowercase() || *b >= 0x80);
-    let mut alone = 0;
-    let mut starts = true;
-    for (at, &byte) in bytes.iter().enumerate() {
-        if byte.is_ascii_lowercase() || byte >= 0xc0 {
+    let mut quick = Quick { bytes, alone: 0, starts: true };
+    // The byte behind each is at hand in all of these windows.
+    let found = bytes.windows(2).enumerate().any(|(at, pair)| quick.asks(at, pair[0], pair[1]));
+    found || bytes.last().is_some_and(|last| quick.asks(bytes.len() - 1, *last, b' '))
+}
+
+struct Quick<'a> {
+    bytes: &'a [u8],
+    /// How many letters in a row stand alone.
+    alone: usize,
+    /// No letter is before the next byte.
+    starts: bool,
+}
+
+impl Quick<'_> {
+    /// Whether this byte, with the one behind it, asks for a squeezed reading.
+    #[inline(always)]
+    fn asks(&mut self, at: usize, byte: u8, next: u8) -> bool {
+        const JOINERS: ByteSet = ByteSet::of(b".-_*~^|");
+        let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte >= 0x80;
+        if byte.is_ascii_lowercase() {
+            let repeated = byte == next && is_repeated(self.bytes, at, 1);
+            return repeated || self.letter(next);
+        }
+        if byte >= 0xc0 {
             // What comes twice begins with the same byte behind it.
             let width = width(byte);
-            if bytes.get(at + width) == Some(&byte) && is_repeated(bytes, at, width) {
-                return true;
-            }
-            if starts {
-                alone = if is_letter(at + width) { 0 } else { alone + 1 };
-                if alone >= SPELT_LETTERS_MIN {
-                    return true;
-                }
-            }
-            starts = false;
-        } else {
-            if JOINERS.has(byte) && !starts && is_letter(at + 1) {
-                return true;
-            }
-            starts = byte < 0x80;
+            let next = self.bytes.get(at + width).copied().unwrap_or(b' ');
+            let repeated = byte == next && is_repeated(self.bytes, at, width);
+            return repeated || self.letter(next);
         }
+        let joins = !self.starts && JOINERS.has(byte) && is_letter(next);
+        self.starts = byte < 0x80;
+        joins
     }
-    false
+
+    /// Whether this letter is one too many that stands alone.
+    fn letter(&mut self, next: u8) -> bool {
+        if !self.starts {
+            return false;
+        }
+        self.starts = false;
+        let goes_on = next.is_ascii_lowercase() || next >= 0x80;
+        self.alone = if goes_on { 0 } else { self.alone + 1 };
+        self.alone >= SPELT_LETTERS_MIN
+    }
 }
 
 /// Whether the character at `at` comes three times, or twice where that is unusual.

@@ -6,7 +6,7 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use super::{tape::strokes, words::Word};
-use crate::letters::bytes::{SpreadBuild, fnv};
+use crate::letters::bytes::{FNV_OFFSET, SpreadBuild, fnv, fnv_step};
 
 /// Number of a word, from 1 on; 0 is a word of no term.
 type WordId = u32;
@@ -15,29 +15,16 @@ type Node = u32;
 
 const ROOT: Node = 0;
 
-/// A word of some term.
-#[derive(Default)]
-struct Spelt {
-    /// Where it is in the text.
-    start: u32,
-    len: u32,
-    /// Another word of the same hash; 0: there is none.
-    same: WordId,
-    /// With which beginning it may begin a term.
-    first: Node,
-}
-
 /// Sixteen bits a word for the lists of this repository.
 const ANY_BITS: u64 = 1 << 18;
 
 /// Words and phrases, each standing for an entry.
 pub(super) struct Book {
-    /// The number of a word with each hash.
+    /// The words by their hash. Whoever finds a term here holds its letters against the text, so
+    /// that nothing is lost where two words have one hash.
     numbers: HashMap<u64, WordId, SpreadBuild>,
-    /// The words by their numbers.
-    words: Vec<Spelt>,
-    /// All of them, one behind the other.
-    text: Vec<u8>,
+    /// With which beginning each word may begin a term.
+    first: Vec<Node>,
     /// A bit for each word, so that most others cost no look at the table.
     any: Vec<u64>,
     /// Which beginning follows from which by a word.
@@ -55,8 +42,7 @@ impl Book {
         Book {
             numbers: HashMap::default(),
             // The word of no term.
-            words: vec![Spelt::default()],
-            text: Vec::new(),
+            first: vec![ROOT],
             any: vec![0; (ANY_BITS / 64) as usize],
             next: HashMap::default(),
             entries: vec![Vec::new()],
@@ -69,11 +55,11 @@ impl Book {
         let mut node = ROOT;
         let mut length = 0;
         for word in words {
-            let id = self.number(self.read(word).into_owned().as_bytes());
+            let id = self.number(fnv(self.read(word).as_bytes()));
             let fresh = self.entries.len() as Node;
-            node = match (node, self.words[id as usize].first) {
+            node = match (node, self.first[id as usize]) {
                 (ROOT, ROOT) => {
-                    self.words[id as usize].first = fresh;
+                    self.first[id as usize] = fresh;
                     fresh
                 }
                 (ROOT, known) => known,
@@ -89,33 +75,26 @@ impl Book {
     }
 
     /// The number of a word of a term, a new one where it has none.
-    fn number(&mut self, word: &[u8]) -> WordId {
-        let hash = fnv(word);
-        let known = self.find(hash, |own| own == word);
+    fn number(&mut self, hash: u64) -> WordId {
+        let known = self.find(hash);
         if known != 0 {
             return known;
         }
         let (at, mask) = bit(hash);
         self.any[at] |= mask;
-        let fresh = self.words.len() as WordId;
-        let same = self.numbers.insert(hash, fresh).unwrap_or_default();
-        let (start, len) = (self.text.len() as u32, word.len() as u32);
-        self.text.extend_from_slice(word);
-        self.words.push(Spelt { start, len, same, first: ROOT });
+        let fresh = self.first.len() as WordId;
+        self.first.push(ROOT);
+        self.numbers.insert(hash, fresh);
         fresh
     }
 
-    /// The number of the word with this hash that is the one; 0 where there is none.
-    fn find(&self, hash: u64, is: impl Fn(&[u8]) -> bool) -> WordId {
-        let mut id = self.numbers.get(&hash).copied().unwrap_or_default();
-        while id != 0 {
-            let Spelt { start, len, same, .. } = self.words[id as usize];
-            if is(&self.text[start as usize..][..len as usize]) {
-                break;
-            }
-            id = same;
+    /// The number of the word with this hash; 0 where there is none.
+    fn find(&self, hash: u64) -> WordId {
+        let (at, mask) = bit(hash);
+        match self.any[at] & mask {
+            0 => 0,
+            _ => self.numbers.get(&hash).copied().unwrap_or_default(),
         }
-        id
     }
 
     /// Calls with the entry and the end of every term in the words of a text, overlapping too.
@@ -124,7 +103,7 @@ impl Book {
         let mut known = None;
         for (at, word) in words.iter().enumerate() {
             let id = known.take().unwrap_or_else(|| self.id(text, word));
-            let mut node = self.words[id as usize].first;
+            let mut node = self.first[id as usize];
             if node == ROOT {
                 continue;
             }
@@ -141,17 +120,11 @@ impl Book {
 
     /// The number of a word; 0 where no term has it.
     fn id(&self, text: &str, word: &Word) -> WordId {
-        let hash = if self.strokes { word.strokes } else { word.hash };
-        let (at, mask) = bit(hash);
-        if self.any[at] & mask == 0 {
-            return 0;
+        if !self.strokes {
+            return self.find(word.hash);
         }
-        let said = &text.as_bytes()[word.span.clone()];
-        match self.strokes {
-            true => self
-                .find(hash, |own| own.iter().copied().eq(said.iter().map(|byte| strokes(*byte)))),
-            false => self.find(hash, |own| own == said),
-        }
+        let said = text[word.span.clone()].bytes();
+        self.find(said.map(strokes).fold(FNV_OFFSET, fnv_step))
     }
 
     /// The text with alike letters as one; of the same length.

@@ -11,7 +11,7 @@ use std::{
 use super::{Entry, joined::SEVERITY_MIN, pieces::Piece, spell, stretch, stretch::Letters};
 use crate::{
     letters::{
-        bytes::{FNV_OFFSET, FnvBuild, fnv_step},
+        bytes::{FNV_OFFSET, SpreadBuild, fnv_step},
         ordinary::is_ordinary,
     },
     message::{Category, View, ViewKind},
@@ -37,7 +37,8 @@ pub(super) const LETTERS_MAX: usize = 24;
 /// The words of all listed terms, by what becomes of them when they are misspelt.
 pub(super) struct Guesses {
     words: Vec<Word>,
-    exact: HashMap<Box<str>, u32, FnvBuild>,
+    /// By the hash of the whole word.
+    exact: HashMap<u64, u32, SpreadBuild>,
     /// Hashes of spellings, sorted, each with the word it may stand for.
     index: Vec<(u64, u32)>,
     /// For each beginning of a hash, where those that begin so are in the index: a search through
@@ -127,10 +128,9 @@ impl Guesses {
             }
             let level = if pattern.trim().contains(' ') { 0 } else { severity.level() };
             for word in pattern.split_whitespace().filter(|word| word.len() <= LETTERS_MAX) {
-                let known = all.exact.get(word).copied();
-                let at = known.unwrap_or(all.words.len() as u32);
-                if known.is_none() {
-                    all.exact.insert(word.into(), at);
+                let hash = hash(Slip::None, word.bytes());
+                let at = *all.exact.entry(hash).or_insert(all.words.len() as u32);
+                if at as usize == all.words.len() {
                     all.words.push(Word { text: word.into(), level });
                 }
                 let word = &mut all.words[at as usize];
@@ -140,7 +140,7 @@ impl Guesses {
         let words = all.words.iter().zip(0..);
         for (word, at) in words.filter(|(word, _)| !misspelt.contains(&*word.text)) {
             spellings(&word.text, |slip, spelling| {
-                all.index.push((hash(slip, spelling.bytes()), at))
+                all.index.push((hash(slip, spelling.iter().copied()), at))
             });
         }
         all.index.sort_unstable();
@@ -149,9 +149,8 @@ impl Guesses {
             all.index.partition_point(|entry| entry.0 >> (64 - START_BITS) < begins) as u32
         };
         all.starts = (0..=1 << START_BITS).map(from).collect();
-        let whole = all.words.iter().map(|word| hash(Slip::None, word.text.bytes()));
-        for hash in all.index.iter().map(|(hash, _)| *hash).chain(whole) {
-            let (at, mask) = bit(hash);
+        for hash in all.index.iter().map(|(hash, _)| hash).chain(all.exact.keys()) {
+            let (at, mask) = bit(*hash);
             all.any[at] |= mask;
         }
         all
@@ -159,7 +158,8 @@ impl Guesses {
 
     /// Whether a listed term has this word.
     pub fn has(&self, word: &str) -> bool {
-        self.word(word).is_some()
+        let known = self.whole(hash(Slip::None, word.bytes()));
+        known.is_some_and(|at| *self.words[at as usize].text == *word)
     }
 
     /// A quick look that may be wrong where it says yes: whether a listed term has these letters
@@ -168,10 +168,9 @@ impl Guesses {
         self.may_have(hash(Slip::None, letters.bytes().rev()))
     }
 
-    fn word(&self, word: &str) -> Option<u32> {
-        self.may_have(hash(Slip::None, word.bytes()))
-            .then(|| self.exact.get(word).copied())
-            .flatten()
+    /// The word whose letters have this hash.
+    fn whole(&self, hash: u64) -> Option<u32> {
+        self.may_have(hash).then(|| self.exact.get(&hash).copied()).flatten()
     }
 
     fn may_have(&self, hash: u64) -> bool {
@@ -183,12 +182,12 @@ impl Guesses {
     pub fn slots(&self, letters: &Letters, pieces: &[Piece]) -> Vec<Slot> {
         let text = letters.text();
         let mut slots: Vec<Slot> = Vec::new();
-        let (mut next, mut tries) = (0, 0);
+        let (mut next, mut tries, mut tried) = (0, 0, 0);
         while next < pieces.len() && slots.len() < SLOTS_MAX && tries < TRIES_MAX {
-            let Piece { masked, odd, short, .. } = &pieces[next];
+            let Piece { masked, odd, short, span, .. } = &pieces[next];
             tries += usize::from(*masked || *odd || short.is_some());
-            let masked = pieces[next].masked.then(|| self.unmasked(text, pieces[next].span.start));
-            if let Some((options, span)) = masked.flatten() {
+            let unmasked = masked.then(|| self.unmasked(text, span.start, &mut tried));
+            if let Some((options, span)) = unmasked.flatten() {
                 next += pieces[next..].partition_point(|piece| piece.span.start < span.end);
                 slots.push(Slot { span, options });
                 continue;
@@ -208,13 +207,25 @@ impl Guesses {
         slots
     }
 
-    /// The masked word at a place and what it may be, read with fewer kinds of signs first.
-    fn unmasked(&self, text: &str, at: usize) -> Option<(Vec<Choice>, Range<usize>)> {
-        [false, true].into_iter().find_map(|weak| {
-            let span = spell::chunk(text, at, weak)?;
+    /// The masked word at a place and what it may be, read with fewer kinds of signs first. Up to
+    /// `tried`, signs of every kind have been looked at.
+    fn unmasked(
+        &self,
+        text: &str,
+        at: usize,
+        tried: &mut usize,
+    ) -> Option<(Vec<Choice>, Range<usize>)> {
+        let read = |span: Range<usize>| {
             let options = self.masked(&text[span.clone()]);
             (!options.is_empty()).then_some((options, span))
-        })
+        };
+        let strong = spell::chunk(text, at, false).and_then(read);
+        if strong.is_some() || at < *tried {
+            return strong;
+        }
+        let all = spell::chunk(text, at, true)?;
+        *tried = all.end;
+        read(all)
     }
 
     fn options(&self, letters: &Letters, piece: &Piece) -> Vec<Choice> {
@@ -246,11 +257,7 @@ impl Guesses {
                 options.push(Choice { word: text.to_string(), alone });
             }
         };
-        let mut sorted = [0; LETTERS_MAX];
-        let sorted = &mut sorted[..word.len()];
-        sorted.copy_from_slice(word.as_bytes());
-        sorted.sort_unstable();
-        self.each(hash(Slip::Swapped, sorted.iter().copied()), |at| {
+        self.each(hash(Slip::Swapped, spell::sorted(word)), |at| {
             add(at, TERM_LETTERS_MIN, spell::is_swapped)
         });
         self.each(hash(Slip::Sound, spell::sound(word).bytes()), |at| {
@@ -266,9 +273,7 @@ impl Guesses {
         for at in 0..word.len() {
             let (letter, after) = (word.as_bytes()[at], &word.as_bytes()[at + 1..]);
             let shorter = after.iter().fold(before, |hash, byte| fnv_step(hash, *byte));
-            if self.may_have(shorter)
-                && let Some(at) = self.word(&format!("{}{}", &word[..at], &word[at + 1..]))
-            {
+            if let Some(at) = self.whole(shorter) {
                 add(at, SLIP_LETTERS_MIN, spell::won_one);
             }
             before = fnv_step(before, letter);
@@ -285,7 +290,7 @@ impl Guesses {
             return options;
         }
         let mut terms = 0;
-        self.each(hash(Slip::Masked, mask.key.bytes()), |at| {
+        self.each(hash(Slip::Masked, mask.key), |at| {
             let Word { text, level } = &self.words[at as usize];
             if mask.fits(text) {
                 // Terms go before the words of phrases.
@@ -314,15 +319,15 @@ impl Guesses {
 }
 
 /// Every spelling under which a listed word is looked for.
-fn spellings(word: &str, mut add: impl FnMut(Slip, &str)) {
+fn spellings(word: &str, mut add: impl FnMut(Slip, &[u8])) {
     if !word.bytes().all(|b| b.is_ascii_lowercase()) || word.len() < PART_LETTERS_MIN {
         return;
     }
     add(Slip::Swapped, &spell::sorted(word));
-    add(Slip::Sound, &spell::sound(word));
-    add(Slip::Vowels, &spell::bones(word).map(char::from).collect::<String>());
-    spell::without_one(word, |shorter| add(Slip::Dropped, shorter));
-    spell::masks(word, |key| add(Slip::Masked, key));
+    add(Slip::Sound, spell::sound(word).as_bytes());
+    add(Slip::Vowels, &spell::bones(word).collect::<Vec<u8>>());
+    spell::without_one(word, |shorter| add(Slip::Dropped, shorter.as_bytes()));
+    spell::masks(word.as_bytes(), |key| add(Slip::Masked, &key));
 }
 
 /// Whether a word is one of these with a letter doubled.

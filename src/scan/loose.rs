@@ -14,12 +14,12 @@ use super::{
     stretch::{self, Letters},
     tape::{Class, Tape, class},
 };
-use crate::message::ViewKind;
+use crate::{letters::bytes::ByteSet, message::ViewKind};
 
 /// Longer gaps end a word.
 const GAP_CHARS_MAX: usize = 3;
 /// Signs that break a word in two; others stand between real words as well.
-const JOINERS: &str = ".-_*~^|+=";
+pub(super) const JOINERS: ByteSet = ByteSet::of(b".-_*~^|+=");
 /// A shorter word that a space splits must have no ordinary word among its pieces.
 const LONG_LETTERS_MIN: usize = 7;
 /// Shorter for words of this severity: nobody comes upon them by two slips of the space bar.
@@ -132,31 +132,27 @@ impl Loose<'_> {
         let text = self.letters.text();
         let mut matches: Vec<(u32, Range<usize>)> = Vec::new();
         let mut walk = tape.start();
-        let (mut before, mut count, mut next) = (' ', 0_usize, 0);
-        while next < text.len() {
-            let at = next;
-            let (kind, len) = class(text, at);
-            next += len;
-            if kind == Class::Gap {
-                continue;
-            }
-            let c = match len {
-                1 => char::from(text.as_bytes()[at]),
-                _ => text[at..].chars().next().unwrap_or(' '),
-            };
+        let (mut before, mut count) = (' ', 0_usize);
+        let letters = self.pieces.iter().flat_map(|piece| text[piece.span.clone()].chars());
+        for c in letters {
             if before == c && c.is_alphabetic() {
                 continue;
             }
             before = c;
             count += 1;
-            text.as_bytes()[at..next].iter().for_each(|byte| walk.feed(*byte));
-            if matches.len() >= MATCHES_MAX {
-                break;
+            match u8::try_from(c) {
+                Ok(byte @ ..0x80) => walk.feed(byte),
+                _ => c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| walk.feed(byte)),
             }
-            walk.matches(|index| {
-                let first = count.checked_sub(entries[index as usize].runs);
-                matches.extend(first.map(|first| (index, first..count)));
-            });
+            if walk.is_match() {
+                if matches.len() >= MATCHES_MAX {
+                    break;
+                }
+                walk.matches(|index| {
+                    let first = count.checked_sub(entries[index as usize].runs);
+                    matches.extend(first.map(|first| (index, first..count)));
+                });
+            }
         }
         matches
     }
@@ -272,7 +268,7 @@ impl Loose<'_> {
             let gap = if index < self.pieces.len() { self.gap(index) } else { "" };
             !gap.is_empty()
                 && gap.chars().count() <= GAP_CHARS_MAX
-                && gap.chars().all(|c| JOINERS.contains(c))
+                && gap.bytes().all(|byte| JOINERS.has(byte))
         };
         !written.broken.is_empty()
             && !written.joined

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::words::Word;
+use super::{loose::JOINERS, words::Word};
 use crate::letters::{
     bytes::ByteSet,
     ordinary::{Known, known_by},
@@ -27,6 +27,8 @@ pub(super) struct Piece {
 /// The pieces of a reading, and which looks beyond the literal one they ask for.
 pub(super) struct Pieces {
     pub all: Vec<Piece>,
+    /// Some piece is odd.
+    pub odd: bool,
     /// An odd piece, a repeat, a word taken apart.
     pub loose: bool,
     /// Something that a guess could be made of.
@@ -38,36 +40,58 @@ pub(super) const SPELT_MIN: usize = 3;
 
 pub(super) fn pieces(text: &str, words: &[Word]) -> Pieces {
     let all = Vec::with_capacity(words.len());
-    let mut found = Pieces { all, loose: false, guess: false };
-    let bytes = text.as_bytes();
-    let (mut alone, mut end) = (0, None);
+    let mut found = Pieces { all, odd: false, loose: false, guess: false };
+    let (mut alone, mut before, mut glue) = (0, None, Glue::None);
     for word in words {
         let piece = piece(text, word);
         alone = if piece.single { alone + 1 } else { 0 };
-        // A sign between two runs of letters breaks a word, or joins two.
-        let gap = &bytes[end.unwrap_or(word.span.start)..word.span.start];
-        let glued = !gap.is_empty() && !gap.contains(&b' ');
+        let row = glue == Glue::Weak;
+        glue = before.map_or(Glue::None, |end| Glue::new(&text.as_bytes()[end..word.span.start]));
+        let glued = glue == Glue::Strong || row && glue == Glue::Weak;
+        found.odd |= piece.odd;
         found.loose |= word.repeats || piece.odd || alone >= SPELT_MIN || glued;
         found.guess |= piece.odd || piece.short.is_some() || piece.masked;
-        end = Some(word.span.end);
+        before = Some(word.span.end);
         found.all.push(piece);
     }
     found
 }
 
+/// What holds two runs of letters together.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Glue {
+    /// Nothing, or a space stands between them.
+    None,
+    /// A sign that stands between real words: in `don't`, `and/or`. Two in a row break one.
+    Weak,
+    /// One that breaks words.
+    Strong,
+}
+
+impl Glue {
+    fn new(gap: &[u8]) -> Glue {
+        match gap {
+            b"" | b" " => Glue::None,
+            _ if gap.contains(&b' ') => Glue::None,
+            _ if gap.iter().any(|byte| JOINERS.has(*byte)) => Glue::Strong,
+            _ => Glue::Weak,
+        }
+    }
+}
+
 fn piece(text: &str, word: &Word) -> Piece {
     let span = word.span.clone();
-    let letters = &text[span.clone()];
-    let first = letters.chars().next().unwrap_or(' ');
-    let single = !word.digits && letters.chars().all(|c| c == first);
-    let known = known_by(word.hash, letters);
-    let apostrophe = text[..span.start].ends_with('\'') || text[span.end..].starts_with('\'');
-    let latin = || letters.bytes().all(|b| b.is_ascii_lowercase());
+    let bytes = text.as_bytes();
+    let known = known_by(word.hash);
+    let beside = |at: Option<usize>| at.and_then(|at| bytes.get(at)).copied().unwrap_or(b' ');
+    let (left, right) = (beside(span.start.checked_sub(1)), beside(Some(span.end)));
+    let single = word.single;
+    let apostrophe = left == b'\'' || right == b'\'';
     Piece {
         single,
-        masked: is_masked(text.as_bytes(), &span),
-        odd: !single && !word.digits && known.is_none() && latin(),
-        word: !single || is_word(first) || apostrophe,
+        masked: (is_mask(left) || is_mask(right)) && is_masked(bytes, &span),
+        odd: !single && !word.digits && word.ascii && known.is_none(),
+        word: !single || apostrophe || is_word(bytes[span.start]),
         short: match known {
             Some(Known::Short(long)) => Some(long),
             _ => None,
@@ -97,8 +121,8 @@ pub(super) fn is_strong(byte: u8) -> bool {
 }
 
 /// Whether a letter is a word in French, English or chat.
-fn is_word(letter: char) -> bool {
-    matches!(letter, 'a' | 'i' | 'o' | 'u' | 'y')
+fn is_word(letter: u8) -> bool {
+    matches!(letter, b'a' | b'i' | b'o' | b'u' | b'y')
 }
 
 /// Signs that people write in the place of a letter.

@@ -19,10 +19,10 @@ fn is_vowel(c: u8) -> bool {
 }
 
 /// The letters of a word in order.
-pub(super) fn sorted(word: &str) -> String {
+pub(super) fn sorted(word: &str) -> Vec<u8> {
     let mut letters = word.as_bytes().to_vec();
     letters.sort_unstable();
-    String::from_utf8(letters).unwrap_or_default()
+    letters
 }
 
 /// Whether two words differ in one pair of neighbours that changed places.
@@ -35,41 +35,38 @@ pub(super) fn is_swapped(said: &str, word: &str) -> bool {
 
 /// One spelling for what is said alike, English and French.
 pub(super) fn sound(word: &str) -> String {
-    const PAIRS: [(&str, &str); 15] = [
-        ("ph", "f"),
-        ("ck", "k"),
-        ("qu", "k"),
-        ("sh", "S"),
-        ("ch", "C"),
-        ("eau", "o"),
-        ("au", "o"),
-        ("ee", "i"),
-        ("ea", "i"),
-        ("oo", "u"),
-        ("ou", "u"),
-        ("ce", "se"),
-        ("ci", "si"),
-        ("ks", "x"),
-        ("cs", "x"),
-    ];
     let mut sound = String::with_capacity(word.len());
-    let mut rest = word;
-    while let Some(c) = rest.chars().next() {
-        let may_pair = matches!(c, 'a' | 'c' | 'e' | 'k' | 'o' | 'p' | 'q' | 's');
-        let pair = PAIRS.iter().find(|(letters, _)| may_pair && rest.starts_with(letters));
-        let (one, len) = match (pair, c) {
-            (Some((letters, one)), _) => (*one, letters.len()),
-            (None, 'c' | 'q') => ("k", 1),
-            (None, 'z') => ("s", 1),
-            (None, 'y') => ("i", 1),
-            _ => (&rest[..c.len_utf8()], c.len_utf8()),
-        };
-        for c in one.chars() {
-            if !sound.ends_with(c) {
-                sound.push(c);
-            }
+    let mut last = b' ';
+    let mut push = |letter: u8| {
+        if letter != last {
+            sound.push(char::from(letter));
+            last = letter;
         }
-        rest = &rest[len..];
+    };
+    let mut rest = word.as_bytes();
+    while let [letter, after @ ..] = rest {
+        let (one, len) = match rest {
+            [b'e', b'a', b'u', ..] => (b'o', 3),
+            [b'a', b'u', ..] => (b'o', 2),
+            [b'e', b'e' | b'a', ..] => (b'i', 2),
+            [b'o', b'o' | b'u', ..] => (b'u', 2),
+            [b'p', b'h', ..] => (b'f', 2),
+            [b'c', b'k', ..] | [b'q', b'u', ..] => (b'k', 2),
+            [b's', b'h', ..] => (b'S', 2),
+            [b'c', b'h', ..] => (b'C', 2),
+            [b'k' | b'c', b's', ..] => (b'x', 2),
+            // The vowel says how the c before it sounds, and nothing else any more.
+            [b'c', vowel @ (b'e' | b'i'), ..] => {
+                push(b's');
+                (*vowel, 2)
+            }
+            [b'c' | b'q', ..] => (b'k', 1),
+            [b'z', ..] => (b's', 1),
+            [b'y', ..] => (b'i', 1),
+            _ => (*letter, 1),
+        };
+        push(one);
+        rest = &after[len - 1..];
     }
     // `-er` is often said and written as `-a`; a silent e ends many words.
     for (ending, said) in [("er", "a"), ("ers", "as"), ("ah", "a"), ("es", "s")] {
@@ -127,17 +124,21 @@ pub(super) fn won_one(said: &str, word: &str) -> bool {
     ends && word.len() >= WHOLE_LETTERS_MIN && lost_one(word, said)
 }
 
+/// Stands in a key for a letter that is masked.
+const MASKED: u8 = b'*';
+
 /// The keys under which a word is looked for where some of its letters are masked.
-pub(super) fn masks(word: &str, mut found: impl FnMut(&str)) {
-    let (first, last) = (&word[..1], &word[word.len() - 1..]);
-    found(&format!("{first}{}", word.len()));
-    found(&format!("{}{last}", word.len()));
+pub(super) fn masks(word: &[u8], mut found: impl FnMut([u8; 3])) {
+    let (Some(first), Some(last)) = (word.first(), word.last()) else { return };
+    for ends in [[*first, *last], [*first, MASKED], [MASKED, *last]] {
+        found([ends[0], word.len() as u8, ends[1]]);
+    }
 }
 
 /// A word with signs in the place of some letters.
 pub(super) struct Mask<'a> {
     chunk: &'a [u8],
-    pub key: String,
+    pub key: [u8; 3],
     /// Signs that mask nothing as a rule: a dot, a dash.
     pub weak: bool,
 }
@@ -160,10 +161,9 @@ impl Mask<'_> {
             (false, [false, false]) => false,
             (false, _) => letters >= WEAK_LETTERS_MIN && letters > signs,
         };
-        let key = match ends[0] {
-            true => format!("{}{}", &chunk[..1], chunk.len()),
-            false => format!("{}{}", chunk.len(), &chunk[chunk.len() - 1..]),
-        };
+        let end = |byte: u8| if byte.is_ascii_lowercase() { byte } else { MASKED };
+        let length = u8::try_from(bytes.len()).ok()?;
+        let key = [end(*bytes.first()?), length, end(*bytes.last()?)];
         enough.then_some(Mask { chunk: bytes, key, weak })
     }
 
@@ -205,8 +205,8 @@ pub(super) fn chunk(text: &str, at: usize, weak: bool) -> Option<Range<usize>> {
 pub(super) fn self_in_two(text: &str, pieces: &[Piece]) -> Option<Range<usize>> {
     const YOUR: [&str; 8] = ["your", "ur", "yo", "ya", "you", "u", "yr", "yer"];
     let [first, second, ..] = pieces else { return None };
-    let said = [first, second].map(|piece| &text[piece.span.clone()]);
-    let near = &text[first.span.end..second.span.start] == " ";
-    (near && YOUR.contains(&said[0]) && matches!(said[1], "self" | "selves"))
+    let said = |piece: &Piece| &text[piece.span.clone()];
+    let near = || &text[first.span.end..second.span.start] == " ";
+    (matches!(said(second), "self" | "selves") && YOUR.contains(&said(first)) && near())
         .then_some(first.span.start..second.span.end)
 }

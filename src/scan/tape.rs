@@ -18,7 +18,7 @@ pub(super) struct Tape {
     automaton: NFA,
     entries: Vec<u32>,
     /// A letter for each byte, where readings that differ in it are to meet.
-    alike: fn(u8) -> u8,
+    alike: [u8; 256],
 }
 
 /// Every byte is itself.
@@ -39,6 +39,7 @@ impl Tape {
             .dense_depth(DENSE_DEPTH)
             .build(patterns.iter().map(|p| bytes(&p.0)))
             .map_err(|error| format!("the word lists do not fit an automaton: {error}"))?;
+        let alike = std::array::from_fn(|byte| alike(byte as u8));
         Ok(Tape { automaton, entries: patterns.iter().map(|p| p.1).collect(), alike })
     }
 
@@ -47,7 +48,9 @@ impl Tape {
         let mut at = self.start();
         walk(text, |byte, end| {
             at.feed(byte);
-            at.matches(|entry| found(entry, end));
+            if at.is_match() {
+                at.matches(|entry| found(entry, end));
+            }
         });
     }
 
@@ -64,19 +67,25 @@ pub(super) struct At<'a> {
 }
 
 impl At<'_> {
+    #[inline(always)]
     pub fn feed(&mut self, byte: u8) {
-        let byte = (self.tape.alike)(byte);
+        let byte = self.tape.alike[usize::from(byte)];
         self.state = self.tape.automaton.next_state(Anchored::No, self.state, byte);
     }
 
-    /// The entries of all patterns that end here.
+    /// Whether some pattern ends here.
+    #[inline(always)]
+    pub fn is_match(&self) -> bool {
+        let automaton = &self.tape.automaton;
+        automaton.is_special(self.state) && automaton.is_match(self.state)
+    }
+
+    /// The entries of all patterns that end here, where some do.
     pub fn matches(&self, mut found: impl FnMut(u32)) {
         let automaton = &self.tape.automaton;
-        if automaton.is_special(self.state) && automaton.is_match(self.state) {
-            for index in 0..automaton.match_len(self.state) {
-                let pattern = automaton.match_pattern(self.state, index);
-                found(self.tape.entries[pattern.as_usize()]);
-            }
+        for index in 0..automaton.match_len(self.state) {
+            let pattern = automaton.match_pattern(self.state, index);
+            found(self.tape.entries[pattern.as_usize()]);
         }
     }
 }
@@ -101,6 +110,12 @@ const ASCII: [Class; 128] = {
     }
     table
 };
+
+/// Whether a byte is a character of ASCII of this class.
+#[inline]
+pub(super) fn is_ascii_of(class: Class, byte: u8) -> bool {
+    ASCII.get(usize::from(byte)) == Some(&class)
+}
 
 /// The class of the character at `at`, and its length in bytes.
 pub(super) fn class(text: &str, at: usize) -> (Class, usize) {

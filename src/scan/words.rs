@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::tape::{Class, class, strokes};
+use super::tape::{Class, class, is_ascii_of};
 use crate::letters::{
     bytes::{FNV_OFFSET, fnv_step},
     is_odd_double,
@@ -12,10 +12,13 @@ use crate::letters::{
 #[derive(Clone, Debug)]
 pub(super) struct Word {
     pub span: Range<usize>,
-    pub digits: bool,
-    /// Of its bytes, and of its bytes where an i and an l are one letter.
+    /// Of its bytes.
     pub hash: u64,
-    pub strokes: u64,
+    pub digits: bool,
+    /// Of ASCII alone.
+    pub ascii: bool,
+    /// One letter, perhaps repeated.
+    pub single: bool,
     /// A letter in it is repeated as in no word.
     pub repeats: bool,
 }
@@ -39,29 +42,46 @@ pub(super) fn words(text: &str) -> Vec<Word> {
 impl Word {
     fn read(text: &str, start: usize, kind: Class) -> Word {
         let bytes = text.as_bytes();
-        let (mut hash, mut alike, mut repeats) = (FNV_OFFSET, FNV_OFFSET, false);
-        let (mut at, mut before, mut count) = (start, ' ', 0);
-        while at < bytes.len() {
-            let (next, len) = class(text, at);
+        let (mut end, mut hash, mut before, mut doubled) = (start, FNV_OFFSET, 0, false);
+        // Nearly every word is of ASCII, and nearly none has a letter twice in a row.
+        while let Some(&byte) = bytes.get(end).filter(|byte| is_ascii_of(kind, **byte)) {
+            hash = fnv_step(hash, byte);
+            doubled |= byte == before;
+            before = byte;
+            end += 1;
+        }
+        let first = end;
+        while end < bytes.len() {
+            let (next, len) = class(text, end);
             if next != kind {
                 break;
             }
-            let c = match len {
-                1 => char::from(bytes[at]),
-                _ => text[at..].chars().next().unwrap_or(' '),
-            };
-            count = if c == before { count + 1 } else { 1 };
-            repeats |= count > 1 && (count > 2 || is_odd_double(c));
-            before = c;
-            for byte in &bytes[at..at + len] {
-                hash = fnv_step(hash, *byte);
-                alike = fnv_step(alike, strokes(*byte));
-            }
-            at += len;
+            hash = bytes[end..end + len].iter().copied().fold(hash, fnv_step);
+            end += len;
         }
-        let digits = kind == Class::Digit;
-        Word { span: start..at, digits, hash, strokes: alike, repeats: repeats && !digits }
+        let (ascii, letters) = (first == end, kind == Class::Letter);
+        let (single, repeats) = match ascii && !doubled {
+            true => (end - start == 1, false),
+            false => repeats(&text[start..end]),
+        };
+        let (single, repeats) = (letters && single, letters && repeats);
+        Word { span: start..end, hash, digits: !letters, ascii, single, repeats }
     }
+}
+
+/// Whether a word is one letter, perhaps repeated, and whether one is repeated as in no word.
+fn repeats(word: &str) -> (bool, bool) {
+    let (mut before, mut runs, mut count, mut odd) = (' ', 0, 0, false);
+    for c in word.chars() {
+        if c == before {
+            count += 1;
+            odd |= count > 2 || is_odd_double(c);
+        } else {
+            (before, count) = (c, 1);
+            runs += 1;
+        }
+    }
+    (runs == 1, odd)
 }
 
 #[cfg(test)]
@@ -77,19 +97,19 @@ mod tests {
             .map(|word| {
                 let own = &text[word.span];
                 assert_eq!(word.hash, fnv(own.as_bytes()), "{own}");
-                assert_eq!(word.strokes, fnv(own.replace('l', "i").as_bytes()), "{own}");
-                (own, word.digits, word.repeats)
+                assert_eq!(word.ascii, own.is_ascii(), "{own}");
+                (own, word.digits, word.single, word.repeats)
             })
             .collect();
         let expected = [
-            ("so", false, false),
-            ("bl", false, false),
-            ("0", true, false),
-            ("orp", false, false),
-            ("l", false, false),
-            ("été", false, false),
-            ("haaa", false, true),
-            ("777", true, false),
+            ("so", false, false, false),
+            ("bl", false, false, false),
+            ("0", true, false, false),
+            ("orp", false, false, false),
+            ("l", false, true, false),
+            ("été", false, false, false),
+            ("haaa", false, false, true),
+            ("777", true, false, false),
         ];
         assert_eq!(read, expected);
         assert!(words("... !?").is_empty() && words("").is_empty());

@@ -27,17 +27,46 @@ const BITS: usize = 8;
 /// Signs of the longest letter or digit in Morse code.
 const MORSE_SIGNS_MAX: usize = 5;
 
+/// What a byte is to the quick looks.
+const LOWER: u8 = 1;
+const UPPER: u8 = LOWER << 1;
+const DIGIT: u8 = 4;
+/// Ends Base64.
+const PADDING: u8 = 8;
+/// A sign of Morse code, or the first byte of one.
+const MORSE: u8 = 16;
+const OTHER: u8 = 32;
+const KINDS: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        kinds[byte] = match byte as u8 {
+            b'a'..=b'z' => LOWER,
+            b'A'..=b'Z' => UPPER,
+            b'0'..=b'9' => DIGIT,
+            b'=' => PADDING,
+            b'.' | b'-' | b'_' | 0x80.. => MORSE,
+            space if space.is_ascii_whitespace() => 0,
+            _ => OTHER,
+        };
+        byte += 1;
+    }
+    kinds
+};
+
 /// Whatever decodes to text, of every code; where two fit, both are here.
 pub(super) fn pieces(text: &str) -> Vec<Piece> {
-    if !is_worth_it(text) {
+    if !may_hold_any(text) {
         return Vec::new();
     }
-    let tokens = tokens(text);
+    let tokens: Vec<_> = tokens(text).collect();
     let mut pieces = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
         let (row, used) = row(text, &tokens[at..]);
-        let piece = row.or_else(|| single(text, &tokens[at]));
+        let token = &tokens[at];
+        let piece =
+            row.or_else(|| is_worth_it(&text[token.clone()]).then(|| single(text, token))?);
         pieces.extend(piece.filter(Piece::is_text));
         // A row that says nothing is not looked at again from its second token on.
         at += used.max(1);
@@ -45,40 +74,43 @@ pub(super) fn pieces(text: &str) -> Vec<Piece> {
     pieces
 }
 
-/// Base64 mixes cases or digits inside of a word, the others are digits, dots and strokes. A short
-/// number without a letter is no code of any kind, and rows of them say nothing either.
-fn is_worth_it(text: &str) -> bool {
-    let (mut digit, mut letter, mut mixed, mut signs) = (false, false, false, true);
-    let (mut start, mut before) = (0, b' ');
-    for (at, byte) in text.bytes().chain([b' ']).enumerate() {
-        if !byte.is_ascii_whitespace() {
-            digit |= byte.is_ascii_digit();
-            letter |= byte.is_ascii_alphabetic();
-            mixed |= before.is_ascii_lowercase() && byte.is_ascii_uppercase();
-            signs &= !byte.is_ascii_alphanumeric();
-            before = byte;
-            continue;
-        }
-        if start < at {
-            let number = digit && (at - start >= BITS || letter);
-            let morse = signs && is_morse(&text[start..at]);
-            if number || mixed || before == b'=' || morse {
-                return true;
-            }
-        }
-        (digit, letter, mixed, signs) = (false, false, false, true);
-        (start, before) = (at + 1, b' ');
+/// A quick look at the whole text: all codes have digits, a capital behind a small letter, padding,
+/// or words of signs alone.
+fn may_hold_any(text: &str) -> bool {
+    let (mut before, mut found) = (0, 0);
+    for byte in text.bytes() {
+        let kind = KINDS[usize::from(byte)];
+        let starts = if before == 0 { MORSE } else { 0 };
+        found |= kind & (DIGIT | PADDING | starts | before << 1 & UPPER);
+        before = kind;
     }
-    false
+    found != 0
 }
 
-fn tokens(text: &str) -> Vec<Range<usize>> {
-    let start = text.as_ptr() as usize;
-    let places = text.split_ascii_whitespace().map(|token| {
-        let at = token.as_ptr() as usize - start;
-        at..at + token.len()
-    });
-    places.collect()
+/// What stands between spaces.
+fn tokens(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + bytes[at..].iter().position(|byte| !byte.is_ascii_whitespace())?;
+        let len = bytes[start..].iter().position(u8::is_ascii_whitespace);
+        at = len.map_or(bytes.len(), |len| start + len);
+        Some(start..at)
+    })
+}
+
+/// Base64 mixes cases or digits inside of a word, and what is hexadecimal or binary has digits. A
+/// short number without a letter is no code of any kind.
+fn is_worth_it(token: &str) -> bool {
+    let (mut before, mut all, mut mixed) = (0, 0, 0);
+    for byte in token.bytes() {
+        let kind = KINDS[usize::from(byte)];
+        all |= kind;
+        mixed |= kind & before << 1 & UPPER;
+        before = kind;
+    }
+    let number = all & DIGIT != 0 && (token.len() >= BITS || all & (LOWER | UPPER) != 0);
+    number || mixed != 0 || before == PADDING
 }
 
 /// One token that is a word in hexadecimal, binary or Base64.
@@ -145,7 +177,12 @@ fn may_be_letters(body: &[u8]) -> bool {
 
 /// Tokens in a row with one character each, and how many.
 fn row(text: &str, tokens: &[Range<usize>]) -> (Option<Piece>, usize) {
+    /// Eight bits and a comma.
+    const CHARS_MAX: usize = BITS + 1;
     let Some(first) = tokens.first().map(|token| &text[token.clone()]) else { return (None, 0) };
+    if first.len() > CHARS_MAX {
+        return (None, 0);
+    }
     if is_morse(first) {
         return morse(text, tokens);
     }

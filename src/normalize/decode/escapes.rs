@@ -3,12 +3,16 @@
 use std::ops::Range;
 
 use super::{LETTERS_MIN, Piece};
+use crate::letters::bytes::ByteSet;
 
 /// One escape: where it is, and the byte or character that it stands for.
 enum Escape {
     Byte(u8),
     Char(char),
 }
+
+/// What an escape begins with, or has behind its U.
+const BEGIN: ByteSet = ByteSet::of(b"%&\\+");
 
 /// `%6c`, `&#108;`, `\x6c`, `\u006c`, `\u{6c}`, `U+006C`.
 ///
@@ -17,13 +21,18 @@ enum Escape {
 /// several.
 pub(super) fn pieces(text: &str) -> Vec<Piece> {
     let bytes = text.as_bytes();
-    if !bytes.iter().any(|b| matches!(b, b'%' | b'&' | b'\\' | b'+')) {
+    if !BEGIN.any(text) {
         return Vec::new();
     }
     let mut pieces = Vec::new();
     let (mut letters, mut others) = (0, 0);
     let mut at = 0;
     while at < bytes.len() {
+        let unicode = matches!(bytes[at], b'U' | b'u') && bytes.get(at + 1) == Some(&b'+');
+        if !matches!(bytes[at], b'%' | b'&' | b'\\') && !unicode {
+            at += 1;
+            continue;
+        }
         let piece = run(text, at);
         if piece.text.is_empty() {
             at += 1;
