@@ -45,8 +45,9 @@ const OTHERS: &str = "him her it them people someone somebody anyone anybody eve
     others folks kids players guys girls women men";
 const WHOSE: &str = "my his her their our the a black gay trans asian other";
 /// Who does it that is not the speaker and is not told to.
-const HE: &str = "he she they someone somebody people who dude guy guys friend mom dad brother \
-    sister boss teacher il elle ils elles on";
+const HE: &str = "he she they one someone somebody people who dude guy guys girls boys kids \
+    players teammates rappers friend mom dad brother sister boss teacher parents il elle ils elles \
+    on";
 /// Between whoever does it and what they do.
 const DOES: &str = "keeps kept keep is was are were been has had have started just always even \
     literally m'a t'a l'a m'ont l'ont nous se fait";
@@ -315,6 +316,8 @@ mod tests {
             ("because blorp is a slur", true),
             ("ana the blorp is an insult", false),
             ("he literally just called her a blorp", true),
+            ("some girls are yelling blorp at me", true),
+            ("girls yell blorp people", false),
             ("they say blorps act like that", false),
             ("i said blorp", false),
             ("you say blorp", false),
