@@ -88,7 +88,7 @@ mod tests {
         for signs in ["|3", "(|", "/\\/", "|_|\\/|", "1!|"] {
             for width in [5, 31, 4000] {
                 let text = format!("a{} ", signs.repeat(width)).repeat(8000 / width);
-                assert!(normalize(&text).views.len() <= 8, "{signs} {width}");
+                assert!(normalize(&text).views.len() <= 7, "{signs} {width}");
             }
         }
     }
@@ -100,7 +100,7 @@ mod tests {
             let word = format!("g{}{end}", signs.repeat(60 / signs.len()));
             for text in [format!("|3 1t {word}"), format!("|3 1t{}", format!(" {word}").repeat(99))]
             {
-                assert!(normalize(&text).views.len() <= 8, "{text}");
+                assert!(normalize(&text).views.len() <= 7, "{text}");
             }
         }
     }

@@ -229,11 +229,9 @@ impl Scanner {
     fn scan_literal(&self, view: &View, plain: &View, words: &[Word], found: &mut Vec<Found>) {
         let letters = Letters { base: view, plain };
         let spelt = if view.kind == ViewKind::Plain { &self.literal } else { &self.folded };
-        spelt.run(&view.text, words, |entry, end| {
-            let listed = &self.entries[entry as usize].letters;
-            let start = tape::start(&view.text, end, listed.len());
-            if letters.are(listed, start..end) {
-                found.push(Found { span: view.original(start..end), view: view.kind, entry });
+        spelt.run(&view.text, words, &self.entries, |entry, span| {
+            if letters.are(&self.entries[entry as usize].letters, span.clone()) {
+                found.push(Found { span: view.original(span), view: view.kind, entry });
             }
         });
     }
@@ -356,13 +354,22 @@ impl Spellings {
         Ok(Spellings { book, within })
     }
 
-    /// Calls with the entry and the end in `text` of every term, overlapping ones too.
-    fn run(&self, text: &str, words: &[Word], mut found: impl FnMut(u32, usize)) {
+    /// Calls with the entry and the place in `text` of every term, overlapping ones too.
+    fn run(
+        &self,
+        text: &str,
+        words: &[Word],
+        entries: &[Entry],
+        mut found: impl FnMut(u32, Range<usize>),
+    ) {
         self.book.run(text, words, &mut found);
         let Some((quick, within)) = &self.within else { return };
         let read = self.book.read(text);
         if quick.is_match(&*read) {
-            within.run(&read, &mut found);
+            within.run(&read, |entry, end| {
+                let letters = entries[entry as usize].letters.len();
+                found(entry, tape::start(text, end, letters)..end);
+            });
         }
     }
 }

@@ -126,7 +126,7 @@ fn has_double_v(text: &str) -> bool {
 
 /// Whether a word has signs only where everybody writes them: in brackets, and beside slashes.
 fn is_punctuated(token: &str) -> bool {
-    const INSIDE: ByteSet = ByteSet::of(b"@$!|+(\\[<{^#>").and_digits().and_beyond_ascii();
+    const INSIDE: ByteSet = ByteSet::of(b"@$!|+(\\[<{^#>)]}").and_digits().and_beyond_ascii();
     let inside = token.trim_start_matches(['(', '[', '{']).trim_end_matches(AFTER);
     inside.len() > 1 && !INSIDE.any(inside) && !has_double_v(inside)
 }
@@ -158,15 +158,19 @@ fn leet_signs(token: &str) -> usize {
     2 * (signs + pairs().filter(digit).count())
 }
 
-/// The word in brackets, and the one behind a bracket that people use: `(unt` is another.
+/// The word in brackets, and the one behind a bracket that people use, where it is no other one
+/// with the bracket for a c.
 fn unbracketed(token: &str) -> &str {
-    let Some(inside) = token.strip_prefix(['(', '[', '{', '<']) else { return token };
-    let word = inside.trim_end_matches([',', '.', '!', '?', ':', ';']);
-    let closed = word.strip_suffix([')', ']', '}', '>']);
-    match closed {
-        Some(word) => word,
-        None if is_ordinary(word) => word,
-        None => token,
+    const PAIRS: [(char, char); 4] = [('(', ')'), ('[', ']'), ('{', '}'), ('<', '>')];
+    let inner = token.trim_end_matches([',', '.', '!', '?', ':', ';']);
+    let pair = PAIRS.into_iter().find(|(opens, _)| inner.starts_with(*opens));
+    let Some((opens, closes)) = pair else { return token };
+    let word = inner.strip_prefix(opens).unwrap_or(inner);
+    let bracket = |c: char| PAIRS.iter().any(|(opens, closes)| c == *opens || c == *closes);
+    match word.strip_suffix(closes) {
+        Some(closed) if !closed.contains(bracket) => closed,
+        None if is_ordinary(word) && !is_ordinary(&format!("c{word}")) => word,
+        _ => token,
     }
 }
 

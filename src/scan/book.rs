@@ -3,7 +3,7 @@
 //! Nearly every term is made of whole words, and nearly every word of a message is in no term: one
 //! look says so, where an automaton would read on letter by letter.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{borrow::Cow, collections::HashMap, ops::Range};
 
 use super::{tape::strokes, words::Word};
 use crate::letters::bytes::{FNV_OFFSET, SpreadBuild, fnv, fnv_step};
@@ -20,8 +20,8 @@ const ANY_BITS: u64 = 1 << 18;
 
 /// Words and phrases, each standing for an entry.
 pub(super) struct Book {
-    /// The words by their hash. Whoever finds a term here holds its letters against the text, so
-    /// that nothing is lost where two words have one hash.
+    /// The words by their hash. Whoever finds a term holds all of its letters against the text, so
+    /// that nothing is found that only has a hash in common.
     numbers: HashMap<u64, WordId, SpreadBuild>,
     /// With which beginning each word may begin a term.
     first: Vec<Node>,
@@ -97,8 +97,8 @@ impl Book {
         }
     }
 
-    /// Calls with the entry and the end of every term in the words of a text, overlapping too.
-    pub fn run(&self, text: &str, words: &[Word], mut found: impl FnMut(u32, usize)) {
+    /// Calls with the entry and the place of every term in the words of a text, overlapping too.
+    pub fn run(&self, text: &str, words: &[Word], mut found: impl FnMut(u32, Range<usize>)) {
         // Of a word that follows a beginning, the number is known when its own turn comes.
         let mut known = None;
         for (at, word) in words.iter().enumerate() {
@@ -107,13 +107,17 @@ impl Book {
             if node == ROOT {
                 continue;
             }
-            self.entries[node as usize].iter().for_each(|entry| found(*entry, word.span.end));
+            let start = word.span.start;
+            let mut all = |node: Node, end: usize| {
+                self.entries[node as usize].iter().for_each(|entry| found(*entry, start..end));
+            };
+            all(node, word.span.end);
             for word in words[at + 1..].iter().take(self.longest - 1) {
                 let id = self.id(text, word);
                 known = known.or(Some(id));
                 let Some(next) = self.next.get(&(node, id)).filter(|_| id != 0) else { break };
                 node = *next;
-                self.entries[node as usize].iter().for_each(|entry| found(*entry, word.span.end));
+                all(node, word.span.end);
             }
         }
     }

@@ -224,7 +224,10 @@ impl Guesses {
             return strong;
         }
         let all = spell::chunk(text, at, true)?;
-        *tried = all.end;
+        // Of a longer chunk, another piece of it may see another part.
+        if all.len() <= LETTERS_MAX {
+            *tried = all.end;
+        }
         read(all)
     }
 

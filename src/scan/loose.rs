@@ -19,7 +19,7 @@ use crate::{letters::bytes::ByteSet, message::ViewKind};
 /// Longer gaps end a word.
 const GAP_CHARS_MAX: usize = 3;
 /// Signs that break a word in two; others stand between real words as well.
-pub(super) const JOINERS: ByteSet = ByteSet::of(b".-_*~^|+=");
+const JOINERS: ByteSet = ByteSet::of(b".-_*~^|+=");
 /// A shorter word that a space splits must have no ordinary word among its pieces.
 const LONG_LETTERS_MIN: usize = 7;
 /// Shorter for words of this severity: nobody comes upon them by two slips of the space bar.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{loose::JOINERS, words::Word};
+use super::words::Word;
 use crate::letters::{
     bytes::ByteSet,
     ordinary::{Known, known_by},
@@ -27,7 +27,7 @@ pub(super) struct Piece {
 /// The pieces of a reading, and which looks beyond the literal one they ask for.
 pub(super) struct Pieces {
     pub all: Vec<Piece>,
-    /// Some piece is odd.
+    /// Some piece is odd, or of letters of which nobody knows.
     pub odd: bool,
     /// An odd piece, a repeat, a word taken apart.
     pub loose: bool,
@@ -41,17 +41,18 @@ pub(super) const SPELT_MIN: usize = 3;
 pub(super) fn pieces(text: &str, words: &[Word]) -> Pieces {
     let all = Vec::with_capacity(words.len());
     let mut found = Pieces { all, odd: false, loose: false, guess: false };
-    let (mut alone, mut before, mut glue) = (0, None, Glue::None);
+    let (mut alone, mut before, mut contracted): (_, Option<&Word>, _) = (0, None, false);
     for word in words {
         let piece = piece(text, word);
         alone = if piece.single { alone + 1 } else { 0 };
-        let row = glue == Glue::Weak;
-        glue = before.map_or(Glue::None, |end| Glue::new(&text.as_bytes()[end..word.span.start]));
-        let glued = glue == Glue::Strong || row && glue == Glue::Weak;
-        found.odd |= piece.odd;
+        let glue = before.map_or(Glue::None, |before| Glue::between(text, before, word));
+        // Two contractions in a row are none.
+        let glued = glue == Glue::Sign || contracted && glue == Glue::Contraction;
+        contracted = glue == Glue::Contraction;
+        found.odd |= piece.odd || !word.ascii;
         found.loose |= word.repeats || piece.odd || alone >= SPELT_MIN || glued;
         found.guess |= piece.odd || piece.short.is_some() || piece.masked;
-        before = Some(word.span.end);
+        before = Some(word);
         found.all.push(piece);
     }
     found
@@ -62,19 +63,24 @@ pub(super) fn pieces(text: &str, words: &[Word]) -> Pieces {
 enum Glue {
     /// Nothing, or a space stands between them.
     None,
-    /// A sign that stands between real words: in `don't`, `and/or`. Two in a row break one.
-    Weak,
-    /// One that breaks words.
-    Strong,
+    /// The apostrophe of `don't` and `j'ai`.
+    Contraction,
+    /// A sign that may break a word, or join two.
+    Sign,
 }
 
 impl Glue {
-    fn new(gap: &[u8]) -> Glue {
-        match gap {
+    fn between(text: &str, before: &Word, word: &Word) -> Glue {
+        let contracted = || {
+            let (left, right) = (&text[before.span.clone()], &text[word.span.clone()]);
+            matches!(left, "c" | "d" | "j" | "l" | "m" | "n" | "s" | "t" | "qu")
+                || matches!(right, "s" | "t" | "m" | "d" | "ll" | "re" | "ve")
+        };
+        match &text.as_bytes()[before.span.end..word.span.start] {
             b"" | b" " => Glue::None,
-            _ if gap.contains(&b' ') => Glue::None,
-            _ if gap.iter().any(|byte| JOINERS.has(*byte)) => Glue::Strong,
-            _ => Glue::Weak,
+            b"'" if contracted() => Glue::Contraction,
+            gap if gap.contains(&b' ') => Glue::None,
+            _ => Glue::Sign,
         }
     }
 }

@@ -5,7 +5,7 @@ use tidegate::{letters, normalize::normalize};
 use crate::input::{Input, boundary};
 
 /// Most readings that there may be.
-const VIEWS_MAX: usize = 8;
+const VIEWS_MAX: usize = 7;
 /// The longest that a reading may be for each byte of the text: one character (U+FDFA) stands for
 /// eighteen, in three bytes.
 const GROWTH_MAX: usize = 12;

@@ -177,20 +177,18 @@ fn may_be_letters(body: &[u8]) -> bool {
 
 /// Tokens in a row with one character each, and how many.
 fn row(text: &str, tokens: &[Range<usize>]) -> (Option<Piece>, usize) {
-    /// Eight bits and a comma.
-    const CHARS_MAX: usize = BITS + 1;
     let Some(first) = tokens.first().map(|token| &text[token.clone()]) else { return (None, 0) };
-    if first.len() > CHARS_MAX {
-        return (None, 0);
-    }
     if is_morse(first) {
         return morse(text, tokens);
+    }
+    let width = first.trim_end_matches([',', ';']).len();
+    if width > BITS {
+        return (None, 0);
     }
     let places = tokens.iter().map(|token| {
         let said = text[token.clone()].trim_end_matches([',', ';']);
         (number(said), said.len(), token.start..token.start + said.len())
     });
-    let width = first.trim_end_matches([',', ';']).len();
     let alike = places.take_while(|(byte, len, _)| byte.is_some() && *len == width);
     let all: Vec<(u8, Range<usize>)> =
         alike.filter_map(|(byte, _, span)| Some((byte?, span))).collect();
