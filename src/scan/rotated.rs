@@ -6,36 +6,12 @@ use crate::message::{View, ViewKind};
 const LETTERS_MIN: usize = 4;
 
 /// For each first letter, the second letters that follow it in English and French words: bit 0 is
-/// `a`. Counted in ordinary talk of both; pairs rarer than one in ten thousand are out.
+/// `a`. Counted in ordinary talk of both; pairs rarer than one in ten thousand are out. The last is
+/// for a word's beginning: any letter stands there.
 const PAIRS: [u32; 27] = [
-    67042799,
-    18762001,
-    18763157,
-    20347225,
-    67108863,
-    1722673,
-    1993169,
-    18760081,
-    45087871,
-    1064977,
-    17047825,
-    25156925,
-    18149715,
-    20934525,
-    25099647,
-    18794897,
-    1048576,
-    25099647,
-    22936981,
-    22956439,
-    28244991,
-    147729,
-    418193,
-    557333,
-    5034263,
-    16777489,
-    // Any letter begins some word.
-    u32::MAX,
+    67042799, 18762001, 18763157, 20347225, 67108863, 1722673, 1993169, 18760081, 45087871,
+    1064977, 17047825, 25156925, 18149715, 20934525, 25099647, 18794897, 1048576, 25099647,
+    22936981, 22956439, 28244991, 147729, 418193, 557333, 5034263, 16777489, 4294967295,
 ];
 /// Stands before a word's first letter.
 const START: u8 = 26;
@@ -81,10 +57,9 @@ fn has_better(text: &[u8]) -> bool {
             continue;
         }
         // Nearly every word has no such pair, and nothing that could be better.
-        if (odd > 0 || gain >= 2) && at - start >= LETTERS_MIN {
-            if better(&text[start..at], odd, gain) {
-                return true;
-            }
+        let word = &text[start..at];
+        if (odd > 0 || gain >= 2) && word.len() >= LETTERS_MIN && better(word, odd, gain) {
+            return true;
         }
         (start, before, odd, gain) = (at + 1, START, 0, 0);
     }
