@@ -2,8 +2,6 @@
 
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
-use aho_corasick::AhoCorasick;
-
 use crate::{
     letters::ordinary::{Known, known},
     message::{Canonical, Category, Hit, Severity, Tongues, View, ViewKind},
@@ -22,12 +20,12 @@ mod reversed;
 mod rotated;
 mod scope;
 mod spell;
+mod spellings;
 mod stretch;
 mod tape;
 pub mod wordlist;
 mod words;
 
-use book::Book;
 use cover::Cover;
 use guess::Guesses;
 use loose::Loose;
@@ -36,6 +34,7 @@ use patterns::Patterns;
 use pieces::{Pieces, pieces};
 pub use scope::Scope;
 use scope::Weigher;
+use spellings::Spellings;
 use stretch::Letters;
 use tape::Tape;
 use words::{Word, words};
@@ -332,57 +331,6 @@ impl Scanner {
             list: entry.list.clone(),
         })
     }
-}
-
-/// Terms by how they are spelt: those of whole words, and those within words.
-struct Spellings {
-    book: Book,
-    /// With a quick look for their longest words: most texts hold none of them.
-    within: Option<(AhoCorasick, Tape)>,
-}
-
-impl Spellings {
-    fn new(patterns: &[(String, u32)], strokes: bool) -> Result<Spellings, String> {
-        let mut book = Book::new(strokes);
-        let whole = |pattern: &str| pattern.starts_with(' ') && pattern.ends_with(' ');
-        let (words, within): (Vec<_>, Vec<_>) =
-            patterns.iter().cloned().partition(|(pattern, _)| whole(pattern));
-        for (pattern, entry) in &words {
-            book.add(pattern.split_whitespace(), *entry);
-        }
-        let within = (!within.is_empty()).then(|| within_words(&within, strokes)).transpose()?;
-        Ok(Spellings { book, within })
-    }
-
-    /// Calls with the entry and the place in `text` of every term, overlapping ones too.
-    fn run(
-        &self,
-        text: &str,
-        words: &[Word],
-        entries: &[Entry],
-        mut found: impl FnMut(u32, Range<usize>),
-    ) {
-        self.book.run(text, words, &mut found);
-        let Some((quick, within)) = &self.within else { return };
-        let read = self.book.read(text);
-        if quick.is_match(&*read) {
-            within.run(&read, |entry, end| {
-                let letters = entries[entry as usize].letters.len();
-                found(entry, tape::start(text, end, letters)..end);
-            });
-        }
-    }
-}
-
-fn within_words(patterns: &[(String, u32)], strokes: bool) -> Result<(AhoCorasick, Tape), String> {
-    let alike = if strokes { tape::strokes } else { tape::same };
-    let longest = patterns.iter().map(|(pattern, _)| {
-        let word = pattern.split_whitespace().max_by_key(|word| word.len()).unwrap_or_default();
-        word.bytes().map(alike).collect::<Vec<u8>>()
-    });
-    let quick = AhoCorasick::new(longest);
-    let quick = quick.map_err(|error| format!("the word lists do not fit: {error}"))?;
-    Ok((quick, Tape::new(patterns, alike)?))
 }
 
 /// The patterns on their way into the automata.
