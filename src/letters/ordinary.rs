@@ -22,7 +22,7 @@ pub enum Known {
 /// million that is in no list passes for one that is, and then it is not guessed at.
 struct Table {
     /// For each word the upper half of its hash, with the lowest bit saying that it is short; 0:
-    /// nothing is here. More than half of the places are empty, so that what is not at its own
+    /// nothing is here. At least half of the places are empty, so that what is not at its own
     /// place is found behind it.
     places: Vec<u32>,
     /// What the short ones are short for, by their hash.

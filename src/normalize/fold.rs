@@ -22,24 +22,22 @@ const MIXED_MIN: usize = 3;
 /// The folded readings, where they differ from the plain one: more than one where signs may be
 /// several letters (`|3` is b as well as le).
 pub(super) fn folded(plain: &View) -> Vec<View> {
-    if !SAYING.any(&plain.text) && !has_double_v(&plain.text) {
-        return Vec::new();
-    }
-    let (mut signs, mut counted, mut bare) = (0, false, !has_double_v(&plain.text));
-    for token in tokens(&plain.text).filter(|token| SAYING.any(token)) {
-        if is_bare(token) {
-            continue;
-        }
-        bare = false;
-        signs += leet_signs(token);
-        counted |= is_counted(token);
-    }
-    // Numbers and punctuation alone bring most lines here.
-    if bare {
+    let mut ordinary = !has_double_v(&plain.text);
+    if ordinary && !SAYING.any(&plain.text) {
         return Vec::new();
     }
     // Who writes several words so means the short ones too.
+    let (mut signs, mut counted) = (0, false);
+    for token in tokens(&plain.text).filter(|token| SAYING.any(token)) {
+        signs += leet_signs(token);
+        counted |= is_counted(token);
+        ordinary &= is_bare(token) || is_punctuated(token);
+    }
     let mixed = signs + usize::from(counted) >= MIXED_MIN;
+    // Numbers and punctuation alone bring most lines here.
+    if ordinary && !mixed {
+        return Vec::new();
+    }
     let foreign =
         !plain.text.is_ascii() && plain.text.chars().any(|c| !c.is_ascii() && is_foreign(c));
     let several = |pair: &[u8]| pair[0] == b'|' && b"238<({_".contains(&pair[1]);
