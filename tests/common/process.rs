@@ -2,20 +2,29 @@
 #![allow(dead_code)]
 
 use std::{
+    collections::BTreeSet,
     io::Write,
     net::SocketAddr,
     path::Path,
     process::{Command, Stdio},
+    sync::Mutex,
 };
 
 use tokio::net::TcpListener;
 
 use crate::common::console::PASSWORD;
 
-/// An address that is free now, for a process that is told where to listen.
+/// An address that is free now, for a process that is told where to listen. None is given twice:
+/// the system may choose the same port again as soon as it is let go.
 pub async fn free_port() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    listener.local_addr().expect("its address")
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        if GIVEN.lock().expect("no panic").insert(address.port()) {
+            return address;
+        }
+    }
 }
 
 /// Adds `ana` as an operator would.
