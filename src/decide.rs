@@ -29,6 +29,7 @@ mod strictness;
 mod strikes;
 mod terms;
 mod time_out;
+mod told;
 mod trust;
 
 pub use doxxing::{Personal, SecretError, SecretKey, Secrets, armed_line};
@@ -213,10 +214,10 @@ fn at_most(message: &Message, verdict: Verdict) -> Verdict {
 
 /// A mask needs a place. The whole message is meant without one, and a message of stars says
 /// nothing to anybody. Where a term of the same category is masked, that is what the finding saw;
-/// else a person has to look.
-fn placed(action: Verdict, has_place: bool) -> Verdict {
+/// else `unplaced` says what becomes of it.
+fn placed(action: Verdict, has_place: bool, unplaced: Verdict) -> Verdict {
     match action {
-        Verdict::Mask if !has_place => Verdict::Hold,
+        Verdict::Mask if !has_place => unplaced,
         action => action,
     }
 }

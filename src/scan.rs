@@ -216,7 +216,7 @@ impl Scanner {
         }
         match found.is_empty() {
             true => Vec::new(),
-            false => self.settle(found, Weigher::new(&text.original, spoken)),
+            false => self.settle(found, &text.original, Weigher::new(&text.original, spoken)),
         }
     }
 
@@ -285,13 +285,14 @@ impl Scanner {
     }
 
     /// Drops what allow terms cover and what is said twice; the most literal view wins.
-    fn settle(&self, found: Vec<Found>, mut weigher: Weigher) -> Vec<Hit> {
+    fn settle(&self, found: Vec<Found>, text: &str, mut weigher: Weigher) -> Vec<Hit> {
         let (listed, allowed): (Vec<Found>, Vec<Found>) =
             found.into_iter().partition(|f| self.entries[f.entry as usize].what.is_some());
         let cover = Cover::new(allowed.into_iter().map(|allow| (allow.view, allow.span)));
         let mut hits: Vec<Hit> = listed
             .iter()
             .filter(|found| !cover.covers(found.view, &found.span))
+            .filter(|found| !self.is_figure(found, text))
             .filter_map(|found| self.hit(found, &mut weigher))
             .collect();
         hits.sort_by(|a, b| {
@@ -305,7 +306,28 @@ impl Scanner {
             }
             same
         });
+        // Letters of a term that stands there as written are no term in disguise.
+        let written: Vec<Hit> =
+            hits.iter().filter(|hit| hit.view == ViewKind::Plain).cloned().collect();
+        hits.retain(|hit| {
+            let within = |own: &Hit| {
+                own.category == hit.category
+                    && own.severity >= hit.severity
+                    && own.span.start <= hit.span.start
+                    && hit.span.end <= own.span.end
+            };
+            hit.view == ViewKind::Plain || !written.iter().any(within)
+        });
         hits
+    }
+
+    /// Whether a term of digits alone is written with other signs than its own: then it is a time,
+    /// a price or a score.
+    fn is_figure(&self, found: &Found, text: &str) -> bool {
+        let entry = &self.entries[found.entry as usize];
+        let code = !entry.letters.is_empty() && entry.letters.bytes().all(|b| b.is_ascii_digit());
+        let own = |c: char| c.is_numeric() || c == ' ' || entry.term.contains(c);
+        code && !text.get(found.span.clone()).is_some_and(|said| said.chars().all(own))
     }
 
     fn hit(&self, found: &Found, weigher: &mut Weigher) -> Option<Hit> {

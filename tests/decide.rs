@@ -112,14 +112,28 @@ fn the_worst_acting_finding_wins() {
 
 #[test]
 fn a_score_masks_only_where_a_term_says_where() {
-    let standard = policy("standard", "");
-    let obscene = [("obscene", 0.97)];
-    let alone = Try::scored(&obscene);
-    assert_eq!(alone.judge(&standard).0, Hold);
-    let located = Try { hits: vec![hit(Category::Profanity, 1, 0..4)], ..Try::scored(&obscene) };
-    assert_eq!(located.judge(&standard).0, Mask);
-    let elsewhere = Try { hits: vec![hit(Category::Sexual, 2, 0..4)], ..Try::scored(&obscene) };
-    assert_eq!(elsewhere.judge(&standard).0, Hold);
+    let floor = "[floor.profanity]\naction = [\"mask\", \"mask\", \"mask\", \"drop\"]\n";
+    let table = "[policy.p.profanity]\naction = [\"mask\", \"mask\", \"mask\", \"mask\"]\n";
+    let strict = format!("[policy.p]\npreset = \"strict\"\n{table}");
+    let own = |category, severity| vec![hit(category, severity, 0..4)];
+    for (name, settings, head, hits, expected) in [
+        ("standard", "", "insult", vec![], Hold),
+        ("standard", "", "insult", own(Category::Harassment, 2), Mask),
+        ("standard", "", "insult", own(Category::Sexual, 2), Hold),
+        // Swearing alone that no word can be masked of is nobody's harm …
+        ("standard", "", "obscene", vec![], Pass),
+        ("standard", "", "obscene", own(Category::Profanity, 1), Mask),
+        ("standard", "", "obscene", own(Category::Sexual, 2), Mask),
+        // … but where a preset or the floor is stricter.
+        ("strict", "", "obscene", vec![], Hold),
+        ("p", &strict, "obscene", vec![], Hold),
+        ("p", &format!("[policy.p]\npreset = \"relaxed\"\n{table}"), "obscene", vec![], Pass),
+        ("p", &format!("[policy.p]\npreset = \"relaxed\"\n{floor}"), "obscene", vec![], Hold),
+    ] {
+        let case = Try { hits, ..Try::scored(&[(head, 0.97)]) };
+        let (verdict, found, _) = case.judge(&policy(name, settings));
+        assert_eq!(verdict, expected, "{name} {settings} {head}: {found:?}");
+    }
 }
 
 #[test]

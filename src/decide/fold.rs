@@ -44,11 +44,11 @@ fn folded(policy: &Policy, seen: &Seen, findings: Vec<Finding>, score: &Score) -
         return fold.ruling(Verdict::Drop, mask);
     }
     if exempt {
-        let verdict = fold.worst(&by(&policy.floor.for_all), OnLate::Pass);
+        let verdict = fold.worst(Law::Floor(&policy.floor.for_all), OnLate::Pass);
         let mask = fold.mask(&policy.floor.for_all);
         return fold.ruling(verdict, mask);
     }
-    let verdict = fold.worst(&|finding: &Finding| policy.asks(finding), OnLate::Hold);
+    let verdict = fold.worst(Law::Own(policy), OnLate::Hold);
     let mask = fold.mask(&policy.table);
     // Conditions speak of what is said. A name is not said, and what a moderator nuked is decided.
     let nuked = |f: &Finding| !f.shadow && f.rule == crowd::NUKE;
@@ -71,10 +71,10 @@ struct Fold<'a> {
 
 impl<'a> Fold<'a> {
     /// The most severe action over all findings that act, and who has the word then.
-    fn worst(&mut self, asks: &Asks, on_late: OnLate) -> Verdict {
+    fn worst(&mut self, law: Law, on_late: OnLate) -> Verdict {
         let acting = self.findings.iter().filter(|finding| !finding.shadow);
         let actions =
-            acting.map(|finding| (action(asks, on_late, finding, &self.findings), finding));
+            acting.map(|finding| (action(law, on_late, finding, &self.findings), finding));
         let actions = actions.filter(|(action, _)| *action > Verdict::Pass);
         let actions: Vec<_> = actions.collect();
         self.releases = actions.iter().all(|(_, finding)| self.policy.releases(finding));
@@ -149,9 +149,9 @@ impl<'a> Fold<'a> {
         let spans = self.findings.iter().filter(|f| !f.shadow).filter_map(|f| f.span.clone());
         let found = || merged(spans.filter(|span| !span.is_empty()).collect());
         let mask = if mask.is_empty() { found() } else { mask };
-        let then = placed(condition.then, !mask.is_empty());
+        let then = placed(condition.then, !mask.is_empty(), Verdict::Hold);
         let (floor, releases) = (&self.policy.floor, self.releases);
-        let floor = self.worst(&by(&floor.action), floor.on_late);
+        let floor = self.worst(Law::Floor(&floor.action), floor.on_late);
         // What the tables acted on is not released because a condition had the word after them.
         self.releases &= releases && said.iter().all(|said| self.policy.releases(said));
         self.findings.extend(said);
@@ -174,23 +174,44 @@ impl<'a> Fold<'a> {
     }
 }
 
-/// The verdict that a finding asks for, whatever its place.
-type Asks<'a> = dyn Fn(&Finding) -> Verdict + 'a;
+/// Whose verdicts count.
+#[derive(Clone, Copy)]
+enum Law<'a> {
+    /// The policy's, with what some rules ask for by themselves.
+    Own(&'a Policy),
+    /// A part of the floor, by category and severity alone.
+    Floor(&'a Table),
+}
 
-/// By category and severity alone.
-fn by(table: &Table) -> impl Fn(&Finding) -> Verdict {
-    |finding| asks(table, finding.category, finding.severity)
+impl Law<'_> {
+    /// The verdict that a finding asks for, whatever its place.
+    fn asks(self, finding: &Finding) -> Verdict {
+        match self {
+            Law::Own(policy) => policy.asks(finding),
+            Law::Floor(table) => asks(table, finding.category, finding.severity),
+        }
+    }
+
+    /// What becomes of a mask without a place.
+    fn unplaced(self, finding: &Finding) -> Verdict {
+        match self {
+            Law::Own(policy) if finding.rule == scores::MODEL => {
+                policy.unplaced(finding.category, finding.severity)
+            }
+            _ => Verdict::Hold,
+        }
+    }
 }
 
 /// What one finding asks for, with a place or without one.
-fn action(asks: &Asks, on_late: OnLate, finding: &Finding, all: &[Finding]) -> Verdict {
+fn action(law: Law, on_late: OnLate, finding: &Finding, all: &[Finding]) -> Verdict {
     if finding.rule == scores::LATE {
         return if on_late == OnLate::Hold { Verdict::Hold } else { Verdict::Pass };
     }
     let covered = || {
         let mut others = all.iter().filter(|other| other.category == finding.category);
-        let masks = |other: &Finding| !other.shadow && asks(other) >= Verdict::Mask;
+        let masks = |other: &Finding| !other.shadow && law.asks(other) >= Verdict::Mask;
         others.any(|other| masks(other) && other.span.as_ref().is_some_and(|s| !s.is_empty()))
     };
-    placed(asks(finding), finding.span.is_some() || covered())
+    placed(law.asks(finding), finding.span.is_some() || covered(), law.unplaced(finding))
 }

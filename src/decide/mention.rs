@@ -3,9 +3,9 @@
 //! Who was called something reports it, who asks others not to say a word has to say which, and who
 //! laughs at themselves hurts nobody. Such a word need not be seen, but its message need not wait
 //! for a person either. What counts is who does it, right before the term: somebody else calls or
-//! says, or is not to; the word is named as a word; or it is said of the speaker or, where it is
-//! mild, of a thing. Where anybody is spoken to, anywhere in the message, it is no mention, and
-//! what the speaker calls others is none either.
+//! says, or is not to; the word is named as a word, or asked about; or it is said of the speaker
+//! or, where it is mild, of a thing. Where anybody is spoken to, anywhere in the message, it is no
+//! mention but of what the speaker was called, and what the speaker calls others is none either.
 
 use std::ops::Range;
 
@@ -15,86 +15,44 @@ use crate::{
     message::{Hit, ViewKind},
 };
 
+pub(super) mod words;
+
+use words::*;
+
 /// Longer terms are statements, and a statement that is passed on is still made.
 const WORDS_MAX: usize = 2;
 /// Worse words of a thing are meant for those whom they name.
 const THING_LEVEL_MAX: u8 = 2;
 /// Enough for `, or a `.
 const JOINT_BYTES_MAX: usize = 12;
+/// Shorter words in -s are as well no plural.
+const PLURAL_LETTERS_MIN: usize = 3;
 /// Whoever is not to do it, or does it, stands so near before the verb.
 const SUBJECT_WORDS: usize = 4;
 
-/// Between a verb and the word.
-const ARTICLES: &str =
-    "a an the some such another or and n fucking damn un une le la les des de d sale gros grosse";
-/// Between words that are named in one breath.
-const JOINTS: &str = "or and n ou et";
-/// What a word is called that is named: a slur is one whatever stands before it …
-const SLURS: &str = "slur slurs epithet insulte insultes";
-/// … and a word only where it is pointed at.
-const NAMES: &str = "word words term terms mot mots terme";
-const POINTS: &str = "the that this le ce";
-/// What may stand before `the word`.
-const NAMING: &str = "say says said saying use uses used using hear heard hate hates ban bans \
-    banned banning type typed about with without because when if dire dit disent utilise";
-const LIKE: &str = "like as such comme";
-const CALLS: &str = "calls called calling call";
-const BECOMES: &str = "get gets got gotten getting being been was";
-const ME: &str = "me us";
-const OTHERS: &str = "him her it them people someone somebody anyone anybody everyone everybody \
-    others folks kids players guys girls women men";
-const WHOSE: &str = "my his her their our the a black gay trans asian other";
-/// Who does it that is not the speaker and is not told to.
-const HE: &str = "he she they one someone somebody people who dude guy guys girls boys kids \
-    players teammates rappers friend mom dad brother sister boss teacher parents il elle ils elles \
-    on";
-/// Between whoever does it and what they do.
-const DOES: &str = "keeps kept keep is was are were been has had have started just always even \
-    literally m'a t'a l'a m'ont l'ont nous se fait";
-/// Who speaks, and whom the speaker sends to do it.
-const SPEAKER: &str =
-    "i we i'll ill i'm im i'd id ima imma i've let lets let's gonna wanna je j j'ai please";
-const NOT: &str = "not don't dont stop never nobody no quit shouldn't shouldnt";
-/// With these a `not` is a boast.
-const BOASTS: &str = "won't wont can't cant cannot couldn't wouldn't why love like keep start";
-const SAYS: &str = "say says said saying yell yells yelled yelling scream screams screamed \
-    screaming shout shouts shouted shouting typed typing dire dit disent crie crient";
-/// Traité de…: French says call so.
-const TREATS: &str = "traite traites traitee traitent traitait";
-/// How very much somebody or something is it.
-const VERY: &str = "so such just being be really literally truly kinda slightly feel feeling \
-    biggest big huge total totally completely fucking pretty too very as bit little still \
-    definitely basically absolutely vraiment trop tellement";
-/// A thing is never `a …`: that is somebody.
-const ONE: &str = "a an the un une gros grosse";
-const SELF: &str = "i'm im j'suis chuis";
-/// What may stand before `I am`.
-const AND: &str = "and but because when yes well lol since cause cuz mais et car que if that then";
-const THINGS: &str = "it this that which everything something game movie film show song rule idea \
-    lag stream update map boss level ca cela jeu";
-const ITS: &str = "its it's thats that's c'est";
-const IS: &str = "is was looks sounds seems est etait";
-/// What may follow without making the word a part of a longer name.
-const GOES_ON: &str = "to at in on all and or when is was wasn't isn't wasn isn maybe like for \
-    again because but so as every with around back then than if by it he she they i lol lmao \
-    haha xd tbh rn today sometimes though too et ou a quand parce mais mdr dans";
-const OFFENSIVE: &str = "slur slurs epithet insult offensive derogatory insulte";
+/// How a term is talked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mention {
+    /// The word itself is the subject. A model hears the word and not what is said of it, so that
+    /// its tone is not asked: what it finds for itself still counts.
+    Named,
+    /// Somebody says it, or is it.
+    Said,
+}
 
-/// Whether a term is only talked about.
-pub(super) fn is_mention(seen: &Seen, hit: &Hit) -> bool {
+/// How a term is only talked about, if it is.
+pub(super) fn mention(seen: &Seen, hit: &Hit) -> Option<Mention> {
     let text = &seen.message.text;
     let short = hit.term.split_whitespace().count() <= WORDS_MAX;
-    let whole = listing(seen, hit);
-    let (Some(before), Some(after)) = (text.get(..whole.start), text.get(whole.end..)) else {
-        return false;
-    };
+    let whole = to_word_end(text, listing(seen, hit));
+    let (before, after) = (text.get(..whole.start)?, text.get(whole.end..)?);
     if hit.view != ViewKind::Plain || !short || !quoted::has_innocent_uses(hit) {
-        return false;
+        return None;
     }
+    let whole_text = letters::plain(text).0;
+    let addressed = quoted::is_said_to_somebody(&whole_text);
     // Behind a comma somebody is spoken to.
-    if before.trim_end().ends_with(',') || quoted::is_said_to_somebody(&letters::plain(text).0) {
-        return false;
-    }
+    let spoken_to = before.trim_end().ends_with(',');
     let ends = |c: char| matches!(c, '.' | '!' | '?' | ';' | ':' | '(' | ')' | '–' | '—' | '\n');
     let before = letters::plain(before.rsplit(ends).next().unwrap_or_default()).0;
     let after = letters::plain(after.split(ends).next().unwrap_or_default()).0;
@@ -102,7 +60,28 @@ pub(super) fn is_mention(seen: &Seen, hit: &Hit) -> bool {
         (quoted::words(&before).collect(), quoted::words(&after).collect());
     let around = Around { before: &before, after: &after };
     let mild = hit.severity.level() <= THING_LEVEL_MAX;
-    around.is_reported() || around.is_own() || mild && around.is_thing()
+    if addressed || spoken_to {
+        let answers = !quoted::is_said_to_somebody(without_name(&whole_text));
+        return (answers && !spoken_to && around.is_told_by_victim()).then_some(Mention::Said);
+    }
+    if around.is_word() {
+        return Some(Mention::Named);
+    }
+    let said = around.is_reported() || around.is_own() || mild && around.is_thing();
+    said.then_some(Mention::Said)
+}
+
+/// The text without the name of whoever is answered, at its start.
+fn without_name(text: &str) -> &str {
+    let rest = text.strip_prefix('@').and_then(|name| name.split_once(' '));
+    rest.map_or(text, |(_, rest)| rest)
+}
+
+/// What a term is the beginning of belongs to it.
+fn to_word_end(text: &str, span: Range<usize>) -> Range<usize> {
+    let rest = text.get(span.end..).unwrap_or_default();
+    let more = rest.find(|c: char| !c.is_alphabetic()).unwrap_or(rest.len());
+    span.start..span.end + more
 }
 
 /// The term with those that are named in one breath with it: `a … or a …`.
@@ -111,7 +90,8 @@ fn listing(seen: &Seen, hit: &Hit) -> Range<usize> {
     let joins = |from: usize, to: usize| {
         let between = text.get(from..to).filter(|between| between.len() <= JOINT_BYTES_MAX);
         between.is_some_and(|between| {
-            quoted::words(between).any(|word| has(JOINTS, word))
+            let joined = quoted::words(between).any(|word| has(JOINTS, word));
+            (joined || between.trim().is_empty())
                 && quoted::words(between).all(|word| has(ARTICLES, word) || has(JOINTS, word))
         })
     };
@@ -137,20 +117,25 @@ struct Around<'a> {
 }
 
 impl Around<'_> {
+    /// The word is the subject.
+    fn is_word(&self) -> bool {
+        let inner = without(self.before, &[ARTICLES]);
+        self.is_asked_not_to(inner)
+            || self.is_not_to_be_said()
+            || self.is_asked_about()
+            || self.is_condemned()
+            || self.is_named(inner)
+            || self.is_offensive()
+    }
+
     fn is_reported(&self) -> bool {
         let inner = without(self.before, &[ARTICLES]);
-        if self.is_called_me(inner) {
-            return true;
-        }
-        // What the speaker does is no report.
-        if self.before.iter().any(|word| has(SPEAKER, word)) {
-            return self.is_asked_not_to(inner);
-        }
-        self.is_named(inner)
-            || self.is_offensive()
-            || self.is_called(inner)
-            || self.is_asked_not_to(inner)
-            || self.is_said()
+        self.is_called_me(inner) || self.is_called(inner) || self.is_said() || self.is_said_of()
+    }
+
+    /// `he called me a …`: it is no attack on whoever is answered.
+    fn is_told_by_victim(&self) -> bool {
+        self.is_called_me(without(self.before, &[ARTICLES])) && self.ends()
     }
 
     /// `called me a …`, whoever did.
@@ -183,11 +168,14 @@ impl Around<'_> {
     /// `gets called a …`, `she called him a …`, `il l'a traité de …`.
     fn is_called(&self, inner: &[&str]) -> bool {
         if let [.., becomes, "called"] = inner {
-            return has(BECOMES, becomes);
+            return has(BECOMES, becomes) && !is_speaker(inner);
         }
         match inner.split_last() {
             Some((verb, subject)) if has(TREATS, verb) => is_another(subject),
-            _ => called(inner).is_some_and(|(verb, subject)| verb != "call" && is_another(subject)),
+            _ => called(inner).is_some_and(|(verb, subject)| {
+                has(OTHERS_CALL, verb) && is_somebody(subject)
+                    || verb != "call" && is_another(subject)
+            }),
         }
     }
 
@@ -203,20 +191,78 @@ impl Around<'_> {
             && self.before.iter().find(polite).is_none()
     }
 
+    /// `don't say …`, `on dit pas … ici`.
+    fn is_not_to_be_said(&self) -> bool {
+        let inner = without(self.before, &[ARTICLES, NAMES, POINTS]);
+        let here = self.after.first().is_none_or(|next| has(HERE, next));
+        let asked = match inner {
+            [.., "on", said, "pas"] | [.., "ne", said, "pas" | "jamais"] => has(USES, said),
+            [.., not, said] => has(NEVER, not) && has(USES, said),
+            _ => false,
+        };
+        let polite = |word: &&&str| **word != "please" && has(SPEAKER, word);
+        here && asked
+            && !self.before.iter().any(|word| has(BOASTS, word))
+            && self.before.iter().find(polite).is_none()
+    }
+
+    /// `what does … mean`, `… ça veut dire quoi`: words that ask, and no others.
+    fn is_asked_about(&self) -> bool {
+        let all = || self.before.iter().chain(self.after);
+        // With an article it is somebody: `what is a …`.
+        let one = self.before.last().is_some_and(|last| has(ONE, last) && *last != "the");
+        !one && all().any(|word| has(ASKS, word))
+            && all().any(|word| has(ASKED_OF, word))
+            && all().all(|word| has(ASKED, word))
+    }
+
+    /// `calling people … is wrong`, `traiter les gens de … c'est homophobe`.
+    fn is_condemned(&self) -> bool {
+        let inner = without(self.before, &[ARTICLES]);
+        let calling = called(inner).is_some_and(|(verb, subject)| {
+            verb == "calling" && subject.last().is_none_or(|last| has(AND, last))
+        });
+        let treats = |word: &&str| matches!(*word, "traiter" | "traitez" | "appeler");
+        let treating = inner.iter().rev().take(SUBJECT_WORDS).any(treats);
+        let rest = match self.after {
+            [is, rest @ ..] if has(IS, is) || has(ITS, is) || has(NOT_IS, is) => rest,
+            _ => return false,
+        };
+        let not = has(NOT_IS, self.after[0])
+            || rest.first().is_some_and(|word| has(NOT, word))
+            || rest.first() == Some(&"pas");
+        let what = rest.iter().find(|word| !has(SO, word));
+        let wrong = what.is_some_and(|what| has(if not { WRONG_IF_NOT } else { WRONG }, what));
+        (calling || treating) && wrong
+    }
+
     /// `he keeps saying …`, and nothing behind it that the word could belong to.
     fn is_said(&self) -> bool {
         let Some((verb, subject)) = self.before.split_last() else { return false };
-        has(SAYS, verb) && self.ends() && is_another(subject)
+        let others = is_another(subject) || has(OTHERS_SAY, verb) && is_somebody(subject);
+        has(SAYS, verb) && self.ends() && others
+    }
+
+    /// `he said she was a …`.
+    fn is_said_of(&self) -> bool {
+        let inner = without(self.before, &[VERY, ONE]);
+        let [rest @ .., said, who, be] = inner else { return false };
+        has(SAYS, said) && has(SOMEBODY, who) && has(BE, be) && self.ends() && is_another(rest)
     }
 
     /// `I'm such a …`.
     fn is_own(&self) -> bool {
+        // `as a … myself`.
+        if let ([.., "as", "a" | "an"], ["myself", ..]) = (self.before, self.after) {
+            return true;
+        }
         let own = match without(self.before, &[VERY, ONE]) {
             [rest @ .., "am" | "was"] => match without(rest, &[VERY]) {
                 [rest @ .., "i"] => rest,
                 _ => return false,
             },
             [rest @ .., "je", "suis"] => rest,
+            [rest @ .., "nous", "les"] => rest,
             [rest @ .., last] if has(SELF, last) => rest,
             _ => return false,
         };
@@ -250,17 +296,34 @@ fn called<'a, 'b>(inner: &'b [&'a str]) -> Option<(&'a str, &'b [&'a str])> {
     has(CALLS, verb).then_some((*verb, subject))
 }
 
-/// Whether somebody else does it, who is named right before.
-fn is_another(subject: &[&str]) -> bool {
-    without(subject, &[DOES]).last().is_some_and(|last| has(HE, last))
+/// Whether somebody else does it, who is named right before, or told of in the plural.
+pub(super) fn is_another(subject: &[&str]) -> bool {
+    let who = without(subject, &[DOES]).last();
+    who.is_some_and(|who| has(HE, who) || is_many(who)) && !is_speaker(subject)
 }
 
-fn has(words: &str, word: &str) -> bool {
+/// `gamers`, `blacks`.
+fn is_many(word: &str) -> bool {
+    word.len() > PLURAL_LETTERS_MIN && word.ends_with('s') && !has(NO_PLURAL, word)
+}
+
+/// Whether there is a subject that is not the speaker.
+fn is_somebody(subject: &[&str]) -> bool {
+    !subject.is_empty() && !is_speaker(subject)
+}
+
+/// Whether the speaker does it, or sends somebody to.
+fn is_speaker(subject: &[&str]) -> bool {
+    subject.iter().rev().take(SUBJECT_WORDS).any(|word| has(SPEAKER, word))
+}
+
+/// Whether a word is one of those in a list.
+pub(super) fn has(words: &str, word: &str) -> bool {
     words.split(' ').any(|own| own == word)
 }
 
 /// The words without those at their end that say nothing here.
-fn without<'a, 'b>(words: &'b [&'a str], empty: &[&str]) -> &'b [&'a str] {
+pub(super) fn without<'a, 'b>(words: &'b [&'a str], empty: &[&str]) -> &'b [&'a str] {
     let end = words.iter().rposition(|word| !empty.iter().any(|list| has(list, word)));
     let end = end.map_or(0, |at| at + 1);
     &words[..end]
@@ -326,7 +389,11 @@ mod tests {
             ("what a blorp", false),
             ("je traite de blorp qui je veux", false),
         ] {
-            assert_eq!(around(text, |text| text.is_reported()), expected, "{text}");
+            assert_eq!(
+                around(text, |text| text.is_word() || text.is_reported()),
+                expected,
+                "{text}"
+            );
         }
     }
 

@@ -225,6 +225,15 @@ impl Policy {
         }
     }
 
+    /// What becomes of a mask that the model asks for and no place has. A person has to look, but for
+    /// swearing where the preset of its category says otherwise and no floor asks for the mask.
+    pub(super) fn unplaced(&self, category: Category, severity: Severity) -> Verdict {
+        let floor = self.raised[category as usize][usize::from(severity.level()) - 1];
+        let own = self.categories.get(&category).filter(|_| category == Category::Profanity);
+        let preset = own.filter(|_| !floor).and_then(|own| rank(own.thresholds));
+        preset.map_or(Verdict::Hold, |preset| PRESETS[preset].swearing)
+    }
+
     /// What a rule asks for whatever the table says of its category.
     pub(super) fn own_word(&self, finding: &Finding) -> Option<Verdict> {
         let enough = |level: u8| finding.severity.level() >= level;

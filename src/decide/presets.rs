@@ -7,6 +7,8 @@
 //!   alone is of severity 1 and passes there: a tone is no offence, and is what noise looks like.
 //! - Self-harm is never dropped below severity 4: it may be a cry for help, so a person sees it.
 //! - Swearing at severity 1 and 2 is masked rather than held, or moderators would see little else.
+//!   Where only the model hears it, there is no word to cover: `relaxed` and `standard` let it
+//!   pass, for swearing alone is nobody's harm, and friends talk in words that it hears as swearing.
 //! - Spam is dropped, never held: a flood that is held drowns the queue, which is what it is for.
 //!   What a crowd repeats is held all the same, up to a bound: a raid may be a friendly one.
 //! - A machine that silences people by itself must be asked for: only `strict` has a ladder.
@@ -41,6 +43,8 @@ pub(super) struct Preset {
     pub when_full: Unjudged,
     /// What becomes of pictures made of characters.
     pub art: Verdict,
+    /// What becomes of swearing that is to be masked, in which no word can be pointed at.
+    pub swearing: Verdict,
     /// What becomes of one copy too many.
     crowd: Verdict,
     pub on_late: OnLate,
@@ -62,6 +66,7 @@ pub(super) const PRESETS: [Preset; 5] = [
         column: None,
         harmless: 0.0,
         art: Pass,
+        swearing: Pass,
         crowd: Pass,
         when_full: Unjudged::Pass,
         on_late: OnLate::Pass,
@@ -75,6 +80,7 @@ pub(super) const PRESETS: [Preset; 5] = [
         column: Some(0),
         harmless: 0.2,
         art: Pass,
+        swearing: Pass,
         crowd: Hold,
         when_full: Unjudged::Pass,
         on_late: OnLate::Pass,
@@ -88,6 +94,7 @@ pub(super) const PRESETS: [Preset; 5] = [
         column: Some(1),
         harmless: 0.15,
         art: Hold,
+        swearing: Pass,
         crowd: Hold,
         when_full: Unjudged::Drop,
         on_late: OnLate::Pass,
@@ -101,6 +108,7 @@ pub(super) const PRESETS: [Preset; 5] = [
         column: Some(2),
         harmless: 0.1,
         art: Hold,
+        swearing: Hold,
         crowd: Hold,
         when_full: Unjudged::Drop,
         on_late: OnLate::Hold,
@@ -116,6 +124,7 @@ pub(super) const PRESETS: [Preset; 5] = [
         // A voice that reads a quotation says the word.
         harmless: 0.0,
         art: Drop,
+        swearing: Hold,
         crowd: Drop,
         when_full: Unjudged::Drop,
         on_late: OnLate::Hold,

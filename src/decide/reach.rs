@@ -15,7 +15,7 @@ use super::{
 };
 use crate::message::{
     Category, Finding, Head, Severity,
-    Verdict::{self, Drop, Mask, Pass},
+    Verdict::{self, Drop, Hold, Mask, Pass},
 };
 
 /// The heads that neither speak for others nor make a message hostile.
@@ -238,7 +238,7 @@ impl<'a> Reach<'a> {
         match then {
             Mask if place || terms.clone().any(|term| !term.is_muted()) => Some(Mask),
             Mask if terms.next().is_some() => None,
-            then => Some(placed(then, false)),
+            then => Some(placed(then, false, Hold)),
         }
     }
 
@@ -310,6 +310,14 @@ impl<'a> Reach<'a> {
         }
     }
 
+    /// What becomes of a mask that the model asks for without a place; no floor lets it pass.
+    fn unplaced(&self, category: Category, severity: Severity) -> Verdict {
+        match std::ptr::eq(self.table, &self.policy.table) {
+            true => self.policy.unplaced(category, severity),
+            false => Hold,
+        }
+    }
+
     /// What one category asks for, as [`super::judge`] would have it.
     fn value(&self, category: Category, state: State) -> Verdict {
         let policy = self.policy;
@@ -317,19 +325,23 @@ impl<'a> Reach<'a> {
         let found = scores::found(policy, state, category).map(|(_, severity)| severity);
         let fixed = self.fixed.iter().filter(|finding| finding.category == category);
         let fixed = fixed.map(|finding| (self.asks(finding), finding.span.is_some()));
+        let by_table = |severity: Severity| asks(self.table, category, severity);
         let terms = self.terms.iter().filter(|term| term.category() == category);
         let terms = terms.filter_map(|term| {
             let severity = term.severity(state, found);
-            (!term.in_shadow(policy, severity)).then_some((severity, !term.span.is_empty()))
+            let acts = !term.in_shadow(policy, severity);
+            acts.then(|| (by_table(severity), !term.span.is_empty()))
         });
         let records = |severity: &Severity| {
             shadow || (self.muted && policy.floor_passes(category, *severity))
         };
-        let model = found.filter(|own| !records(own)).map(|severity| (severity, false));
-        let heard = terms.chain(model);
-        let heard = heard.map(|(severity, place)| (asks(self.table, category, severity), place));
-        let actions = fixed.chain(heard);
-        let covered = actions.clone().any(|(action, place)| place && action >= Mask);
-        actions.map(|(action, place)| placed(action, place || covered)).max().unwrap_or(Pass)
+        let model = found.filter(|own| !records(own));
+        let listed = fixed.chain(terms);
+        let covered = listed.clone().any(|(action, place)| place && action >= Mask);
+        let model = model.map_or(Pass, |severity| {
+            placed(by_table(severity), covered, self.unplaced(category, severity))
+        });
+        let listed = listed.map(|(action, place)| placed(action, place || covered, Hold));
+        listed.max().unwrap_or(Pass).max(model)
     }
 }

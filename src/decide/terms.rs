@@ -8,7 +8,11 @@
 use std::{cmp::Reverse, ops::Range};
 
 use super::{
-    Heard, Policy, Rule, Seen, emotes, floor::asks, heard::State, mention, quoted, scores,
+    Heard, Policy, Rule, Seen, emotes,
+    floor::asks,
+    heard::State,
+    mention::{self, Mention},
+    quoted, scores, told,
 };
 use crate::message::{Category, Finding, Hit, Severity, Verdict, ViewKind};
 
@@ -56,6 +60,8 @@ enum Turn {
     Milder,
     /// Talked about: so bad, unless a model that has a say takes the message for an attack.
     Mentioned { covered: Severity, heard: bool },
+    /// What somebody else said is told of: so bad.
+    Told(Severity),
 }
 
 /// The terms that become findings, worst first.
@@ -103,7 +109,7 @@ pub(super) fn terms<'a>(policy: &Policy, seen: &Seen<'a>) -> Vec<Term<'a>> {
                 last.span = last.span.start.min(start)..last.span.end.max(end);
                 last.many = true;
                 last.muted &= muted;
-                if matches!(last.turn, Turn::Milder | Turn::Mentioned { .. }) {
+                if last.turn.is_milder() {
                     last.turn = Turn::None;
                 }
             }
@@ -117,9 +123,14 @@ pub(super) fn terms<'a>(policy: &Policy, seen: &Seen<'a>) -> Vec<Term<'a>> {
 }
 
 fn turn(policy: &Policy, seen: &Seen, hit: &Hit, may_quote: bool) -> Turn {
-    let covered = covered(policy, hit).filter(|_| mention::is_mention(seen, hit));
-    if let Some(covered) = covered {
-        return Turn::Mentioned { covered, heard: policy.hears(hit.category) };
+    let mentioned = || mention::mention(seen, hit);
+    if let Some((covered, mention)) = covered(policy, hit).and_then(|own| Some((own, mentioned()?)))
+    {
+        let heard = mention == Mention::Said && policy.hears(hit.category);
+        return Turn::Mentioned { covered, heard };
+    }
+    if let Some(held) = held(policy, hit).filter(|_| told::is_told(seen, hit)) {
+        return Turn::Told(held);
     }
     // Who spells around filters to speak of dying may be crying for help, and must reach a person.
     let pleads = hit.category == Category::SelfHarm;
@@ -141,9 +152,25 @@ fn covered(policy: &Policy, hit: &Hit) -> Option<Severity> {
     })
 }
 
+/// One severity less, where a person looks at that and what is listed is dropped. No one gets
+/// around the floor.
+fn held(policy: &Policy, hit: &Hit) -> Option<Severity> {
+    let asked = |severity: Severity| asks(&policy.table, hit.category, severity);
+    let milder = Severity::new(hit.severity.level() - 1)?;
+    let floor = !policy.floor_passes(hit.category, hit.severity);
+    (!floor && asked(hit.severity) == Verdict::Drop && asked(milder) == Verdict::Hold)
+        .then_some(milder)
+}
+
 /// Found only in a reading that undoes evasion.
 fn is_disguised(hit: &Hit) -> bool {
     hit.view != ViewKind::Plain
+}
+
+impl Turn {
+    fn is_milder(self) -> bool {
+        matches!(self, Turn::Milder | Turn::Mentioned { .. } | Turn::Told(_))
+    }
 }
 
 impl Term<'_> {
@@ -175,11 +202,12 @@ impl Term<'_> {
             Turn::Mentioned { covered, heard } if !(heard && state.hostile()) => {
                 Some(found.unwrap_or(covered).max(covered))
             }
+            Turn::Told(held) => Some(held),
             _ => None,
         };
-        match self.turn {
-            Turn::Milder | Turn::Mentioned { .. } => turned.unwrap_or(listed).min(listed),
-            _ => turned.unwrap_or(listed),
+        match self.turn.is_milder() {
+            true => turned.unwrap_or(listed).min(listed),
+            false => turned.unwrap_or(listed),
         }
     }
 
@@ -191,12 +219,17 @@ impl Term<'_> {
             true => format!("more than {FINDINGS_MAX} listed terms"),
             false => format!("{term:?} of {list}, {}", read(*view)),
         };
-        let mentioned = matches!(self.turn, Turn::Mentioned { .. }) && severity < *listed;
-        if mentioned {
-            why += &format!("; {} lowered to {}, talked about", listed.level(), severity.level());
+        let reported = match self.turn {
+            Turn::Mentioned { .. } => Some("talked about"),
+            Turn::Told(_) => Some("told of"),
+            _ => None,
+        };
+        let reported = reported.filter(|_| severity < *listed);
+        if let Some(how) = reported {
+            why += &format!("; {} lowered to {}, {how}", listed.level(), severity.level());
         }
         let scored = match severity.cmp(listed) {
-            _ if mentioned => None,
+            _ if reported.is_some() => None,
             std::cmp::Ordering::Less => heard.least_harmless(policy),
             std::cmp::Ordering::Equal => None,
             std::cmp::Ordering::Greater => heard.hostile(),

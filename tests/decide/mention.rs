@@ -41,6 +41,28 @@ fn a_word_that_is_talked_about_is_covered() {
         ("i won't stop calling her a blorp", 4, Drop),
         ("everyone say blorp", 4, Drop),
         ("sorry for who I am blorp", 4, Drop),
+        ("where does the word \"blorp\" come from?", 4, Mask),
+        ("blorp, ca veut dire quoi", 4, Mask),
+        ("is blorp a slur?", 4, Mask),
+        ("is ana a blorp? yes", 4, Drop),
+        ("what is a blorp? this streamer is", 4, Drop),
+        ("dont say blorp, its a slur", 4, Mask),
+        ("on dit pas blorp ici, merci", 4, Mask),
+        ("go say blorp to her", 4, Drop),
+        ("why not say blorp here", 4, Drop),
+        ("calling people blorps is not ok", 4, Mask),
+        ("traiter les gens de blorp c'est raciste", 4, Mask),
+        ("calling her a blorp is so right", 4, Drop),
+        ("calling her a blorp is not wrong", 4, Drop),
+        ("that site calls him a blorp every day", 4, Mask),
+        ("my coworker called my friend a blorp", 4, Mask),
+        ("all I did was wake up and some kids are yelling blorp at me", 4, Mask),
+        ("the guy said she was a blorp", 4, Mask),
+        ("he says blorp all the time", 4, Mask),
+        ("I say she is a blorp", 4, Drop),
+        ("as a blorp myself i agree", 4, Mask),
+        ("@ana someone called me a blorp lol", 4, Mask),
+        ("someone called me a blorp. are you a blorp", 4, Drop),
     ] {
         let (verdict, found, _) = said(text, Hate, level).judge(&standard);
         assert_eq!(verdict, expected, "{text} {level}: {found:?}");
@@ -86,6 +108,46 @@ fn a_model_that_hears_an_attack_is_believed() {
     check("standard", tone(0.02, &[("toxic", 0.95)]), 4);
     check("standard", tone(0.02, &[("identity_hate", 0.97)]), 4);
     check("deaf", tone(0.02, &[("toxic", 0.95)]), 1);
+}
+
+/// It hears the word, and a word that is asked about is not said to anybody.
+#[test]
+fn what_is_said_of_a_word_is_no_attack_by_its_tone() {
+    let standard = policy("standard", "");
+    for (text, score, expected) in [
+        ("blorp is a slur", tone(0.02, &[("toxic", 0.95)]), Mask),
+        ("dont say blorp", tone(0.02, &[("toxic", 0.95)]), Mask),
+        // What a model finds for itself is more than tone.
+        ("dont say blorp", tone(0.02, &[("identity_hate", 0.97)]), Hold),
+        ("he called me a blorp", tone(0.02, &[("toxic", 0.95)]), Drop),
+    ] {
+        let case = Try { score, ..said(text, Hate, 4) };
+        let (verdict, found, _) = case.judge(&standard);
+        assert_eq!(verdict, expected, "{text}: {found:?}");
+    }
+}
+
+/// What somebody else said must not be seen either, but a person hears of it.
+#[test]
+fn a_statement_that_is_told_of_waits_for_a_person() {
+    let floor = "[floor.hate]\naction = [\"pass\", \"pass\", \"pass\", \"drop\"]\n";
+    for (settings, text, category, level, expected) in [
+        ("", "some guy yelled \"blorp\" at my mom", Hate, 4, Hold),
+        ("", "they sprayed blorp on our door", Extremism, 4, Hold),
+        ("", "my friend told me to blorp", SelfHarm, 4, Hold),
+        ("", "they wrote « blorp » on the wall", Threat, 4, Hold),
+        ("", "\"blorp\"", Hate, 4, Drop),
+        ("", "\"blorp\" he said and he is right", Hate, 4, Drop),
+        ("", "they wrote \"blorp\" and you should too", Hate, 4, Drop),
+        ("", "i told them to blorp today", Threat, 4, Drop),
+        ("", "some guy yelled \"blorp\" at my mom", Hate, 3, Hold),
+        (floor, "some guy yelled \"blorp\" at my mom", Hate, 4, Drop),
+    ] {
+        let mut case = said(text, category, level);
+        case.hits[0].term = "blorp and all of them".into();
+        let (verdict, found, _) = case.judge(&policy("standard", settings));
+        assert_eq!(verdict, expected, "{text}: {found:?}");
+    }
 }
 
 #[test]

@@ -175,7 +175,7 @@ proptest! {
 /// lets pass, and then nothing says where `obscene` would be masked.
 #[test]
 fn answers_of_two_heads_are_thought_of() {
-    let settings = "[policy.p]\nharmless = 0.0\nhate.threshold = 1.0\nthreat.threshold = 1.0\n\
+    let settings = "[policy.p]\npreset = \"strict\"\nharmless = 0.0\nhate.threshold = 1.0\nthreat.threshold = 1.0\n\
                     sexual.threshold = 1.0\nself_harm.threshold = 1.0\n\
                     harassment.threshold = 1.0\nheads = { toxic = 0.5, severe = 1.0 }\n\
                     profanity.action = [\"pass\", \"mask\", \"pass\", \"pass\"]\n\
