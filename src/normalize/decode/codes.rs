@@ -56,20 +56,21 @@ const KINDS: [u8; 256] = {
 
 /// Whatever decodes to text, of every code; where two fit, both are here.
 pub(super) fn pieces(text: &str) -> Vec<Piece> {
-    if !may_hold_any(text) {
-        return Vec::new();
-    }
-    let tokens: Vec<_> = tokens(text).collect();
     let mut pieces = Vec::new();
-    let mut at = 0;
-    while at < tokens.len() {
-        let (row, used) = row(text, &tokens[at..]);
-        let token = &tokens[at];
-        let piece =
-            row.or_else(|| is_worth_it(&text[token.clone()]).then(|| single(text, token))?);
-        pieces.extend(piece.filter(Piece::is_text));
+    if !may_hold_any(text) {
+        return pieces;
+    }
+    let mut free = 0;
+    for token in telling(text) {
         // A row that says nothing is not looked at again from its second token on.
-        at += used.max(1);
+        if token.start < free {
+            continue;
+        }
+        let (row, end) = row(text, token.start);
+        let piece =
+            row.or_else(|| is_worth_it(&text[token.clone()]).then(|| single(text, &token))?);
+        pieces.extend(piece.filter(Piece::is_text));
+        free = end;
     }
     pieces
 }
@@ -80,17 +81,39 @@ fn may_hold_any(text: &str) -> bool {
     let (mut before, mut found) = (0, 0);
     for byte in text.bytes() {
         let kind = KINDS[usize::from(byte)];
-        let starts = if before == 0 { MORSE } else { 0 };
-        found |= kind & (DIGIT | PADDING | starts | before << 1 & UPPER);
+        found |= tells(kind, before) | kind & PADDING;
         before = kind;
     }
     found != 0
 }
 
-/// What stands between spaces.
-fn tokens(text: &str) -> impl Iterator<Item = Range<usize>> {
+/// What a byte of this kind behind one of that kind tells of a code.
+fn tells(kind: u8, before: u8) -> u8 {
+    let starts = if before == 0 { MORSE } else { 0 };
+    kind & (DIGIT | starts | before << 1 & UPPER)
+}
+
+/// The tokens that may be in a code, or begin a row of them.
+fn telling(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let (mut start, mut before, mut told) = (0, 0, 0);
+    text.bytes().chain([b' ']).enumerate().for_each(|(at, byte)| {
+        let kind = KINDS[usize::from(byte)];
+        if kind == 0 {
+            if told != 0 || before == PADDING {
+                found.push(start..at);
+            }
+            (start, told) = (at + 1, 0);
+        }
+        told |= tells(kind, before);
+        before = kind;
+    });
+    found
+}
+
+/// What stands between spaces from `at` on.
+fn tokens(text: &str, mut at: usize) -> impl Iterator<Item = Range<usize>> {
     let bytes = text.as_bytes();
-    let mut at = 0;
     std::iter::from_fn(move || {
         let start = at + bytes[at..].iter().position(|byte| !byte.is_ascii_whitespace())?;
         let len = bytes[start..].iter().position(u8::is_ascii_whitespace);
@@ -175,37 +198,38 @@ fn may_be_letters(body: &[u8]) -> bool {
     odd.count() * 4 <= body.len() * 3 / 4
 }
 
-/// Tokens in a row with one character each, and how many.
-fn row(text: &str, tokens: &[Range<usize>]) -> (Option<Piece>, usize) {
-    let Some(first) = tokens.first().map(|token| &text[token.clone()]) else { return (None, 0) };
+/// Tokens in a row with one character each, from `start` on, and where they end; 0 where there are
+/// none.
+fn row(text: &str, start: usize) -> (Option<Piece>, usize) {
+    let Some(first) = tokens(text, start).next().map(|token| &text[token]) else {
+        return (None, 0);
+    };
     if is_morse(first) {
-        return morse(text, tokens);
+        return morse(text, start);
     }
     let width = first.trim_end_matches([',', ';']).len();
     if width > BITS {
         return (None, 0);
     }
-    let places = tokens.iter().map(|token| {
+    let places = tokens(text, start).map_while(|token| {
         let said = text[token.clone()].trim_end_matches([',', ';']);
-        (number(said), said.len(), token.start..token.start + said.len())
+        let byte = number(said).filter(|_| said.len() == width)?;
+        Some((byte, token.start..token.start + said.len()))
     });
-    let alike = places.take_while(|(byte, len, _)| byte.is_some() && *len == width);
-    let all: Vec<(u8, Range<usize>)> =
-        alike.filter_map(|(byte, _, span)| Some((byte?, span))).collect();
+    let all: Vec<(u8, Range<usize>)> = places.collect();
+    // One alone may be a word of another code.
+    let [(_, start), .., (_, end)] = &all[..] else { return (None, 0) };
     // A telephone number has pairs of digits too: without a letter, they are none.
     let has_letter = first.starts_with("0x") || width == BITS || {
         let lettered =
             |span: &Range<usize>| text[span.clone()].bytes().any(|b| b.is_ascii_alphabetic());
         all.iter().any(|(_, span)| lettered(span))
     };
-    let (Some((_, start)), Some((_, end))) = (all.first(), all.last()) else { return (None, 0) };
     let mut piece = Piece::new(start.start..end.end);
     for (byte, span) in &all {
         piece.push(*byte as char, span.clone());
     }
-    // One alone may be a word of another code.
-    let used = if all.len() > 1 { all.len() } else { 0 };
-    (has_letter.then_some(piece).filter(|_| used > 0), used)
+    (has_letter.then_some(piece), end.end)
 }
 
 /// A printable character of ASCII as a number: `62`, `0x62`, `01100010`.
@@ -233,17 +257,16 @@ fn is_morse(token: &str) -> bool {
 }
 
 /// Letters apart by spaces, words by a stroke or a wider space.
-fn morse(text: &str, tokens: &[Range<usize>]) -> (Option<Piece>, usize) {
-    let start = tokens.first().map_or(0, |token| token.start);
+fn morse(text: &str, start: usize) -> (Option<Piece>, usize) {
     let mut piece = Piece::new(start..start);
-    let (mut used, mut kinds) = (0, 0_u32);
-    let mut before: Option<&Range<usize>> = None;
-    for token in tokens {
+    let mut kinds = 0_u32;
+    let mut before: Option<Range<usize>> = None;
+    for token in tokens(text, start) {
         let said = &text[token.clone()];
         if matches!(said, "/" | "|" | "//") {
             piece.push(' ', token.clone());
         } else if let Some(letter) = is_morse(said).then(|| letter(said)).flatten() {
-            let wide = before.is_some_and(|before| token.start - before.end > 1);
+            let wide = before.as_ref().is_some_and(|before| token.start - before.end > 1);
             if wide && !piece.text.ends_with(' ') {
                 piece.push(' ', token.start - 1..token.start);
             }
@@ -254,10 +277,10 @@ fn morse(text: &str, tokens: &[Range<usize>]) -> (Option<Piece>, usize) {
         }
         piece.span.end = token.end;
         before = Some(token);
-        used += 1;
     }
     // Rows of dots are made of few letters.
-    (Some(piece).filter(|_| u32::count_ones(kinds) >= 3), used)
+    let end = piece.span.end;
+    (Some(piece).filter(|_| u32::count_ones(kinds) >= 3), end)
 }
 
 fn letter(signs: &str) -> Option<char> {
