@@ -4,7 +4,7 @@
 //! does: where one of its readings is a word that people use, that is what was written. A text is
 //! then read once with the likeliest reading of each word and again with the next ones.
 
-use std::{collections::HashSet, ops::Range};
+use std::ops::Range;
 
 use crate::{
     letters::{bytes::ByteSet, ordinary::is_ordinary},
@@ -268,22 +268,22 @@ pub(super) fn write(reading: &Reading, origin: &[(u32, u32)], view: &mut View) {
 /// The view with the first reading of each word, and those with the next ones.
 pub(super) fn views(first: View, open: &[Open], plain: &View) -> Vec<View> {
     let most = open.iter().map(|word| word.readings.len()).max().unwrap_or(1);
-    let mut views = Vec::with_capacity(most);
+    let mut views = vec![first];
     for nth in 1..most {
-        let mut view = empty(ViewKind::Folded, &first);
+        let first = &views[0];
+        let mut view = empty(ViewKind::Folded, first);
         let mut at = 0;
         let others = open.iter().filter_map(|word| Some((word, word.readings.get(nth)?)));
         for (word, reading) in others {
-            copy(&first, at..word.written.start, &mut view);
+            copy(first, at..word.written.start, &mut view);
             write(reading, &plain.origin[word.at..], &mut view);
             at = word.written.end;
         }
-        copy(&first, at..first.text.len(), &mut view);
-        views.push(view);
+        copy(first, at..first.text.len(), &mut view);
+        if views.iter().all(|known| known.text != view.text) {
+            views.push(view);
+        }
     }
-    views.insert(0, first);
-    let mut seen = HashSet::new();
-    views.retain(|view| seen.insert(view.text.clone()));
     views
 }
 

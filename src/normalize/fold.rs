@@ -16,13 +16,16 @@ const SIGNS: ByteSet = ByteSet::of(b"@$!|+(/\\[<{^#_)]}>");
 const SAYING: ByteSet = SIGNS.and_digits().and_beyond_ascii();
 /// With so many letters left, a token with digits is a word and not a number with a unit.
 const LETTERS_LEFT_MIN: usize = 2;
+/// Few signs may be more letters than this.
+const LETTERS_OF_SIGN: usize = 8;
 /// So many signs and digits in words are a way of writing.
 const MIXED_MIN: usize = 3;
 
 /// The folded readings, where they differ from the plain one: more than one where signs may be
 /// several letters (`|3` is b as well as le).
 pub(super) fn folded(plain: &View) -> Vec<View> {
-    let mut ordinary = !has_double_v(&plain.text);
+    let doubled_v = has_double_v(&plain.text);
+    let mut ordinary = !doubled_v;
     if ordinary && !SAYING.any(&plain.text) {
         return Vec::new();
     }
@@ -43,7 +46,9 @@ pub(super) fn folded(plain: &View) -> Vec<View> {
     let several = |pair: &[u8]| pair[0] == b'|' && b"238<({_".contains(&pair[1]);
     let drawn = plain.text.as_bytes().windows(2).any(several);
     let angle = plain.text.contains('>');
-    let line = Line { foreign, mixed, angle, open: mixed || drawn };
+    let ph = mixed && plain.text.contains("ph");
+    let address = plain.text.contains("://") || plain.text.contains("www.");
+    let line = Line { foreign, address, mixed, doubled_v, ph, angle, open: mixed || drawn };
     let mut views = line.read(plain);
     views.retain(|view| view.text != plain.text);
     views
@@ -55,6 +60,12 @@ struct Line {
     foreign: bool,
     /// It is written with signs and digits for letters.
     mixed: bool,
+    /// Some word is the address of a page.
+    address: bool,
+    /// Some word has `vv`.
+    doubled_v: bool,
+    /// In some word `ph` may be an f.
+    ph: bool,
     /// Something closes what `<` opens.
     angle: bool,
     /// Its signs may be read in more ways than one.
@@ -67,7 +78,10 @@ impl Line {
         let mut open: Vec<Open> = Vec::new();
         let mut left = Budget::new();
         let (mut at, mut copied) = (0, 0);
-        for text in plain.text.split_inclusive(' ') {
+        while at < plain.text.len() {
+            let rest = &plain.text[at..];
+            let end = rest.bytes().position(|byte| byte == b' ').map_or(rest.len(), |end| end + 1);
+            let text = &rest[..end];
             if self.is_plain(text) {
                 at += text.len();
                 continue;
@@ -94,10 +108,9 @@ impl Line {
 
     /// Whether nothing in a word could be read otherwise: nearly every word.
     fn is_plain(self, text: &str) -> bool {
-        if !self.mixed && (is_bare(text) || is_punctuated(text)) {
-            return true;
-        }
-        !(SAYING.any(text) || has_double_v(text) || self.mixed && text.contains("ph"))
+        let doubled_v = || self.doubled_v && has_double_v(text);
+        let says_more = SAYING.any(text) || doubled_v() || self.ph && text.contains("ph");
+        !says_more || !self.mixed && (is_bare(text) || is_punctuated(text))
     }
 }
 
@@ -214,8 +227,9 @@ impl Token<'_> {
         let latin = text.bytes().filter(u8::is_ascii_alphabetic).count();
         let digits = text.bytes().filter(u8::is_ascii_digit).count();
         let alike = |c: &char| !c.is_ascii() && lookalike(*c).is_some();
-        let letters = latin + text.chars().filter(alike).count();
-        let address = text.contains("://") || text.starts_with("www.");
+        let alike = if text.is_ascii() { 0 } else { text.chars().filter(alike).count() };
+        let letters = latin + alike;
+        let address = line.address && (text.contains("://") || text.starts_with("www."));
         let signs = SIGNS.count(text);
         let count = |signs: &[char]| text.matches(signs).count();
         let long = || text.trim_end().len() >= 5;
@@ -231,10 +245,10 @@ impl Token<'_> {
                 && (mixed || !(digits == 1 && counts(text)))
                 && (mixed || digits <= letters + signs || (letters >= LETTERS_LEFT_MIN && long())),
             symbols: !address && (letters > 0 || (mixed && signs + digits > 1)),
-            ph: mixed && text.contains("ph") && !is_ordinary(text.trim()),
+            ph: line.ph && text.contains("ph") && !is_ordinary(text.trim()),
             unclosed: count(&['(', '[']) > count(&[')', ']']),
             line,
-            doubled_v: text.contains("vv") && !is_ordinary(text.trim()),
+            doubled_v: line.doubled_v && text.contains("vv") && !is_ordinary(text.trim()),
         }
     }
 
@@ -269,7 +283,8 @@ impl Token<'_> {
         let rest = &self.text[at..];
         let c = rest.chars().next().unwrap_or(' ');
         let (letter, len) = self.letter(at, c, before);
-        let mut all = vec![(letter.unwrap_or(c), len)];
+        let mut all = Vec::with_capacity(LETTERS_OF_SIGN);
+        all.push((letter.unwrap_or(c), len));
         let tag = c == '#' && self.is_tag();
         if !tag && (!c.is_ascii_alphabetic() || matches!(c, 'p' | 'v')) {
             leet::others(rest, |letter, len| {

@@ -1,59 +1,48 @@
 //! Reads digits, signs and drawings made of signs as the letters they stand for.
 
-/// Letters drawn with several signs, the longest first, so that none is taken for its beginning.
-/// Each begins with a sign that ordinary words do not hold.
-const DRAWN: [(&str, char); 44] = [
-    ("/\\/\\", 'm'),
-    ("\\/\\/", 'w'),
-    ("|\\/|", 'm'),
-    ("|/\\|", 'w'),
-    ("[\\/]", 'm'),
-    ("|\\|", 'n'),
-    ("/\\/", 'n'),
-    ("[\\]", 'n'),
-    ("|_|", 'u'),
-    ("(_)", 'u'),
-    ("[_]", 'u'),
-    ("\\_/", 'u'),
-    ("/-\\", 'a'),
-    ("|-|", 'h'),
-    ("]-[", 'h'),
-    ("}-{", 'h'),
-    ("(v)", 'm'),
-    ("|v|", 'm'),
-    ("(\\)", 'n'),
-    ("(0)", 'o'),
-    ("}{", 'h'),
-    (")(", 'x'),
-    ("><", 'x'),
-    ("\\/", 'v'),
-    ("/\\", 'a'),
-    ("|3", 'b'),
-    ("|8", 'b'),
-    ("|)", 'd'),
-    ("[)", 'd'),
-    ("|]", 'd'),
-    ("|}", 'd'),
-    ("|>", 'd'),
-    ("|=", 'f'),
-    ("|<", 'k'),
-    ("|{", 'k'),
-    ("|(", 'k'),
-    ("|_", 'l'),
-    ("|*", 'p'),
-    ("|2", 'r'),
-    ("_|", 'j'),
-    ("()", 'o'),
-    ("[]", 'o'),
-    ("{}", 'o'),
-    ("<>", 'o'),
-];
+/// The letters drawn with several signs that begin with this one, the longest first, so that none
+/// is taken for its beginning. Ordinary words hold none of these signs.
+const fn drawn_with(first: u8) -> &'static [(&'static str, char)] {
+    match first {
+        b'/' => &[("/\\/\\", 'm'), ("/\\/", 'n'), ("/-\\", 'a'), ("/\\", 'a')],
+        b'\\' => &[("\\/\\/", 'w'), ("\\_/", 'u'), ("\\/", 'v')],
+        b'|' => &[
+            ("|\\/|", 'm'),
+            ("|/\\|", 'w'),
+            ("|\\|", 'n'),
+            ("|_|", 'u'),
+            ("|-|", 'h'),
+            ("|v|", 'm'),
+            ("|3", 'b'),
+            ("|8", 'b'),
+            ("|)", 'd'),
+            ("|]", 'd'),
+            ("|}", 'd'),
+            ("|>", 'd'),
+            ("|=", 'f'),
+            ("|<", 'k'),
+            ("|{", 'k'),
+            ("|(", 'k'),
+            ("|_", 'l'),
+            ("|*", 'p'),
+            ("|2", 'r'),
+        ],
+        b'[' => &[("[\\/]", 'm'), ("[\\]", 'n'), ("[_]", 'u'), ("[)", 'd'), ("[]", 'o')],
+        b'(' => &[("(_)", 'u'), ("(v)", 'm'), ("(\\)", 'n'), ("(0)", 'o'), ("()", 'o')],
+        b']' => &[("]-[", 'h')],
+        b'}' => &[("}-{", 'h'), ("}{", 'h')],
+        b')' => &[(")(", 'x')],
+        b'>' => &[("><", 'x')],
+        b'_' => &[("_|", 'j')],
+        b'{' => &[("{}", 'o')],
+        b'<' => &[("<>", 'o')],
+        _ => &[],
+    }
+}
 
 /// The letter that is drawn at the start of `text`, and how many bytes it takes.
 pub(super) fn drawn(text: &str) -> Option<(char, usize)> {
-    if !is_stroked(text) {
-        return None;
-    }
+    let most = drawings(text).next()?;
     // A and n, rather than m and a stroke that is left over.
     if text.starts_with("/\\/\\/") && !text[5..].starts_with(['\\', '-']) {
         return Some(('a', 2));
@@ -62,27 +51,19 @@ pub(super) fn drawn(text: &str) -> Option<(char, usize)> {
     if ["|()", "|(_)", "|[]"].iter().any(|signs| text.starts_with(signs)) {
         return None;
     }
-    drawings(text).next()
+    Some(most)
 }
 
 /// Every letter that is drawn at the start of `text`, the one of most signs first.
 fn drawings(text: &str) -> impl Iterator<Item = (char, usize)> {
-    let first = text.as_bytes().first();
-    let fits = DRAWN
-        .iter()
-        .filter(move |(signs, _)| signs.as_bytes().first() == first && text.starts_with(signs));
+    let first = text.bytes().next().unwrap_or(b' ');
+    let fits = drawn_with(first).iter().filter(move |(signs, _)| text.starts_with(signs));
     fits.map(|(signs, letter)| (*letter, signs.len()))
-}
-
-fn is_stroked(text: &str) -> bool {
-    text.starts_with(['|', '/', '\\', '(', '[', '{', ']', '}', ')', '<', '>', '_'])
 }
 
 /// Every letter that may be drawn, written or punctuated at the start of `text`.
 pub(super) fn others(text: &str, mut add: impl FnMut(char, usize)) {
-    if is_stroked(text) {
-        drawings(text).for_each(|(letter, len)| add(letter, len));
-    }
+    drawings(text).for_each(|(letter, len)| add(letter, len));
     let Some(c) = text.chars().next() else { return };
     match c {
         'p' if text.starts_with("ph") => add('f', 2),

@@ -25,12 +25,15 @@ pub(super) fn squeezed(base: &View) -> Option<View> {
     }
     let mut view = empty(ViewKind::Squeezed, base);
     let mut at = 0;
-    for (index, piece) in pieces.iter().enumerate() {
-        if index == 0 || !piece.joined {
-            copy(base, at..piece.span.start, &mut view);
+    let mut before = 0;
+    for piece in &pieces {
+        // What nothing is undone in is copied in one go.
+        if piece.joined || may_repeat(&base.text[piece.span.clone()]) {
+            copy(base, at..if piece.joined { before } else { piece.span.start }, &mut view);
+            collapse(base, piece.span.clone(), piece.joined, &mut view);
+            at = piece.span.end;
         }
-        collapse(base, piece.span.clone(), piece.joined, &mut view);
-        at = piece.span.end;
+        before = piece.span.end;
     }
     copy(base, at..base.text.len(), &mut view);
     spell_again(base, &pieces, &mut view);
@@ -114,7 +117,14 @@ impl Quick<'_> {
 fn is_repeated(bytes: &[u8], at: usize, width: usize) -> bool {
     let one = bytes.get(at..at + width);
     let again = |times: usize| bytes.get(at + times * width..at + (times + 1) * width) == one;
-    again(1) && (is_odd_double(bytes[at] as char) || again(2))
+    bytes.get(at + width) == bytes.get(at)
+        && again(1)
+        && (is_odd_double(bytes[at] as char) || again(2))
+}
+
+/// A quick look: whether a letter may come twice in a row here.
+fn may_repeat(text: &str) -> bool {
+    !text.is_ascii() || text.as_bytes().windows(2).any(|pair| pair[0] == pair[1])
 }
 
 fn has_repeat(text: &str) -> bool {
@@ -134,7 +144,7 @@ fn width(lead: u8) -> usize {
 
 /// Signs that break a word in two; apostrophes, commas and slashes stand between real words.
 fn is_joiner(c: char) -> bool {
-    ".-_*~^|".contains(c)
+    matches!(c, '.' | '-' | '_' | '*' | '~' | '^' | '|')
 }
 
 struct Piece {
@@ -148,13 +158,13 @@ struct Piece {
 /// The runs of letters of a text, and which of them belong together.
 fn pieces(text: &str) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::new();
-    let mut open = false;
+    let (mut open, mut first) = (false, ' ');
     for (at, c) in text.char_indices() {
         let letter = c.is_alphabetic();
         let end = at + c.len_utf8();
         match pieces.last_mut().filter(|_| open && letter) {
             Some(piece) => {
-                piece.single &= text[piece.span.clone()].starts_with(c);
+                piece.single &= c == first;
                 piece.span.end = end;
             }
             // Before an apostrophe stands a word of one letter: `d'abord`.
@@ -164,6 +174,7 @@ fn pieces(text: &str) -> Vec<Piece> {
             None if letter => pieces.push(Piece { span: at..end, single: true, joined: false }),
             None => {}
         }
+        first = if open { first } else { c };
         open = letter;
     }
     join_spelt(text, &mut pieces);
@@ -190,10 +201,13 @@ fn join_spelt(text: &str, pieces: &mut [Piece]) {
 fn continues(text: &str, pieces: &[Piece]) -> bool {
     let [first, second, ..] = pieces else { return false };
     let [.., before, last] = pieces else { return false };
+    if !(first.single && last.single) {
+        return false;
+    }
     let even = &text[first.span.end..second.span.start];
     let gap = &text[before.span.end..last.span.start];
     let short = gap.chars().count() <= GAP_CHARS_MAX;
-    first.single && last.single && short && gap == even && !has_number(gap)
+    short && gap == even && !has_number(gap)
 }
 
 fn has_number(gap: &str) -> bool {
