@@ -7,6 +7,7 @@ use crate::{
     message::{Canonical, Category, Hit, Severity, Tongues, View, ViewKind},
 };
 
+mod begins;
 mod book;
 mod cover;
 mod embedded;
@@ -26,6 +27,7 @@ mod tape;
 pub mod wordlist;
 mod words;
 
+use begins::Begins;
 use cover::Cover;
 use guess::Guesses;
 use loose::Loose;
@@ -36,7 +38,6 @@ pub use scope::Scope;
 use scope::Weigher;
 use spellings::Spellings;
 use stretch::Letters;
-use tape::Tape;
 use words::{Word, words};
 
 /// A term as a list spells it.
@@ -95,7 +96,7 @@ pub struct Scanner {
     /// The same, for readings in which a stroke may be an i or an l.
     folded: Spellings,
     /// The letters of terms, each repeat once, for words that were stretched or taken apart.
-    loose: Tape,
+    loose: Begins,
     /// What their words look like when they are misspelt.
     guesses: Guesses,
     /// Single words by their letters, for words split over messages.
@@ -115,8 +116,6 @@ struct Entry {
     /// The letters and digits of the folded term.
     letters: String,
     mode: MatchMode,
-    /// How many runs of equal letters it has.
-    runs: usize,
     /// Where in them one word ends and the next begins.
     breaks: Box<[u32]>,
 }
@@ -160,7 +159,7 @@ impl Scanner {
         Ok(Scanner {
             literal: Spellings::new(&build.literal, false)?,
             folded: Spellings::new(&build.literal, true)?,
-            loose: Tape::new(&build.loose, tape::strokes)?,
+            loose: Begins::new(&build.loose)?,
             guesses: Guesses::build(&build.entries, build.literal.iter()),
             words,
             patterns: Patterns::build(&build.patterns)?,
@@ -382,18 +381,8 @@ impl Build {
         }
         let entry = |words: &[String]| {
             let letters = words.concat();
-            let runs = stretch::collapsed(&letters).chars().count();
             let breaks = stretch::breaks(words);
-            Entry {
-                what,
-                scope,
-                term: term.into(),
-                list: list.clone(),
-                letters,
-                mode,
-                runs,
-                breaks,
-            }
+            Entry { what, scope, term: term.into(), list: list.clone(), letters, mode, breaks }
         };
         self.spelling(entry(&words), &words)?;
         match in_full(&words) {
@@ -419,7 +408,6 @@ impl Build {
             list: list.clone(),
             letters: String::new(),
             mode: MatchMode::Regex,
-            runs: 0,
             breaks: Box::default(),
         });
         Ok(())

@@ -97,7 +97,7 @@ pub struct Spread(u64);
 pub type SpreadBuild = BuildHasherDefault<Spread>;
 
 /// Odd, with bits all over.
-const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+pub const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The hash of the numbers so far and one more.
 pub const fn spread(hash: u64, part: u64) -> u64 {

@@ -9,10 +9,11 @@ use std::ops::Range;
 
 use super::{
     Entry, MatchMode,
+    begins::{Begins, Match, NEAR},
     glue::is_glue,
     pieces::{Piece, SPELT_MIN},
     stretch::{self, Letters},
-    tape::{Class, Tape, class},
+    tape::{Class, class, strokes},
 };
 use crate::{letters::bytes::ByteSet, message::ViewKind};
 
@@ -104,11 +105,11 @@ impl Loose<'_> {
     /// Calls with the entry, the place and the way it was read of everything found.
     pub fn run(
         &self,
-        tape: &Tape,
+        terms: &Begins,
         entries: &[Entry],
         mut found: impl FnMut(u32, Range<usize>, ViewKind),
     ) {
-        let matches = self.matches(tape, entries);
+        let matches = self.matches(terms);
         // Nearly every text has none, and then nobody asks where its letters are.
         let Some(most) = matches.iter().map(|(_, within)| within.end).max() else { return };
         let all = self.runs(most);
@@ -128,33 +129,46 @@ impl Loose<'_> {
     }
 
     /// The terms whose letters are there, and in which runs of equal letters.
-    fn matches(&self, tape: &Tape, entries: &[Entry]) -> Vec<(u32, Range<usize>)> {
+    fn matches(&self, terms: &Begins) -> Vec<Match> {
+        let mut matches = terms.all(&self.collapsed(), MATCHES_MAX);
+        // Those that end at one place are looked at together.
+        let ends = |at: &usize| matches[*at].1.end != matches[*at - 1].1.end;
+        let left = (MATCHES_MAX..matches.len()).find(ends);
+        matches.truncate(left.unwrap_or(matches.len()));
+        matches
+    }
+
+    /// All letters of the reading, each repeat once, as `terms` looks at them.
+    fn collapsed(&self) -> Vec<u8> {
         let text = self.letters.text();
-        let mut matches: Vec<(u32, Range<usize>)> = Vec::new();
-        let mut walk = tape.start();
-        let (mut before, mut count) = (' ', 0_usize);
-        let letters = self.pieces.iter().flat_map(|piece| text[piece.span.clone()].chars());
-        for c in letters {
-            if before == c && c.is_alphabetic() {
-                continue;
+        let mut letters = Vec::with_capacity(text.len() + NEAR);
+        letters.extend_from_slice(text.as_bytes());
+        letters.extend([0; NEAR]);
+        let mut len = 0;
+        if text.is_ascii() {
+            let mut before = 0;
+            // Without a branch: nobody can foresee where words end.
+            for byte in text.bytes() {
+                let letter = byte.is_ascii_alphanumeric();
+                letters[len] = strokes(byte);
+                len += usize::from(letter & (byte != before || byte.is_ascii_digit()));
+                before = if letter { byte } else { before };
             }
-            before = c;
-            count += 1;
-            match u8::try_from(c) {
-                Ok(byte @ ..0x80) => walk.feed(byte),
-                _ => c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| walk.feed(byte)),
-            }
-            if walk.is_match() {
-                if matches.len() >= MATCHES_MAX {
-                    break;
+        } else {
+            let mut before = ' ';
+            for c in self.pieces.iter().flat_map(|piece| text[piece.span.clone()].chars()) {
+                if before == c && c.is_alphabetic() {
+                    continue;
                 }
-                walk.matches(|index| {
-                    let first = count.checked_sub(entries[index as usize].runs);
-                    matches.extend(first.map(|first| (index, first..count)));
-                });
+                before = c;
+                c.encode_utf8(&mut letters[len..]);
+                letters[len] = strokes(letters[len]);
+                len += c.len_utf8();
             }
         }
-        matches
+        letters[len..len + NEAR].fill(0);
+        letters.truncate(len + NEAR);
+        letters
     }
 
     /// The first so many runs of equal letters.

@@ -4,7 +4,7 @@
 //! and nothing has to be checked after a match.
 
 use aho_corasick::{
-    Anchored, MatchKind,
+    Anchored, MatchKind, PatternID,
     automaton::{Automaton, StateID},
     nfa::contiguous::NFA,
 };
@@ -45,48 +45,70 @@ impl Tape {
 
     /// Calls with the entry and the end in `text` of every match, overlapping ones too.
     pub fn run(&self, text: &str, mut found: impl FnMut(u32, usize)) {
-        let mut at = self.start();
+        let mut at = self.start(Anchored::No);
         walk(text, |byte, end| {
             at.feed(byte);
             if at.is_match() {
-                at.matches(|entry| found(entry, end));
+                at.patterns().for_each(|pattern| found(self.entries[pattern.as_usize()], end));
             }
         });
     }
 
-    pub fn start(&self) -> At<'_> {
-        let start = self.automaton.start_state(Anchored::No);
-        At { tape: self, state: start.expect("an automaton of this kind starts unanchored") }
+    /// Calls with the entry and the length in bytes of every pattern that these bytes begin with.
+    pub fn beginning(&self, bytes: &[u8], mut found: impl FnMut(u32, usize)) {
+        let mut at = self.start(Anchored::Yes);
+        for (byte, len) in bytes.iter().zip(1..) {
+            at.feed(*byte);
+            if at.is_dead() {
+                break;
+            }
+            if at.is_match() {
+                // Some begin later and end here too.
+                let begins = |pattern| self.automaton.pattern_len(pattern) == len;
+                at.patterns().filter(|pattern| begins(*pattern)).for_each(|pattern| {
+                    found(self.entries[pattern.as_usize()], len);
+                });
+            }
+        }
+    }
+
+    fn start(&self, anchored: Anchored) -> At<'_> {
+        let start = self.automaton.start_state(anchored);
+        let state = start.expect("an automaton of this kind starts anywhere");
+        At { tape: self, state, anchored }
     }
 }
 
 /// A place on a tape.
-pub(super) struct At<'a> {
+struct At<'a> {
     tape: &'a Tape,
     state: StateID,
+    anchored: Anchored,
 }
 
 impl At<'_> {
     #[inline(always)]
-    pub fn feed(&mut self, byte: u8) {
+    fn feed(&mut self, byte: u8) {
         let byte = self.tape.alike[usize::from(byte)];
-        self.state = self.tape.automaton.next_state(Anchored::No, self.state, byte);
+        self.state = self.tape.automaton.next_state(self.anchored, self.state, byte);
+    }
+
+    /// Whether no pattern goes on like this.
+    fn is_dead(&self) -> bool {
+        self.tape.automaton.is_dead(self.state)
     }
 
     /// Whether some pattern ends here.
     #[inline(always)]
-    pub fn is_match(&self) -> bool {
+    fn is_match(&self) -> bool {
         let automaton = &self.tape.automaton;
         automaton.is_special(self.state) && automaton.is_match(self.state)
     }
 
-    /// The entries of all patterns that end here, where some do.
-    pub fn matches(&self, mut found: impl FnMut(u32)) {
+    /// All patterns that end here, where some do.
+    fn patterns(&self) -> impl Iterator<Item = PatternID> {
         let automaton = &self.tape.automaton;
-        for index in 0..automaton.match_len(self.state) {
-            let pattern = automaton.match_pattern(self.state, index);
-            found(self.tape.entries[pattern.as_usize()]);
-        }
+        (0..automaton.match_len(self.state)).map(|at| automaton.match_pattern(self.state, at))
     }
 }
 
@@ -118,12 +140,15 @@ pub(super) fn is_ascii_of(class: Class, byte: u8) -> bool {
 }
 
 /// The class of the character at `at`, and its length in bytes.
+#[inline]
 pub(super) fn class(text: &str, at: usize) -> (Class, usize) {
-    let byte = text.as_bytes()[at];
-    if byte < 0x80 {
-        return (ASCII[usize::from(byte)], 1);
+    match ASCII.get(usize::from(text.as_bytes()[at])) {
+        Some(class) => (*class, 1),
+        None => class_beyond_ascii(text[at..].chars().next().unwrap_or(' ')),
     }
-    let c = text[at..].chars().next().unwrap_or(' ');
+}
+
+fn class_beyond_ascii(c: char) -> (Class, usize) {
     let class = if c.is_numeric() {
         Class::Digit
     } else if c.is_alphabetic() || unicode_normalization::char::is_combining_mark(c) {
