@@ -185,8 +185,11 @@ impl Scanner {
         let Some(plain) = text.views.first() else { return Vec::new() };
         let base = text.views.iter().find(|view| view.kind == ViewKind::Folded).unwrap_or(plain);
         let is_folded = |view: &&View| view.kind == ViewKind::Folded;
-        let readings = [plain].into_iter().chain(text.views[1..].iter().filter(is_folded));
-        let views: Vec<_> = readings.map(|view| (view, words(&view.text))).collect();
+        let mut views = vec![(plain, words(&plain.text))];
+        for view in text.views[1..].iter().filter(is_folded) {
+            let changes = words::changes(&view.text, &plain.text);
+            views.push((view, words::recut(&view.text, &views[0].1, &changes)));
+        }
         for (view, words) in &views {
             self.scan_literal(view, plain, words, &mut found);
         }
@@ -198,7 +201,7 @@ impl Scanner {
                 self.scan_loose(&letters, &pieces, &mut found);
             }
             if pieces.guess {
-                self.scan_guessed(&letters, &pieces, &mut found);
+                self.scan_guessed(&letters, cut, &pieces, &mut found);
             }
             let turned = (nth == 0 && pieces.odd).then(|| rotated::reading(base)).flatten();
             if let Some(view) = turned {
@@ -242,13 +245,27 @@ impl Scanner {
     }
 
     /// Reads the text with its odd words as listed ones, misspelt or from behind.
-    fn scan_guessed(&self, letters: &Letters, pieces: &Pieces, found: &mut Vec<Found>) {
+    fn scan_guessed(
+        &self,
+        letters: &Letters,
+        cut: &[Word],
+        pieces: &Pieces,
+        found: &mut Vec<Found>,
+    ) {
         let base = letters.base;
         let slots = self.guesses.slots(letters, &pieces.all);
         let places: Vec<_> = slots.iter().map(|slot| base.original(slot.span.clone())).collect();
-        for (nth, view) in guess::readings(base, &slots).iter().enumerate() {
+        for (nth, reading) in guess::readings(&base.text, &slots).iter().enumerate() {
+            let words = words::recut(&reading.text, cut, &reading.changes);
+            // Nearly every reading holds nothing, and then nobody asks for the way back.
+            let mut any = false;
+            self.folded.run(&reading.text, &words, &self.entries, |_, _| any = true);
+            if !any {
+                continue;
+            }
+            let view = reading.view(base);
             let mut read = Vec::new();
-            self.scan_literal(view, view, &words(&view.text), &mut read);
+            self.scan_literal(&view, &view, &words, &mut read);
             read.retain(|found| {
                 let at = places.binary_search_by_key(&found.span.start, |place| place.start);
                 let slot = at.ok().filter(|at| places[*at] == found.span);

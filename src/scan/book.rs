@@ -98,10 +98,19 @@ impl Book {
     }
 
     /// Calls with the entry and the place of every term in the words of a text, overlapping too.
+    /// Where some words are not fresh, terms of such words alone may be left out.
     pub fn run(&self, text: &str, words: &[Word], mut found: impl FnMut(u32, Range<usize>)) {
         // Of a word that follows a beginning, the number is known when its own turn comes.
         let mut known = None;
+        let mut fresh = 0;
         for (at, word) in words.iter().enumerate() {
+            let from = at.max(fresh);
+            fresh =
+                words[from..].iter().position(|word| word.fresh).map_or(words.len(), |n| from + n);
+            if fresh - at >= self.longest {
+                known = None;
+                continue;
+            }
             let id = known.take().unwrap_or_else(|| self.id(text, word));
             let mut node = self.first[id as usize];
             if node == ROOT {
@@ -115,7 +124,10 @@ impl Book {
             for word in words[at + 1..].iter().take(self.longest - 1) {
                 let id = self.id(text, word);
                 known = known.or(Some(id));
-                let Some(next) = self.next.get(&(node, id)).filter(|_| id != 0) else { break };
+                if id == 0 {
+                    break;
+                }
+                let Some(next) = self.next.get(&(node, id)) else { break };
                 node = *next;
                 all(node, word.span.end);
             }
@@ -127,8 +139,11 @@ impl Book {
         if !self.strokes {
             return self.find(word.hash);
         }
-        let said = text[word.span.clone()].bytes();
-        self.find(said.map(strokes).fold(FNV_OFFSET, fnv_step))
+        let said = text[word.span.clone()].as_bytes();
+        match said.contains(&b'l') {
+            true => self.find(said.iter().copied().map(strokes).fold(FNV_OFFSET, fnv_step)),
+            false => self.find(word.hash),
+        }
     }
 
     /// The text with alike letters as one; of the same length.

@@ -8,11 +8,13 @@ use std::{
     ops::Range,
 };
 
-use super::{Entry, joined::SEVERITY_MIN, pieces::Piece, spell, stretch, stretch::Letters};
+use super::{
+    Entry, joined::SEVERITY_MIN, pieces::Piece, spell, stretch, stretch::Letters, words::Change,
+};
 use crate::{
     letters::{
         bytes::{FNV_OFFSET, SpreadBuild, fnv_step},
-        ordinary::is_ordinary,
+        ordinary::{Known, is_ordinary, known},
     },
     message::{Category, View, ViewKind},
 };
@@ -185,7 +187,7 @@ impl Guesses {
         let (mut next, mut tries, mut tried) = (0, 0, 0);
         while next < pieces.len() && slots.len() < SLOTS_MAX && tries < TRIES_MAX {
             let Piece { masked, odd, short, span, .. } = &pieces[next];
-            tries += usize::from(*masked || *odd || short.is_some());
+            tries += usize::from(*masked || *odd || *short);
             let unmasked = masked.then(|| self.unmasked(text, span.start, &mut tried));
             if let Some((options, span)) = unmasked.flatten() {
                 next += pieces[next..].partition_point(|piece| piece.span.start < span.end);
@@ -233,10 +235,10 @@ impl Guesses {
 
     fn options(&self, letters: &Letters, piece: &Piece) -> Vec<Choice> {
         let word = &letters.text()[piece.span.clone()];
-        match piece.short {
-            Some(long) => vec![Choice::alone(long), Choice::alone(word)],
-            None if piece.odd && letters.are_ours(piece.span.clone()) => self.guess(word),
-            None => Vec::new(),
+        match piece.short.then(|| known(word)).flatten() {
+            Some(Known::Short(long)) => vec![Choice::alone(long), Choice::alone(word)],
+            _ if piece.odd && letters.are_ours(piece.span.clone()) => self.guess(word),
+            _ => Vec::new(),
         }
     }
 
@@ -352,30 +354,50 @@ fn hash(slip: Slip, spelling: impl IntoIterator<Item = u8>) -> u64 {
     spelling.into_iter().fold(fnv_step(FNV_OFFSET, slip as u8), fnv_step)
 }
 
-/// The reading with each slot's first option in it, then with its next where it has one.
-pub(super) fn readings(base: &View, slots: &[Slot]) -> Vec<View> {
-    let most = slots.iter().map(|slot| slot.options.len()).max().unwrap_or(0);
-    (0..most.min(OPTIONS_MAX)).map(|nth| reading(base, slots, nth)).collect()
+/// A text with other words in some places.
+pub(super) struct Reading {
+    pub text: String,
+    pub changes: Vec<Change>,
 }
 
-fn reading(base: &View, slots: &[Slot], nth: usize) -> View {
-    let bytes = base.text.len() + 8 * slots.len();
-    let mut view = View {
-        kind: ViewKind::Guessed,
-        text: String::with_capacity(bytes),
-        origin: Vec::with_capacity(bytes),
-    };
-    let mut at = 0;
-    for slot in slots {
-        let Some(option) = slot.option(nth) else { continue };
-        view.text.push_str(&base.text[at..slot.span.start]);
-        view.origin.extend_from_slice(&base.origin[at..slot.span.start]);
-        let whole = base.original(slot.span.clone());
-        view.text.push_str(&option.word);
-        view.origin.resize(view.text.len(), (whole.start as u32, whole.end as u32));
-        at = slot.span.end;
+/// The reading with each slot's first option in it, then with its next where it has one.
+pub(super) fn readings(base: &str, slots: &[Slot]) -> Vec<Reading> {
+    let most = slots.iter().map(|slot| slot.options.len()).max().unwrap_or(0);
+    (0..most.min(OPTIONS_MAX)).map(|nth| Reading::new(base, slots, nth)).collect()
+}
+
+impl Reading {
+    fn new(base: &str, slots: &[Slot], nth: usize) -> Reading {
+        let mut text = String::with_capacity(base.len() + 8 * slots.len());
+        let mut changes = Vec::with_capacity(slots.len());
+        let mut at = 0;
+        for slot in slots {
+            // A short word may be meant as it stands.
+            let own = &base[slot.span.clone()];
+            let Some(option) = slot.option(nth).filter(|option| option.word != own) else {
+                continue;
+            };
+            text.push_str(&base[at..slot.span.start]);
+            let start = text.len();
+            text.push_str(&option.word);
+            changes.push(Change { from: slot.span.clone(), to: start..text.len() });
+            at = slot.span.end;
+        }
+        text.push_str(&base[at..]);
+        Reading { text, changes }
     }
-    view.text.push_str(&base.text[at..]);
-    view.origin.extend_from_slice(&base.origin[at..]);
-    view
+
+    /// The same with the way back.
+    pub fn view(&self, base: &View) -> View {
+        let mut origin = Vec::with_capacity(self.text.len());
+        let mut at = 0;
+        for Change { from, to } in &self.changes {
+            origin.extend_from_slice(&base.origin[at..from.start]);
+            let whole = base.original(from.clone());
+            origin.resize(to.end, (whole.start as u32, whole.end as u32));
+            at = from.end;
+        }
+        origin.extend_from_slice(&base.origin[at..]);
+        View { kind: ViewKind::Guessed, text: self.text.clone(), origin }
+    }
 }

@@ -20,8 +20,8 @@ pub(super) struct Piece {
     pub word: bool,
     /// A sign beside it may stand for a letter.
     pub masked: bool,
-    /// What it is short for.
-    pub short: Option<&'static str>,
+    /// It is short for other words.
+    pub short: bool,
 }
 
 /// The pieces of a reading, and which looks beyond the literal one they ask for.
@@ -51,7 +51,7 @@ pub(super) fn pieces(text: &str, words: &[Word]) -> Pieces {
         contracted = glue == Glue::Contraction;
         found.odd |= piece.odd || !word.ascii;
         found.loose |= word.repeats || piece.odd || alone >= SPELT_MIN || glued;
-        found.guess |= piece.odd || piece.short.is_some() || piece.masked;
+        found.guess |= piece.odd || piece.short || piece.masked;
         before = Some(word);
         found.all.push(piece);
     }
@@ -98,10 +98,7 @@ fn piece(text: &str, word: &Word) -> Piece {
         masked: (is_mask(left) || is_mask(right)) && is_masked(bytes, &span),
         odd: !single && !word.digits && word.ascii && known.is_none(),
         word: !single || apostrophe || is_word(bytes[span.start]),
-        short: match known {
-            Some(Known::Short(long)) => Some(long),
-            _ => None,
-        },
+        short: matches!(known, Some(Known::Short(_))),
         span,
     }
 }

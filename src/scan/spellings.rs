@@ -11,6 +11,8 @@ pub(super) struct Spellings {
     book: Book,
     /// With a quick look for their longest words: most texts hold none of them.
     within: Option<(AhoCorasick, Tape)>,
+    /// Words of the longest of those.
+    longest: usize,
 }
 
 impl Spellings {
@@ -22,11 +24,13 @@ impl Spellings {
         for (pattern, entry) in &words {
             book.add(pattern.split_whitespace(), *entry);
         }
+        let longest = within.iter().map(|(pattern, _)| pattern.split_whitespace().count()).max();
         let within = (!within.is_empty()).then(|| within_words(&within, strokes)).transpose()?;
-        Ok(Spellings { book, within })
+        Ok(Spellings { book, within, longest: longest.unwrap_or(0) })
     }
 
-    /// Calls with the entry and the place in `text` of every term, overlapping ones too.
+    /// Calls with the entry and the place in `text` of every term, overlapping ones too. Where some
+    /// words are not fresh, terms of such words alone may be left out.
     pub fn run(
         &self,
         text: &str,
@@ -35,14 +39,23 @@ impl Spellings {
         mut found: impl FnMut(u32, Range<usize>),
     ) {
         self.book.run(text, words, &mut found);
-        let Some((quick, within)) = &self.within else { return };
-        let read = self.book.read(text);
+        let (Some((quick, within)), Some(near)) = (&self.within, self.near(words)) else { return };
+        let read = self.book.read(&text[near.clone()]);
         if quick.is_match(&*read) {
             within.run(&read, |entry, end| {
-                let letters = entries[entry as usize].letters.len();
+                let (letters, end) = (entries[entry as usize].letters.len(), near.start + end);
                 found(entry, tape::start(text, end, letters)..end);
             });
         }
+    }
+
+    /// The fresh words, with as many around them as a term may have.
+    fn near(&self, words: &[Word]) -> Option<Range<usize>> {
+        let first = words.iter().position(|word| word.fresh)?;
+        let last = words.iter().rposition(|word| word.fresh)?;
+        let first = &words[first.saturating_sub(self.longest)];
+        let last = &words[(last + self.longest).min(words.len() - 1)];
+        Some(first.span.start..last.span.end)
     }
 }
 

@@ -100,22 +100,25 @@ impl Letters<'_> {
         let inside = |at: usize| at > first && at < last;
         span.into_iter().all(|at| {
             let Some(origin) = self.base.origin.get(at) else { return false };
-            let there = self.before_folding(origin.0);
+            let there = self.before_folding(at);
             let accented = origin.1 - origin.0 > 1 && !self.is_sign(at);
             let ours = !accented || matches!(self.base.text.as_bytes()[at], b'e' | b'c' | b'i');
             ours && there.is_some_and(|b| b.is_ascii() && (inside(at) || !b.is_ascii_digit()))
         })
     }
 
-    fn before_folding(&self, from: u32) -> Option<u8> {
-        let at = self.plain.origin.partition_point(|origin| origin.0 < from);
+    /// The first byte of what the byte at `at` was before it was folded.
+    fn before_folding(&self, at: usize) -> Option<u8> {
+        let (from, places) = (self.base.origin.get(at)?.0, &self.plain.origin);
+        let begins = |at: usize| at == 0 || places[at - 1].0 < from;
+        // Mostly nothing before it was folded to another length.
+        let here = places.get(at).is_some_and(|place| place.0 == from) && begins(at);
+        let at = if here { at } else { places.partition_point(|place| place.0 < from) };
         self.plain.text.as_bytes().get(at).copied()
     }
 
     fn is_sign(&self, at: usize) -> bool {
-        let origin = self.base.origin.get(at);
-        let there = origin.and_then(|origin| self.before_folding(origin.0));
-        there.is_some_and(|byte| !byte.is_ascii_alphabetic())
+        self.before_folding(at).is_some_and(|byte| !byte.is_ascii_alphabetic())
     }
 }
 
