@@ -160,7 +160,7 @@ fn a_hit_says_where_and_how() {
         let found: Vec<_> = hits.iter().map(|hit| (&text[hit.span.clone()], hit.view)).collect();
         assert_eq!(found, expected, "{text:?}");
     };
-    use ViewKind::{Folded, Plain, Squeezed};
+    use ViewKind::{Folded, Guessed, Plain, Squeezed};
     check("", &[]);
     check("blorp", &[("blorp", Plain)]);
     check("«BLÓRP»!", &[("BLÓRP", Plain)]);
@@ -180,7 +180,7 @@ fn a_hit_says_where_and_how() {
     check("b.l.0.r.p", &[("b.l.0.r.p", Squeezed)]);
     check("bl.orp", &[("bl.orp", Squeezed)]);
     check("goflimmernow", &[("goflimmernow", Plain)]);
-    check("bloorp", &[]);
+    check("bloorp", &[("bloorp", Guessed)]);
     check("on blorp street", &[]);
     check("on blorp street, blorp", &[("blorp", Plain)]);
     check("bl0rp street", &[]);

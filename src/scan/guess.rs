@@ -19,6 +19,8 @@ use crate::{
     message::{Category, View, ViewKind},
 };
 
+mod alike;
+
 /// Enough for every disguised word of a message; more is a wall of text, and read all the same
 /// in every other way.
 const SLOTS_MAX: usize = 256;
@@ -90,6 +92,7 @@ enum Slip {
     Vowels,
     Dropped,
     Masked,
+    Drawn,
 }
 
 impl Choice {
@@ -248,6 +251,7 @@ impl Guesses {
         if !(PART_LETTERS_MIN..=LETTERS_MAX).contains(&word.len()) || self.has(word) {
             return options;
         }
+        self.add_alike(word, &mut options);
         let mut add = |at: u32, letters_min: usize, good: fn(&str, &str) -> bool| {
             let Word { text, level } = &self.words[at as usize];
             // A mild word is not worth the risk of an accident.
@@ -333,6 +337,7 @@ fn spellings(word: &str, mut add: impl FnMut(Slip, &[u8])) {
     add(Slip::Vowels, &spell::bones(word).collect::<Vec<u8>>());
     spell::without_one(word, |shorter| add(Slip::Dropped, shorter.as_bytes()));
     spell::masks(word.as_bytes(), |key| add(Slip::Masked, &key));
+    add(Slip::Drawn, &spell::outline(word).collect::<Vec<u8>>());
 }
 
 /// Whether a word is one of these with a letter doubled.

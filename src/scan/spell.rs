@@ -124,6 +124,51 @@ pub(super) fn won_one(said: &str, word: &str) -> bool {
     ends && word.len() >= WHOLE_LETTERS_MIN && lost_one(word, said)
 }
 
+/// A word's letters as they are drawn, however often each is repeated: a capital i is an l, a q
+/// that begins no `qui` is a g, and a v where no word has one is a u.
+fn drawn(word: &str) -> impl Iterator<Item = u8> {
+    let bytes = word.as_bytes();
+    bytes.iter().enumerate().map(|(at, own)| match own {
+        b'l' => b'i',
+        b'q' if !begins_qui(&bytes[at..]) => b'g',
+        b'v' if is_u(&bytes[..at], &bytes[at..]) => b'u',
+        own => *own,
+    })
+}
+
+fn begins_qui(rest: &[u8]) -> bool {
+    let mut behind = rest.iter().skip_while(|letter| **letter == b'q').peekable();
+    let has_u = behind.peek().is_some_and(|letter| matches!(letter, b'u' | b'v'));
+    has_u
+        && behind
+            .find(|letter| !matches!(letter, b'u' | b'v'))
+            .is_some_and(|letter| is_vowel(*letter) || *letter == b'l')
+}
+
+/// Whether no v stands here: behind most consonants, and before all.
+fn is_u(before: &[u8], rest: &[u8]) -> bool {
+    let other = |letter: &&u8| **letter != b'v';
+    let last = before.iter().rev().find(other);
+    last.is_some_and(|letter| b"bcfghjkmpqstwxz".contains(letter))
+        || !rest.iter().find(other).is_some_and(|letter| is_vowel(*letter))
+}
+
+/// The same with each repeat once.
+pub(super) fn outline(word: &str) -> impl Iterator<Item = u8> {
+    let mut last = b' ';
+    drawn(word).filter(move |letter| std::mem::replace(&mut last, *letter) != *letter)
+}
+
+/// Whether a word is drawn like this one, or like it with some letters repeated.
+pub(super) fn is_drawn(said: &str, word: &str) -> bool {
+    let (mut own, mut last) = (drawn(word).peekable(), b' ');
+    let all = drawn(said).all(|letter| {
+        let again = std::mem::replace(&mut last, letter) == letter;
+        own.next_if_eq(&letter).is_some() || again
+    });
+    all && own.peek().is_none()
+}
+
 /// Stands in a key for a letter that is masked.
 const MASKED: u8 = b'*';
 
