@@ -20,6 +20,7 @@ mod pieces;
 mod reversed;
 mod rotated;
 mod scope;
+mod spaced;
 mod spell;
 mod spellings;
 mod stretch;
@@ -202,6 +203,12 @@ impl Scanner {
             }
             if pieces.guess {
                 self.scan_guessed(&letters, cut, &pieces, &mut found);
+            }
+            let spaced = pieces.digit.then(|| spaced::reading(base, cut)).flatten();
+            if let Some(view) = spaced {
+                let mut pieces = pieces::pieces(&view.text, &words(&view.text));
+                pieces.all.iter_mut().for_each(|piece| spaced::mark(piece, base));
+                self.scan_loose(&Letters { base: &view, plain }, &pieces, &mut found);
             }
             let turned = (nth == 0 && pieces.odd).then(|| rotated::reading(base)).flatten();
             if let Some(view) = turned {

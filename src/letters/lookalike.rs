@@ -19,6 +19,22 @@ pub fn lookalike(c: char) -> Option<char> {
     }
 }
 
+/// The letter that a digit stands for; a 1 is an l as well.
+pub fn digit(c: char) -> Option<char> {
+    Some(match c {
+        '0' => 'o',
+        '1' => 'i',
+        '2' => 'z',
+        '3' => 'e',
+        '4' => 'a',
+        '5' => 's',
+        '6' | '9' => 'g',
+        '7' => 't',
+        '8' => 'b',
+        _ => return None,
+    })
+}
+
 fn lettered(c: char, first: u32) -> Option<char> {
     char::from_u32(u32::from(b'a') + (c as u32 - first))
 }

@@ -1,5 +1,7 @@
 //! Reads digits, signs and drawings made of signs as the letters they stand for.
 
+use crate::letters::lookalike;
+
 /// The letters drawn with several signs that begin with this one, the longest first, so that none
 /// is taken for its beginning. Ordinary words hold none of these signs.
 const fn drawn_with(first: u8) -> &'static [(&'static str, char)] {
@@ -86,18 +88,7 @@ pub(super) fn others(text: &str, mut add: impl FnMut(char, usize)) {
 }
 
 pub(super) fn digit(before: char, c: char, after: char) -> Option<char> {
-    Some(match c {
-        '0' => 'o',
-        '1' => one(before, after),
-        '2' => 'z',
-        '3' => 'e',
-        '4' => 'a',
-        '5' => 's',
-        '6' | '9' => 'g',
-        '7' => 't',
-        '8' => 'b',
-        _ => return None,
-    })
+    if c == '1' { Some(one(before, after)) } else { lookalike::digit(c) }
 }
 
 /// A 1 stands for l between or after vowels and before them in a cluster, else for i.

@@ -33,6 +33,8 @@ pub(super) struct Pieces {
     pub loose: bool,
     /// Something that a guess could be made of.
     pub guess: bool,
+    /// A digit that stands alone.
+    pub digit: bool,
 }
 
 /// So many letters on their own spell a word.
@@ -40,7 +42,7 @@ pub(super) const SPELT_MIN: usize = 3;
 
 pub(super) fn pieces(text: &str, words: &[Word]) -> Pieces {
     let all = Vec::with_capacity(words.len());
-    let mut found = Pieces { all, odd: false, loose: false, guess: false };
+    let mut found = Pieces { all, odd: false, loose: false, guess: false, digit: false };
     let (mut alone, mut before, mut contracted): (_, Option<&Word>, _) = (0, None, false);
     for word in words {
         let piece = piece(text, word);
@@ -51,6 +53,7 @@ pub(super) fn pieces(text: &str, words: &[Word]) -> Pieces {
         contracted = glue == Glue::Contraction;
         found.odd |= piece.odd || !word.ascii;
         found.loose |= word.repeats || piece.odd || alone >= SPELT_MIN || glued;
+        found.digit |= word.digits && word.span.len() == 1;
         found.guess |= piece.odd || piece.short || piece.masked;
         before = Some(word);
         found.all.push(piece);
