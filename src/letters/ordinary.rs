@@ -79,6 +79,17 @@ fn tag(hash: u64) -> u32 {
 const ORDINARY: &str = include_str!("../../wordlists/common/ordinary.list");
 const CHAT: &str = include_str!("../../wordlists/common/chat.list");
 
+/// How many ordinary words of each length begin with the same letters.
+static BEGINNINGS: LazyLock<HashMap<(&str, usize), usize>> = LazyLock::new(|| {
+    let mut all = HashMap::new();
+    for word in ORDINARY.lines().filter(|line| !line.starts_with('#')) {
+        let first = word.get(..BEGINNING_LETTERS);
+        first.into_iter().for_each(|first| *all.entry((first, word.len())).or_default() += 1);
+    }
+    all
+});
+const BEGINNING_LETTERS: usize = 3;
+
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let said = |text: &'static str| text.lines().filter(|line| !line.starts_with('#'));
     let words = said(ORDINARY).map(|word| (word, Known::Ordinary));
@@ -101,6 +112,12 @@ pub fn is_ordinary(word: &str) -> bool {
     known(word).is_some()
 }
 
+/// How many ordinary words of so many letters begin with the first letters of this one.
+pub fn begun_so(word: &str, letters: usize) -> usize {
+    let first = word.get(..BEGINNING_LETTERS);
+    first.and_then(|first| BEGINNINGS.get(&(first, letters))).copied().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +132,13 @@ mod tests {
         }
         assert_eq!(known("u"), Some(Known::Short("you")));
         assert_eq!(known("koi"), Some(Known::Short("quoi")));
+    }
+
+    #[test]
+    fn counts_what_begins_alike() {
+        assert!(begun_so("thing", 5) > 3);
+        assert_eq!(begun_so("xqzing", 6), 0);
+        assert_eq!(begun_so("bl", 5), 0);
     }
 
     #[test]

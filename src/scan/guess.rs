@@ -14,7 +14,7 @@ use super::{
 use crate::{
     letters::{
         bytes::{FNV_OFFSET, SpreadBuild, fnv_step},
-        ordinary::{Known, is_ordinary, known},
+        ordinary::{Known, begun_so, is_ordinary, known},
     },
     message::{Category, View, ViewKind},
 };
@@ -35,6 +35,8 @@ const TERM_LETTERS_MIN: usize = 4;
 const SLIP_LETTERS_MIN: usize = 5;
 /// The words of a phrase must all be there, so that each may be shorter.
 const PART_LETTERS_MIN: usize = 3;
+/// What must never be seen.
+const WORST: u8 = 4;
 /// Longer words are in no list.
 pub(super) const LETTERS_MAX: usize = 24;
 
@@ -298,19 +300,29 @@ impl Guesses {
         if self.has(chunk) || is_tag {
             return options;
         }
-        let mut terms = 0;
+        let (mut terms, mut worst) = (0, 0);
         self.each(hash(Slip::Masked, mask.key), |at| {
             let Word { text, level } = &self.words[at as usize];
             if mask.fits(text) {
-                // Terms go before the words of phrases.
-                let term = *level > 0;
-                let place = if term { terms } else { options.len() };
+                // The worst terms go before others, and those before the words of phrases.
+                let place = match *level {
+                    0 => options.len(),
+                    WORST => worst,
+                    _ => terms,
+                };
                 options.insert(place, Choice::alone(text));
-                terms += usize::from(term);
+                terms += usize::from(*level > 0);
+                worst += usize::from(*level == WORST);
             }
         });
         if terms > 0 && mask.weak && terms > OPTIONS_MAX {
             return Vec::new();
+        }
+        if mask.stub {
+            // So few letters begin other words too.
+            let left = chunk.trim_end_matches(|c: char| !c.is_ascii_lowercase());
+            let sure = worst > begun_so(left, chunk.len()) && !is_ordinary(left);
+            options.truncate(if sure { worst } else { 0 });
         }
         options.truncate(OPTIONS_MAX);
         options

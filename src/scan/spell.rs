@@ -186,6 +186,8 @@ pub(super) struct Mask<'a> {
     pub key: [u8; 3],
     /// Signs that mask nothing as a rule: a dot, a dash.
     pub weak: bool,
+    /// No more letters than signs are left, and those are at the beginning.
+    pub stub: bool,
 }
 
 impl Mask<'_> {
@@ -199,17 +201,19 @@ impl Mask<'_> {
         }
         let weak = bytes.iter().any(|b| b".-_!?+~^=".contains(b));
         let ends = [bytes.first()?, bytes.last()?].map(u8::is_ascii_lowercase);
+        let blank = signs == 2 && chunk.contains("__");
+        let stub = !weak && letters <= signs && bytes[..letters].iter().all(u8::is_ascii_lowercase);
         let enough = match (weak, ends) {
-            (true, [true, true]) => signs == 1 && letters >= WEAK_LETTERS_MIN,
+            (true, [true, true]) => (signs == 1 || blank) && letters >= WEAK_LETTERS_MIN,
             (true, _) => false,
             (false, [true, true]) => letters >= LEFT_LETTERS_MIN,
             (false, [false, false]) => false,
-            (false, _) => letters >= WEAK_LETTERS_MIN && letters > signs,
+            (false, _) => letters >= WEAK_LETTERS_MIN && (letters > signs || stub),
         };
         let end = |byte: u8| if byte.is_ascii_lowercase() { byte } else { MASKED };
         let length = u8::try_from(bytes.len()).ok()?;
         let key = [end(*bytes.first()?), length, end(*bytes.last()?)];
-        enough.then_some(Mask { chunk: bytes, key, weak })
+        enough.then_some(Mask { chunk: bytes, key, weak, stub })
     }
 
     pub fn fits(&self, word: &str) -> bool {
