@@ -12,6 +12,9 @@ const BEFORE: &str = "you youre your yall ur u r a an are is im hes shes theyre 
     petit petite va vas et que quel quelle bande mon ton c est cest tes il elle on je qu comme y t";
 const AFTER: &str = "s you u ur lol lmao bro dude man and is are the a all in \
     toi toutes tous va es mdr les la le de et est tu que";
+/// What makes another word of a word, where nothing else is said.
+const PREFIXES: &str = "mega super ultra turbo maxi";
+const SUFFIXES: &str = "y ish ing ism boy face land ville lord head ster oid ou ax asse erie istan";
 /// Longer remains are no glue, but some other word.
 const LETTERS_MAX: usize = 24;
 /// A shorter word, or less glue, is more often a part of a name.
@@ -22,6 +25,16 @@ const PHRASE_LETTERS_MIN: usize = 10;
 
 static LEFT: LazyLock<HashSet<&str>> = LazyLock::new(|| BEFORE.split_whitespace().collect());
 static RIGHT: LazyLock<HashSet<&str>> = LazyLock::new(|| AFTER.split_whitespace().collect());
+static FIRST: LazyLock<HashSet<&str>> = LazyLock::new(|| PREFIXES.split_whitespace().collect());
+static LAST: LazyLock<HashSet<&str>> = LazyLock::new(|| SUFFIXES.split_whitespace().collect());
+
+/// Whether the letters before and behind a term make a new word of it, or frame it: `xx…xx`.
+pub(super) fn is_affixed(left: &str, right: &str) -> bool {
+    let one = right.strip_suffix('s').unwrap_or(right);
+    let starts = left.is_empty() || FIRST.contains(left);
+    let ends = right.is_empty() || LAST.contains(right) || LAST.contains(one);
+    starts && ends || left == "xx" && right == "xx"
+}
 
 /// Whether the letters before and behind a term of so many letters are words of the sentence.
 ///
@@ -71,5 +84,19 @@ mod tests {
         check(&"you".repeat(20), "", false);
         assert!(!is_glue("youare", "", 3, false));
         assert!(is_glue("a", "", 5, true));
+    }
+
+    #[test]
+    fn affixes_make_new_words() {
+        let check = |left: &str, right: &str, expected: bool| {
+            assert_eq!(is_affixed(left, right), expected, "{left} {right}");
+        };
+        check("mega", "", true);
+        check("", "ish", true);
+        check("ultra", "boys", true);
+        check("xx", "xx", true);
+        check("xx", "", false);
+        check("", "inson", false);
+        check("hitch", "y", false);
     }
 }

@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::{
     Entry, MatchMode,
     begins::{Begins, Match, NEAR},
-    glue::is_glue,
+    glue::{is_affixed, is_glue},
     pieces::{Piece, SPELT_MIN},
     stretch::{self, Letters},
     tape::{Class, class, strokes},
@@ -28,6 +28,8 @@ const GRAVE_LETTERS_MIN: usize = 6;
 const GRAVE_MIN: u8 = 3;
 /// So many letters are in no other words by accident, wherever the spaces are.
 const SURE_LETTERS_MIN: usize = 12;
+/// Shorter terms with something behind them are more often names.
+const AFFIXED_LETTERS_MIN: usize = 5;
 /// So many signs in one word are no list of words.
 const BROKEN_MIN: usize = 2;
 /// Shorter phrases run together into names.
@@ -339,24 +341,27 @@ impl Loose<'_> {
         if !spaces && (enough || written.broken.len() >= BROKEN_MIN) {
             return true;
         }
-        let grave = entry.what.is_some_and(|(_, severity)| severity.level() >= GRAVE_MIN);
+        let grave = is_grave(entry);
         match length >= if grave { GRAVE_LETTERS_MIN } else { LONG_LETTERS_MIN } {
             true => enough && words <= odd + letters,
             false => enough && words == 0 && odd + letters >= 2,
         }
     }
 
-    /// Words of the sentence that stick to the term: `yourea…`.
+    /// Words of the sentence that stick to the term: `yourea…`, and what makes a new one of it.
     fn is_glued(&self, entry: &Entry, written: &Written, moved: bool) -> bool {
         let text = self.letters.text();
         let first = &self.pieces[written.pieces.start];
         let last = &self.pieces[written.pieces.end - 1];
+        let (left, right) = (&text[written.left.clone()], &text[written.right.clone()]);
+        let length = entry.letters.len();
+        let whole = is_grave(entry) && !moved && written.pieces.len() == 1;
         first.odd | last.odd
-            && is_glue(
-                &text[written.left.clone()],
-                &text[written.right.clone()],
-                entry.letters.len(),
-                moved,
-            )
+            && (is_glue(left, right, length, moved)
+                || whole && length >= AFFIXED_LETTERS_MIN && is_affixed(left, right))
     }
+}
+
+fn is_grave(entry: &Entry) -> bool {
+    entry.what.is_some_and(|(_, severity)| severity.level() >= GRAVE_MIN)
 }
