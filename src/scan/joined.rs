@@ -87,8 +87,12 @@ fn is_deliberate(pieces: &[String]) -> bool {
         // `k`, `k`, `k` is agreement, not spelling.
         return pieces.len() >= SINGLE_PIECES_MIN && pieces.iter().any(|p| *p != pieces[0]);
     }
-    let is_word = |piece: &String| WORDS.split_whitespace().any(|word| word == piece);
     pieces.iter().any(|piece| !single(piece) && !is_word(piece))
+}
+
+/// Whether a piece is one of the short words of chat.
+pub(super) fn is_word(piece: &str) -> bool {
+    WORDS.split_whitespace().any(|word| word == piece)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::{
     Entry, MatchMode,
     begins::{Begins, Match, NEAR},
     glue::{is_affixed, is_glue},
+    joined,
     pieces::{Piece, SPELT_MIN},
     stretch::{self, Letters},
     tape::{Class, class, strokes},
@@ -30,6 +31,10 @@ const GRAVE_MIN: u8 = 3;
 const SURE_LETTERS_MIN: usize = 12;
 /// Shorter terms with something behind them are more often names.
 const AFFIXED_LETTERS_MIN: usize = 5;
+/// Signs that stand between words, where there is one on either side.
+const SEPARATORS: ByteSet = ByteSet::of(b"/:;'");
+/// Of this many letters are the parts of a word that a sign broke.
+const PART_LETTERS: Range<usize> = 2..4;
 /// So many signs in one word are no list of words.
 const BROKEN_MIN: usize = 2;
 /// Shorter phrases run together into names.
@@ -342,10 +347,26 @@ impl Loose<'_> {
             return true;
         }
         let grave = is_grave(entry);
+        if grave && self.is_broken_in_parts(written) {
+            return true;
+        }
         match length >= if grave { GRAVE_LETTERS_MIN } else { LONG_LETTERS_MIN } {
             true => enough && words <= odd + letters,
             false => enough && words == 0 && odd + letters >= 2,
         }
+    }
+
+    /// A sign that stands between words as a rule, but not beside words: `bl/orp`.
+    fn is_broken_in_parts(&self, written: &Written) -> bool {
+        let text = self.letters.text();
+        let gap = |index: &usize| self.gap(*index).as_bytes();
+        let signs = |gap: &[u8]| gap.len() == 1 && SEPARATORS.has(gap[0]);
+        let part = |piece: &Piece| {
+            let short = PART_LETTERS.contains(&piece.span.len());
+            piece.odd || short && !joined::is_word(&text[piece.span.clone()])
+        };
+        written.broken.iter().map(gap).all(signs)
+            && self.pieces[written.pieces.clone()].iter().all(part)
     }
 
     /// Words of the sentence that stick to the term: `yourea…`, and what makes a new one of it.
