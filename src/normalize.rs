@@ -1,6 +1,6 @@
 //! Undoes evasion and keeps the way back to the original bytes.
 //!
-//! A text has up to seven readings. Each is built only where it says something that the one
+//! A text has up to eight readings. Each is built only where it says something that the one
 //! before it does not, so that an ordinary line costs one pass.
 
 use crate::{
@@ -13,6 +13,7 @@ mod decode;
 mod fold;
 mod leet;
 mod squeeze;
+mod turned;
 
 /// The readings of a text, most literal first; there is always a plain one.
 pub fn normalize(text: &str) -> Canonical {
@@ -23,6 +24,9 @@ pub fn normalize(text: &str) -> Canonical {
     let likeliest = usize::from(views.len() > 1);
     views.extend(squeeze::squeezed(&views[likeliest]));
     views.extend(decode::decoded(text, &views[0]));
+    if !text.is_ascii() {
+        views.extend(turned::turned(&views[0]));
+    }
     Canonical { original: text.to_owned(), views }
 }
 

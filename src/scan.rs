@@ -215,7 +215,8 @@ impl Scanner {
                 self.scan_literal(&view, &view, &words(&view.text), &mut found);
             }
         }
-        for view in text.views.iter().filter(|view| view.kind == ViewKind::Decoded) {
+        let is_whole = |view: &&View| matches!(view.kind, ViewKind::Decoded | ViewKind::Reversed);
+        for view in text.views.iter().filter(is_whole) {
             self.scan_literal(view, view, &words(&view.text), &mut found);
         }
         found.extend(self.scan_joined(base, before));
