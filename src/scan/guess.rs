@@ -35,6 +35,8 @@ const TERM_LETTERS_MIN: usize = 4;
 const SLIP_LETTERS_MIN: usize = 5;
 /// The words of a phrase must all be there, so that each may be shorter.
 const PART_LETTERS_MIN: usize = 3;
+/// Whoever is near a word of this severity without meaning it writes none that people use.
+const GRAVE_MIN: u8 = 3;
 /// What must never be seen.
 const WORST: u8 = 4;
 /// Longer words are in no list.
@@ -275,7 +277,10 @@ impl Guesses {
             add(at, TERM_LETTERS_MIN, spell::sounds_like)
         });
         self.each(hash(Slip::Vowels, spell::bones(word)), |at| {
-            add(at, TERM_LETTERS_MIN, spell::lost_vowels)
+            add(at, TERM_LETTERS_MIN, spell::lost_vowels);
+            if self.words[at as usize].level >= GRAVE_MIN {
+                add(at, SLIP_LETTERS_MIN, spell::is_revowelled);
+            }
         });
         self.each(hash(Slip::Dropped, word.bytes()), |at| {
             add(at, SLIP_LETTERS_MIN, spell::lost_one)

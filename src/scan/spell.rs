@@ -14,7 +14,7 @@ const WHOLE_LETTERS_MIN: usize = 5;
 const LEFT_LETTERS_MIN: usize = 2;
 const WEAK_LETTERS_MIN: usize = 3;
 
-fn is_vowel(c: u8) -> bool {
+pub(super) fn is_vowel(c: u8) -> bool {
     matches!(c, b'a' | b'e' | b'i' | b'o' | b'u' | b'y')
 }
 
@@ -167,6 +167,14 @@ pub(super) fn is_drawn(said: &str, word: &str) -> bool {
         own.next_if_eq(&letter).is_some() || again
     });
     all && own.peek().is_none()
+}
+
+/// Whether two words differ in one vowel that is not their first letter.
+pub(super) fn is_revowelled(said: &str, word: &str) -> bool {
+    let both = || said.bytes().zip(word.bytes());
+    let mut differ = both().enumerate().filter(|(_, (said, own))| said != own);
+    let inside = differ.next().is_some_and(|(at, _)| at > 0) && differ.next().is_none();
+    inside && said.len() == word.len() && both().all(|(a, b)| a == b || is_vowel(a) && is_vowel(b))
 }
 
 /// Stands in a key for a letter that is masked.

@@ -1,11 +1,15 @@
 //! Guesses the listed word that another one looks like, letter for letter.
 //!
-//! Letters doubled, letters drawn like others.
+//! Letters doubled, letters drawn like others, the beginning moved to the end.
 
 use super::{
-    Choice, Guesses, OPTIONS_MAX, SEVERITY_MIN, Slip, TERM_LETTERS_MIN, Word, hash, spell,
+    Choice, GRAVE_MIN, Guesses, OPTIONS_MAX, SEVERITY_MIN, Slip, TERM_LETTERS_MIN, Word, hash,
+    spell,
 };
 use crate::letters::ordinary::is_ordinary;
+
+/// So many consonants begin a word.
+const MOVED_MAX: usize = 3;
 
 impl Guesses {
     /// Adds the listed words that one which nobody uses looks like.
@@ -21,6 +25,24 @@ impl Guesses {
             }
         };
         self.each(hash(Slip::Drawn, spell::outline(word)), |at| add(at, spell::is_drawn));
+        self.turned_back(word, |at| add(at, |_, _| true));
+    }
+
+    /// The grave words whose beginning was moved to the end: `orpblay`.
+    fn turned_back(&self, word: &str, mut found: impl FnMut(u32)) {
+        let Some(stem) = word.strip_suffix("ay") else { return };
+        for moved in 1..=MOVED_MAX.min(stem.len()) {
+            let (rest, first) = stem.split_at(stem.len() - moved);
+            if first.bytes().any(|letter| letter != b'y' && spell::is_vowel(letter)) {
+                return;
+            }
+            let grave = self.whole(hash(Slip::None, first.bytes().chain(rest.bytes())));
+            let grave = grave.filter(|at| {
+                let Word { text, level } = &self.words[*at as usize];
+                *level >= GRAVE_MIN && text.strip_prefix(first) == Some(rest)
+            });
+            grave.into_iter().for_each(&mut found);
+        }
     }
 }
 
