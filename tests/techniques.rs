@@ -11,8 +11,12 @@ use tidegate::{
     scan::{Before, MatchMode, Scanner, wordlist::embedded},
 };
 
+#[path = "techniques/alike.rs"]
+mod alike;
 #[path = "techniques/disguise.rs"]
 mod disguise;
+#[path = "techniques/invented.rs"]
+mod invented;
 #[path = "techniques/letters.rs"]
 mod letters;
 
@@ -27,6 +31,7 @@ pub struct Listed {
     pub text: String,
     category: tidegate::message::Category,
     lang: &'static str,
+    pub level: u8,
     pub word: bool,
 }
 
@@ -49,8 +54,9 @@ fn listed(scanner: &Scanner) -> Vec<Listed> {
             let found = scanner.scan(&normalize(&term.text), &[]);
             // Masked spellings are disguises already; a term that another list allows is none.
             let known = found.iter().any(|hit| hit.category == category);
-            if term.severity.level() >= SEVERITY_MIN && plain && known {
-                terms.push(Listed { text: term.text.clone(), category, lang, word });
+            let level = term.severity.level();
+            if level >= SEVERITY_MIN && plain && known {
+                terms.push(Listed { text: term.text.clone(), category, lang, level, word });
             }
         }
     }

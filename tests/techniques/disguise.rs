@@ -1,7 +1,7 @@
 //! Disguises terms as attackers do, with seeded chance.
 
 use super::{
-    Listed, Said,
+    Listed, Said, alike,
     letters::{BETWEEN, INVISIBLE, LEET, SHAPES, SHORT},
 };
 
@@ -38,6 +38,11 @@ pub const TECHNIQUES: &[Technique] = &[
     technique("masked", 95.0, of_four, masked),
     technique("misspelt", 95.0, of_four, misspelt),
     technique("chat spelling", 95.0, any, chat),
+    technique("doubled", 95.0, of_four, alike::doubled),
+    technique("drawn alike", 95.0, of_four, alike::drawn),
+    technique("spaced leetspeak", 95.0, is_splittable, alike::spaced),
+    technique("upside down", 95.0, of_four, alike::upside_down),
+    technique("made anew", 95.0, is_grave, alike::made_anew),
 ];
 
 /// Xorshift: the same numbers in every run.
@@ -62,7 +67,7 @@ impl Chance {
         self.below(times) == 0
     }
 
-    fn of<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
+    pub fn of<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
         from[self.below(from.len())]
     }
 
@@ -80,6 +85,11 @@ fn of_four(term: &Listed) -> bool {
     term.text.chars().filter(|c| c.is_alphabetic()).count() >= 4
 }
 
+/// What nobody is near by accident.
+fn is_grave(term: &Listed) -> bool {
+    term.word && term.level >= 3 && term.text.len() >= 5 && term.text.is_ascii()
+}
+
 /// Words are split over messages, phrases are sentences of their own.
 fn is_splittable(term: &Listed) -> bool {
     term.word && of_four(term)
@@ -95,7 +105,7 @@ const CARRIERS_FR: &[(&str, &str)] = &[
     ("franchement ", ""),
 ];
 
-fn said(disguised: &str, lang: &str, chance: &mut Chance) -> Option<Said> {
+pub fn said(disguised: &str, lang: &str, chance: &mut Chance) -> Option<Said> {
     let carriers = if lang == "fr" { CARRIERS_FR } else { CARRIERS_EN };
     let (before, after) = carriers[chance.below(carriers.len())];
     let place = before.len()..before.len() + disguised.len();
@@ -313,7 +323,7 @@ fn emoji(term: &Listed, lang: &str, chance: &mut Chance) -> Option<Said> {
 }
 
 /// The longest word of the term and where it stands.
-fn longest(text: &str) -> Option<(usize, &str)> {
+pub fn longest(text: &str) -> Option<(usize, &str)> {
     let words = text.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() >= 4);
     let word = words.max_by_key(|word| word.len())?;
     Some((word.as_ptr() as usize - text.as_ptr() as usize, word))
