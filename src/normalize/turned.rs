@@ -25,8 +25,9 @@ const TURNED_MIN: usize = 2;
 
 /// The reading from the other side, where some letters stand on their heads.
 pub(super) fn turned(plain: &View) -> Option<View> {
-    let count = plain.text.chars().filter(|c| !c.is_ascii() && alone(*c).is_some()).count();
-    if count < TURNED_MIN {
+    let count = |sort: fn(char) -> bool| plain.text.chars().filter(|c| sort(*c)).count();
+    let sure = count(|c| !c.is_ascii() && alone(c).is_some());
+    if sure == 0 || sure + count(|c| matches!(c, 'ɔ' | 'ʌ')) < TURNED_MIN {
         return None;
     }
     let mut view = empty(ViewKind::Reversed, plain);
@@ -62,6 +63,8 @@ mod tests {
         for (text, expected) in [
             ("dɹolq ʇᴉ", Some("it blorp")),
             ("oqɯǝɹƃ", Some("grembo")),
+            ("ɔoɹ", Some("roc")),
+            ("ɔkɔ blorp", None),
             ("blorp it", None),
             ("ǝ blorp", None),
             ("nə vaxt gəlirsən", None),

@@ -13,7 +13,7 @@ const BEFORE: &str = "you youre your yall ur u r a an are is im hes shes theyre 
 const AFTER: &str = "s you u ur lol lmao bro dude man and is are the a all in \
     toi toutes tous va es mdr les la le de et est tu que";
 /// What makes another word of a word, where nothing else is said.
-const PREFIXES: &str = "mega super ultra turbo maxi";
+const PREFIXES: &str = "mega giga super supra hyper ultra turbo maxi";
 const SUFFIXES: &str = "y ish ing ism boy face land ville lord head ster oid ou ax asse erie istan";
 /// Longer remains are no glue, but some other word.
 const LETTERS_MAX: usize = 24;
@@ -28,12 +28,15 @@ static RIGHT: LazyLock<HashSet<&str>> = LazyLock::new(|| AFTER.split_whitespace(
 static FIRST: LazyLock<HashSet<&str>> = LazyLock::new(|| PREFIXES.split_whitespace().collect());
 static LAST: LazyLock<HashSet<&str>> = LazyLock::new(|| SUFFIXES.split_whitespace().collect());
 
-/// Whether the letters before and behind a term make a new word of it, or frame it: `xx…xx`.
+/// Whether the letters before and behind a term raise it, or frame it: `xx…xx`.
+pub(super) fn is_raised(left: &str, right: &str) -> bool {
+    right.is_empty() && FIRST.contains(left) || left == "xx" && right == "xx"
+}
+
+/// Whether the letters before and behind a term make a new word of it.
 pub(super) fn is_affixed(left: &str, right: &str) -> bool {
     let one = right.strip_suffix('s').unwrap_or(right);
-    let starts = left.is_empty() || FIRST.contains(left);
-    let ends = right.is_empty() || LAST.contains(right) || LAST.contains(one);
-    starts && ends || left == "xx" && right == "xx"
+    (left.is_empty() || FIRST.contains(left)) && (LAST.contains(right) || LAST.contains(one))
 }
 
 /// Whether the letters before and behind a term of so many letters are words of the sentence.
@@ -89,13 +92,15 @@ mod tests {
     #[test]
     fn affixes_make_new_words() {
         let check = |left: &str, right: &str, expected: bool| {
-            assert_eq!(is_affixed(left, right), expected, "{left} {right}");
+            let found = is_affixed(left, right) || is_raised(left, right);
+            assert_eq!(found, expected, "{left} {right}");
         };
         check("mega", "", true);
         check("", "ish", true);
         check("ultra", "boys", true);
         check("xx", "xx", true);
         check("xx", "", false);
+        check("", "", false);
         check("", "inson", false);
         check("hitch", "y", false);
     }

@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::{
     Entry, MatchMode,
     begins::{Begins, Match, NEAR},
-    glue::{is_affixed, is_glue},
+    glue::{is_affixed, is_glue, is_raised},
     joined,
     pieces::{Piece, SPELT_MIN},
     stretch::{self, Letters},
@@ -29,8 +29,9 @@ const GRAVE_LETTERS_MIN: usize = 6;
 const GRAVE_MIN: u8 = 3;
 /// So many letters are in no other words by accident, wherever the spaces are.
 const SURE_LETTERS_MIN: usize = 12;
-/// Shorter terms with something behind them are more often names.
+/// Shorter terms with something behind them are more often names, and before them too.
 const AFFIXED_LETTERS_MIN: usize = 5;
+const RAISED_LETTERS_MIN: usize = 4;
 /// Signs that stand between words, where there is one on either side.
 const SEPARATORS: ByteSet = ByteSet::of(b"/:;'");
 /// Of this many letters are the parts of a word that a sign broke.
@@ -376,10 +377,11 @@ impl Loose<'_> {
         let last = &self.pieces[written.pieces.end - 1];
         let (left, right) = (&text[written.left.clone()], &text[written.right.clone()]);
         let length = entry.letters.len();
-        let whole = is_grave(entry) && !moved && written.pieces.len() == 1;
+        let whole = !moved && written.pieces.len() == 1;
+        let raised = length >= RAISED_LETTERS_MIN && is_raised(left, right);
+        let affixed = length >= AFFIXED_LETTERS_MIN && is_grave(entry) && is_affixed(left, right);
         first.odd | last.odd
-            && (is_glue(left, right, length, moved)
-                || whole && length >= AFFIXED_LETTERS_MIN && is_affixed(left, right))
+            && (is_glue(left, right, length, moved) || whole && (raised || affixed))
     }
 }
 

@@ -145,12 +145,12 @@ fn begins_qui(rest: &[u8]) -> bool {
             .is_some_and(|letter| is_vowel(*letter) || *letter == b'l')
 }
 
-/// Whether no v stands here: behind most consonants, and before all.
+/// Whether no v stands here: behind most consonants, and before all but an l, which may be an i.
 fn is_u(before: &[u8], rest: &[u8]) -> bool {
     let other = |letter: &&u8| **letter != b'v';
     let last = before.iter().rev().find(other);
     last.is_some_and(|letter| b"bcfghjkmpqstwxz".contains(letter))
-        || !rest.iter().find(other).is_some_and(|letter| is_vowel(*letter))
+        || !rest.iter().find(other).is_some_and(|letter| is_vowel(*letter) || *letter == b'l')
 }
 
 /// The same with each repeat once.

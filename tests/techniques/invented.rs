@@ -66,6 +66,8 @@ fn grave_words_are_known_from_afar() {
         ("xXgremlowXx", "gremlow"),
         ("gremlowson", ""),
         ("blurgitish", ""),
+        ("superblurgit", "blurgit"),
+        ("supersnurf", ""),
         ("zlim/bur", "zlimbur"),
         ("zli:mbur", "zlimbur"),
         ("zli****", "zlimbur"),
