@@ -145,12 +145,15 @@ fn begins_qui(rest: &[u8]) -> bool {
             .is_some_and(|letter| is_vowel(*letter) || *letter == b'l')
 }
 
-/// Whether no v stands here: behind most consonants, and before all but an l, which may be an i.
+/// Whether no v stands here: behind most consonants, and before all; an l behind it may be an i
+/// where no vowel stands before it.
 fn is_u(before: &[u8], rest: &[u8]) -> bool {
     let other = |letter: &&u8| **letter != b'v';
     let last = before.iter().rev().find(other);
+    let may_be_i = last.is_none_or(|letter| !is_vowel(*letter));
+    let vowel = |letter: &u8| is_vowel(*letter) || may_be_i && *letter == b'l';
     last.is_some_and(|letter| b"bcfghjkmpqstwxz".contains(letter))
-        || !rest.iter().find(other).is_some_and(|letter| is_vowel(*letter) || *letter == b'l')
+        || !rest.iter().find(other).is_some_and(vowel)
 }
 
 /// The same with each repeat once.
