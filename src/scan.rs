@@ -130,6 +130,10 @@ struct Found {
 
 /// Any four letters are some word when they are turned; only what weighs is meant.
 const ROTATED_SEVERITY_MIN: u8 = 3;
+
+/// Between digits, these make a time, a price, a score or a record.
+const FIGURE_SIGNS: [char; 5] = [':', '.', ',', '-', '–'];
+
 /// What was said just before a message, oldest first.
 pub struct Before<'a> {
     /// By its sender.
@@ -330,28 +334,26 @@ impl Scanner {
             }
             same
         });
-        // Letters of a term that stands there as written are no term in disguise.
-        let written: Vec<Hit> =
-            hits.iter().filter(|hit| hit.view == ViewKind::Plain).cloned().collect();
+        // Letters of a term that stands there as written are no term in disguise. How far such
+        // terms reach is kept by category and severity.
+        let mut written = [[0; 5]; Category::ALL.len()];
         hits.retain(|hit| {
-            let within = |own: &Hit| {
-                own.category == hit.category
-                    && own.severity >= hit.severity
-                    && own.span.start <= hit.span.start
-                    && hit.span.end <= own.span.end
-            };
-            hit.view == ViewKind::Plain || !written.iter().any(within)
+            let (level, end) = (usize::from(hit.severity.level()), hit.span.end);
+            let reach = &mut written[hit.category as usize];
+            if hit.view == ViewKind::Plain {
+                reach[..=level].iter_mut().for_each(|own| *own = end.max(*own));
+            }
+            hit.view == ViewKind::Plain || reach[level] < end
         });
         hits
     }
 
-    /// Whether a term of digits alone is written with other signs than its own: then it is a time,
-    /// a price or a score.
+    /// Whether a term of digits alone is written as a time, a price or a score is.
     fn is_figure(&self, found: &Found, text: &str) -> bool {
         let entry = &self.entries[found.entry as usize];
         let code = !entry.letters.is_empty() && entry.letters.bytes().all(|b| b.is_ascii_digit());
-        let own = |c: char| c.is_numeric() || c == ' ' || entry.term.contains(c);
-        code && !text.get(found.span.clone()).is_some_and(|said| said.chars().all(own))
+        let figure = |c: char| FIGURE_SIGNS.contains(&c) && !entry.term.contains(c);
+        code && text.get(found.span.clone()).is_some_and(|said| said.contains(figure))
     }
 
     fn hit(&self, found: &Found, weigher: &mut Weigher) -> Option<Hit> {

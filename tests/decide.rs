@@ -129,6 +129,7 @@ fn a_score_masks_only_where_a_term_says_where() {
         ("p", &strict, "obscene", vec![], Hold),
         ("p", &format!("[policy.p]\npreset = \"relaxed\"\n{table}"), "obscene", vec![], Pass),
         ("p", &format!("[policy.p]\npreset = \"relaxed\"\n{floor}"), "obscene", vec![], Hold),
+        ("standard", floor, "obscene", vec![], Hold),
     ] {
         let case = Try { hits, ..Try::scored(&[(head, 0.97)]) };
         let (verdict, found, _) = case.judge(&policy(name, settings));

@@ -58,7 +58,8 @@ pub(super) fn mention(seen: &Seen, hit: &Hit) -> Option<Mention> {
     let after = letters::plain(after.split(ends).next().unwrap_or_default()).0;
     let (before, after): (Vec<&str>, Vec<&str>) =
         (quoted::words(&before).collect(), quoted::words(&after).collect());
-    let around = Around { before: &before, after: &after };
+    let many = text.get(whole).is_some_and(|said| said.ends_with(['s', 'S']));
+    let around = Around { before: &before, after: &after, many };
     let mild = hit.severity.level() <= THING_LEVEL_MAX;
     if addressed || spoken_to {
         let answers = !quoted::is_said_to_somebody(without_name(&whole_text));
@@ -90,8 +91,7 @@ fn listing(seen: &Seen, hit: &Hit) -> Range<usize> {
     let joins = |from: usize, to: usize| {
         let between = text.get(from..to).filter(|between| between.len() <= JOINT_BYTES_MAX);
         between.is_some_and(|between| {
-            let joined = quoted::words(between).any(|word| has(JOINTS, word));
-            (joined || between.trim().is_empty())
+            quoted::words(between).any(|word| has(JOINTS, word))
                 && quoted::words(between).all(|word| has(ARTICLES, word) || has(JOINTS, word))
         })
     };
@@ -114,23 +114,27 @@ fn listing(seen: &Seen, hit: &Hit) -> Range<usize> {
 struct Around<'a> {
     before: &'a [&'a str],
     after: &'a [&'a str],
+    /// It ends as a plural does.
+    many: bool,
 }
 
 impl Around<'_> {
     /// The word is the subject.
     fn is_word(&self) -> bool {
         let inner = without(self.before, &[ARTICLES]);
-        self.is_asked_not_to(inner)
-            || self.is_not_to_be_said()
-            || self.is_asked_about()
-            || self.is_condemned()
-            || self.is_named(inner)
-            || self.is_offensive()
+        // Who goes on to say what is to be said instead, or of whom, is at it.
+        let goes_on = self.after.iter().any(|word| has(USES, word) || has(CALLS, word));
+        let unsaid = || self.is_asked_not_to(inner) || self.is_not_to_be_said();
+        !goes_on && unsaid() || self.is_asked_about() || self.is_named(inner) || self.is_offensive()
     }
 
     fn is_reported(&self) -> bool {
         let inner = without(self.before, &[ARTICLES]);
-        self.is_called_me(inner) || self.is_called(inner) || self.is_said() || self.is_said_of()
+        self.is_called_me(inner)
+            || self.is_called(inner)
+            || self.is_said()
+            || self.is_said_of()
+            || self.is_condemned()
     }
 
     /// `he called me a …`: it is no attack on whoever is answered.
@@ -146,7 +150,8 @@ impl Around<'_> {
     /// `the word …`, `a slur like …`.
     fn is_named(&self, inner: &[&str]) -> bool {
         match without(inner, &[LIKE]) {
-            [.., last] if has(SLURS, last) => true,
+            _ if !self.ends() => false,
+            [rest @ .., last] if has(SLURS, last) => !rest.iter().any(|word| has(LOVES, word)),
             [rest @ .., the, last] if has(NAMES, last) && has(POINTS, the) => {
                 rest.last().is_none_or(|verb| has(NAMING, verb))
             }
@@ -157,12 +162,13 @@ impl Around<'_> {
     /// `… is a slur`.
     fn is_offensive(&self) -> bool {
         let first = self.before.last().is_none_or(|last| has(AND, last));
-        let said = match self.after {
-            [is, a, what, ..] if has(ONE, a) => has(IS, is) && has(OFFENSIVE, what),
-            [is, what, ..] => has(IS, is) && has(OFFENSIVE, what),
-            _ => false,
+        let (is, what, rest) = match self.after {
+            [is, a, what, rest @ ..] if has(ONE, a) => (is, what, rest),
+            [is, what, rest @ ..] => (is, what, rest),
+            _ => return false,
         };
-        first && said
+        let done = rest.first().is_none_or(|next| has(NO_MORE, next));
+        first && has(IS, is) && has(OFFENSIVE, what) && done
     }
 
     /// `gets called a …`, `she called him a …`, `il l'a traité de …`.
@@ -197,11 +203,16 @@ impl Around<'_> {
         let here = self.after.first().is_none_or(|next| has(HERE, next));
         let asked = match inner {
             [.., "on", said, "pas"] | [.., "ne", said, "pas" | "jamais"] => has(USES, said),
+            [.., "do" | "does" | "should" | "please", "not", said] => has(USES, said),
             [.., not, said] => has(NEVER, not) && has(USES, said),
             _ => false,
         };
         let polite = |word: &&&str| **word != "please" && has(SPEAKER, word);
+        let near = inner.iter().rev().skip(1).take(SUBJECT_WORDS);
+        // Two of them are none.
+        let nots = near.filter(|word| has(NOT, word) || has(NEVER, word)).count();
         here && asked
+            && nots <= 1
             && !self.before.iter().any(|word| has(BOASTS, word))
             && self.before.iter().find(polite).is_none()
     }
@@ -211,7 +222,8 @@ impl Around<'_> {
         let all = || self.before.iter().chain(self.after);
         // With an article it is somebody: `what is a …`.
         let one = self.before.last().is_some_and(|last| has(ONE, last) && *last != "the");
-        !one && all().any(|word| has(ASKS, word))
+        !one && !self.many
+            && all().any(|word| has(ASKS, word))
             && all().any(|word| has(ASKED_OF, word))
             && all().all(|word| has(ASKED, word))
     }
@@ -222,7 +234,7 @@ impl Around<'_> {
         let calling = called(inner).is_some_and(|(verb, subject)| {
             verb == "calling" && subject.last().is_none_or(|last| has(AND, last))
         });
-        let treats = |word: &&str| matches!(*word, "traiter" | "traitez" | "appeler");
+        let treats = |word: &&str| matches!(*word, "traiter" | "appeler");
         let treating = inner.iter().rev().take(SUBJECT_WORDS).any(treats);
         let rest = match self.after {
             [is, rest @ ..] if has(IS, is) || has(ITS, is) || has(NOT_IS, is) => rest,
@@ -231,8 +243,14 @@ impl Around<'_> {
         let not = has(NOT_IS, self.after[0])
             || rest.first().is_some_and(|word| has(NOT, word))
             || rest.first() == Some(&"pas");
-        let what = rest.iter().find(|word| !has(SO, word));
-        let wrong = what.is_some_and(|what| has(if not { WRONG_IF_NOT } else { WRONG }, what));
+        let said = rest.iter().position(|word| !has(SO, word)).map(|at| &rest[at..]);
+        let wrong = match said {
+            Some([what, rest @ ..]) => {
+                has(if not { WRONG_IF_NOT } else { WRONG }, what)
+                    && rest.first().is_none_or(|next| has(NO_MORE, next))
+            }
+            _ => false,
+        };
         (calling || treating) && wrong
     }
 
@@ -240,7 +258,7 @@ impl Around<'_> {
     fn is_said(&self) -> bool {
         let Some((verb, subject)) = self.before.split_last() else { return false };
         let others = is_another(subject) || has(OTHERS_SAY, verb) && is_somebody(subject);
-        has(SAYS, verb) && self.ends() && others
+        has(SAYS, verb) && self.ends() && others && !is_call(verb, subject)
     }
 
     /// `he said she was a …`.
@@ -307,6 +325,14 @@ fn is_many(word: &str) -> bool {
     word.len() > PLURAL_LETTERS_MIN && word.ends_with('s') && !has(NO_PLURAL, word)
 }
 
+/// Whether `gamers say …` may be a call upon them.
+pub(super) fn is_call(verb: &str, subject: &[&str]) -> bool {
+    let who = without(subject, &[DOES]).last();
+    let elsewhere = who.is_some_and(|who| has(NOBODY_HERE, who))
+        || matches!(subject, [.., which, _] if has(WHICH, which));
+    has(URGES, verb) && !elsewhere
+}
+
 /// Whether there is a subject that is not the speaker.
 fn is_somebody(subject: &[&str]) -> bool {
     !subject.is_empty() && !is_speaker(subject)
@@ -338,7 +364,7 @@ mod tests {
         let after = after.trim_start_matches('s');
         let (before, after): (Vec<&str>, Vec<&str>) =
             (quoted::words(before).collect(), quoted::words(after).collect());
-        ask(&Around { before: &before, after: &after })
+        ask(&Around { before: &before, after: &after, many: false })
     }
 
     #[test]

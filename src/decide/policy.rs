@@ -225,10 +225,10 @@ impl Policy {
         }
     }
 
-    /// What becomes of a mask that the model asks for and no place has. A person has to look, but for
-    /// swearing where the preset of its category says otherwise and no floor asks for the mask.
+    /// What becomes of a mask that the model asks for and no place has. A person has to look, but
+    /// for swearing where the preset of its category says otherwise and no floor asks for the mask.
     pub(super) fn unplaced(&self, category: Category, severity: Severity) -> Verdict {
-        let floor = self.raised[category as usize][usize::from(severity.level()) - 1];
+        let floor = asks(&self.floor.action, category, severity) >= Verdict::Mask;
         let own = self.categories.get(&category).filter(|_| category == Category::Profanity);
         let preset = own.filter(|_| !floor).and_then(|own| rank(own.thresholds));
         preset.map_or(Verdict::Hold, |preset| PRESETS[preset].swearing)

@@ -8,7 +8,7 @@
 //! - Self-harm is never dropped below severity 4: it may be a cry for help, so a person sees it.
 //! - Swearing at severity 1 and 2 is masked rather than held, or moderators would see little else.
 //!   Where only the model hears it, there is no word to cover: `relaxed` and `standard` let it
-//!   pass, for swearing alone is nobody's harm, and friends talk in words that it hears as swearing.
+//!   pass, for swearing alone is nobody's harm, and friends talk in words that it takes for it.
 //! - Spam is dropped, never held: a flood that is held drowns the queue, which is what it is for.
 //!   What a crowd repeats is held all the same, up to a bound: a raid may be a friendly one.
 //! - A machine that silences people by itself must be asked for: only `strict` has a ladder.

@@ -20,6 +20,9 @@ use crate::message::{Category, Finding, Hit, Severity, Verdict, ViewKind};
 /// nothing but listed words must not become a megabyte of reasons. One more a category may come.
 const FINDINGS_MAX: usize = 32;
 
+/// Who talks about a word does so in fewer; and each term in a message asks for all of its words.
+const ABOUT_BYTES_MAX: usize = 1000;
+
 /// What this rule is called.
 pub const TERM: &str = "term";
 
@@ -123,13 +126,14 @@ pub(super) fn terms<'a>(policy: &Policy, seen: &Seen<'a>) -> Vec<Term<'a>> {
 }
 
 fn turn(policy: &Policy, seen: &Seen, hit: &Hit, may_quote: bool) -> Turn {
-    let mentioned = || mention::mention(seen, hit);
+    let about = seen.message.text.len() <= ABOUT_BYTES_MAX;
+    let mentioned = || about.then(|| mention::mention(seen, hit)).flatten();
     if let Some((covered, mention)) = covered(policy, hit).and_then(|own| Some((own, mentioned()?)))
     {
         let heard = mention == Mention::Said && policy.hears(hit.category);
         return Turn::Mentioned { covered, heard };
     }
-    if let Some(held) = held(policy, hit).filter(|_| told::is_told(seen, hit)) {
+    if let Some(held) = held(policy, hit).filter(|_| about && told::is_told(seen, hit)) {
         return Turn::Told(held);
     }
     // Who spells around filters to speak of dying may be crying for help, and must reach a person.

@@ -6,7 +6,7 @@
 
 use super::{
     Seen,
-    mention::{has, is_another, without, words::SAYS},
+    mention::{has, is_another, is_call, without, words::SAYS},
     quoted,
 };
 use crate::{
@@ -14,17 +14,16 @@ use crate::{
     message::{Hit, ViewKind},
 };
 
-/// A statement with hardly anything around it is made, in whatever marks.
+/// A statement with hardly anything around it is made, whoever is said to make it.
 const WORDS_BESIDE_MIN: usize = 3;
-const OPENS: [char; 7] = ['"', '\'', '“', '‘', '«', '„', '`'];
-const CLOSES: [char; 7] = ['"', '\'', '”', '’', '»', '“', '`'];
 
 /// Between who says it and what is said: `told me to …`, `said to my mom that …`.
 const TO_WHOM: &str = "to at me us him her them my his their a the mom friend son daughter kid \
     sister brother that de a que lui nous m'a l'a";
 /// With these the speaker says the same.
 const AGREES: &str = "agree agreed agrees agreeing joined joins based right true truth facts fact \
-    correct amen preach lol lmao haha hahaha raison d'accord vrai mdr ptdr valide";
+    correct amen preach lol lmao haha hahaha love loved loves wish wishes hope want wants come \
+    join raison d'accord vrai mdr ptdr valide";
 const TELLS: &str = "told tells telling sprayed painted tagged chanted chants chanting posted \
     posts tweeted commented dit tague tagues crie chante scande ecrit poste";
 
@@ -34,23 +33,24 @@ pub(super) fn is_told(seen: &Seen, hit: &Hit) -> bool {
     let (Some(before), Some(after)) = (text.get(..hit.span.start), text.get(hit.span.end..)) else {
         return false;
     };
-    let in_marks = before.trim_end().ends_with(OPENS) && after.trim_start().starts_with(CLOSES);
+    if hit.view != ViewKind::Plain {
+        return false;
+    }
     let (before, after) = (letters::plain(before).0, letters::plain(after).0);
     let words: Vec<&str> = quoted::words(&before).collect();
     let beside = || words.iter().copied().chain(quoted::words(&after));
     let alone = beside().count() < WORDS_BESIDE_MIN;
     let addressed = quoted::is_said_to_somebody(&before) || quoted::is_said_to_somebody(&after);
     let agreed = beside().any(|word| has(AGREES, word));
-    if hit.view != ViewKind::Plain || alone || addressed || agreed {
-        return false;
-    }
-    in_marks || is_said(&words)
+    !alone && !addressed && !agreed && is_said(&words)
 }
 
 /// `somebody yelled at my mom`, as the words before what was said.
 fn is_said(words: &[&str]) -> bool {
     match without(words, &[TO_WHOM]) {
-        [subject @ .., verb] if has(SAYS, verb) || has(TELLS, verb) => is_another(subject),
+        [subject @ .., verb] if has(SAYS, verb) || has(TELLS, verb) => {
+            is_another(subject) && !is_call(verb, subject)
+        }
         _ => false,
     }
 }
@@ -68,6 +68,8 @@ mod tests {
             ("un mec m'a dit", true),
             ("i told them to", false),
             ("everyone say", false),
+            ("all gamers say", true),
+            ("gamers say", false),
             ("we chanted", false),
             ("he is", false),
             ("", false),

@@ -172,13 +172,22 @@ pub(super) fn is_drawn(said: &str, word: &str) -> bool {
     all && own.peek().is_none()
 }
 
-/// Whether two words differ in one vowel that is not their first letter.
+/// Whether two words differ in one vowel that is not their first letter, and are otherwise as
+/// particular as a letter twice in a row makes them: shorter and simpler ones are names.
 pub(super) fn is_revowelled(said: &str, word: &str) -> bool {
     let both = || said.bytes().zip(word.bytes());
     let mut differ = both().enumerate().filter(|(_, (said, own))| said != own);
     let inside = differ.next().is_some_and(|(at, _)| at > 0) && differ.next().is_none();
-    inside && said.len() == word.len() && both().all(|(a, b)| a == b || is_vowel(a) && is_vowel(b))
+    let doubled = word.as_bytes().windows(2).any(|two| two[0] == two[1] && !is_vowel(two[0]));
+    let particular = doubled && word.len() >= REVOWELLED_LETTERS_MIN;
+    inside
+        && particular
+        && said.len() == word.len()
+        && both().all(|(a, b)| a == b || is_vowel(a) && is_vowel(b))
 }
+
+/// A word of fewer letters is too near to others with another vowel.
+const REVOWELLED_LETTERS_MIN: usize = 6;
 
 /// Stands in a key for a letter that is masked.
 const MASKED: u8 = b'*';

@@ -70,6 +70,37 @@ fn a_word_that_is_talked_about_is_covered() {
 }
 
 #[test]
+fn a_word_in_the_form_of_a_report_may_be_hurled() {
+    let standard = policy("standard", "");
+    for (text, level, expected) in [
+        // Calls upon whoever reads it.
+        ("gamers say blorp", 4, Drop),
+        ("ladies yell blorp at her", 4, Drop),
+        ("some kids say blorp", 4, Mask),
+        ("don't stop saying blorp chat", 4, Drop),
+        ("never stop saying blorp", 4, Drop),
+        ("not say blorp", 4, Drop),
+        // What follows takes it back.
+        ("calling them blorps is racist but true", 4, Drop),
+        ("calling them blorps isn't ok unless its ana", 4, Drop),
+        ("calling ana a blorp is hateful lol do it", 4, Drop),
+        ("don't call him a blorp call him an ape", 4, Drop),
+        ("dont type blorp in chat type it in dms", 4, Drop),
+        ("dont say blorp and dont say ana is one", 4, Drop),
+        ("on dit pas blorp on dit singe", 4, Drop),
+        ("blorp is an insult to apes", 4, Drop),
+        ("blorp is offensive and ana is one", 4, Drop),
+        ("where blorps come from", 4, Drop),
+        ("the slur blorp suits ana", 4, Drop),
+        ("spam slurs like blorp", 4, Drop),
+        ("he called me a thing blorp", 4, Drop),
+    ] {
+        let (verdict, found, _) = said(text, Hate, level).judge(&standard);
+        assert_eq!(verdict, expected, "{text} {level}: {found:?}");
+    }
+}
+
+#[test]
 fn only_what_a_policy_covers_is_covered() {
     let floor = "[floor.hate]\naction = [\"pass\", \"pass\", \"pass\", \"drop\"]\n";
     for (preset, settings, category, level, expected) in [
@@ -137,6 +168,8 @@ fn a_statement_that_is_told_of_waits_for_a_person() {
         ("", "my friend told me to blorp", SelfHarm, 4, Hold),
         ("", "they wrote « blorp » on the wall", Threat, 4, Hold),
         ("", "\"blorp\"", Hate, 4, Drop),
+        ("", "'blorp' is the plan tonight friends", Hate, 4, Drop),
+        ("", "some guy wrote blorp i wish he did it", Hate, 4, Drop),
         ("", "\"blorp\" he said and he is right", Hate, 4, Drop),
         ("", "they wrote \"blorp\" and you should too", Hate, 4, Drop),
         ("", "i told them to blorp today", Threat, 4, Drop),

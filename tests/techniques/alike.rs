@@ -74,7 +74,7 @@ pub fn made_anew(term: &Listed, lang: &str, chance: &mut Chance) -> Option<Said>
                 let first = word.find(|c| "aeiou".contains(c)).unwrap_or(0).min(3);
                 format!("{}{}ay", &word[first..], &word[..first])
             }
-            _ if vowels.is_empty() => word.to_owned(),
+            _ if vowels.is_empty() || !is_particular(word) => word.to_owned(),
             _ => {
                 let (at, own) = vowels[chance.below(vowels.len())];
                 let other = if own == 'o' { "u" } else { "o" };
@@ -82,6 +82,12 @@ pub fn made_anew(term: &Listed, lang: &str, chance: &mut Chance) -> Option<Said>
             }
         }
     })
+}
+
+/// Whether it has six letters and a consonant twice in a row: others are too near to names.
+fn is_particular(word: &str) -> bool {
+    let twice = |two: &[u8]| two[0] == two[1] && !b"aeiouy".contains(&two[0]);
+    word.len() >= 6 && word.as_bytes().windows(2).any(twice)
 }
 
 /// The term with its longest word changed.

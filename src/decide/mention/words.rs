@@ -68,7 +68,7 @@ pub(super) const ASKED_OF: &str = "mean come comes slur offensive quoi insulte v
 /// What calling people so is said to be.
 pub(super) const WRONG: &str = "wrong bad racist racism homophobic homophobia transphobic \
     transphobia ableist sexist hateful hurtful disgusting gross unacceptable hate delit raciste \
-    racisme homophobe homophobie transphobe validiste grave interdit";
+    racisme homophobe homophobie transphobe validiste interdit";
 pub(super) const WRONG_IF_NOT: &str = "ok okay cool funny acceptable nice normal drole";
 /// What may stand between `is` and what it is.
 pub(super) const SO: &str = "not isn't isnt never so just now really pas plus jamais du de un une \
@@ -78,7 +78,7 @@ pub(super) const HERE: &str = "it its it's that thats that's c'est here ici plea
     on around dans sur or and because bc guys chat";
 pub(super) const USES: &str = "say says saying use using type typing write dire dit dites dis \
     utilise utiliser";
-pub(super) const NEVER: &str = "dont don't never stop not no pas jamais arrete arretez";
+pub(super) const NEVER: &str = "dont don't never stop quit jamais arrete arretez";
 pub(super) const THINGS: &str = "it this that which everything something game movie film show \
     song rule idea lag stream update map boss level ca cela jeu";
 pub(super) const ITS: &str = "its it's thats that's c'est";
@@ -86,9 +86,21 @@ pub(super) const IS: &str = "is was looks sounds seems est etait";
 /// What may follow without making the word a part of a longer name.
 pub(super) const GOES_ON: &str = "to at in on all and or when is was wasn't isn't wasn isn maybe \
     like for again because but so as every with around back then than if by it he she they i lol \
-    lmao haha xd tbh rn today sometimes though too en et ou a quand parce mais mdr dans";
+    lmao haha xd tbh rn today sometimes though too en et ou a quand parce mais mdr dans est";
 pub(super) const NOT_IS: &str = "isn't isnt wasn't wasnt ain't";
 /// Words in -s that are nobody.
 pub(super) const NO_PLURAL: &str = "always sometimes thanks perhaps this does yours towards \
     jamais toujours";
 pub(super) const OFFENSIVE: &str = "slur slurs epithet insult offensive derogatory insulte";
+/// What may follow a word that ends what is said.
+pub(super) const NO_MORE: &str = "in against word term here please pls tbh imo man bro guys now \
+    so stop ici svp merci point dans en";
+/// What everybody here may be called upon to do …
+pub(super) const URGES: &str = "say yell scream shout";
+/// … with words that somebody likes.
+pub(super) const LOVES: &str = "spam spamming love loves post";
+/// Whoever is so called is not told to.
+pub(super) const NOBODY_HERE: &str = "they who ils elles qui";
+/// `some kids say`: no call upon them.
+pub(super) const WHICH: &str = "some my the these those their his her our other all many most \
+    white black two three few certain random des les mes ces";
