@@ -66,6 +66,8 @@ mod tests {
             ("they keep telling my sister to", true),
             ("some kids told me to", true),
             ("un mec m'a dit", true),
+            ("ils ont tague", true),
+            ("they spray painted", true),
             ("i told them to", false),
             ("everyone say", false),
             ("all gamers say", true),

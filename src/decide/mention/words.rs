@@ -31,7 +31,7 @@ pub(super) const HE: &str = "he she they one someone somebody people who ppl dud
     type gars gens";
 /// Between whoever does it and what they do.
 pub(super) const DOES: &str = "keeps kept keep is was are were been has had have started just \
-    always even literally m'a t'a l'a m'ont l'ont nous se fait";
+    always even literally m'a t'a l'a m'ont l'ont nous se fait ont a spray";
 /// Who speaks, and whom the speaker sends to do it.
 pub(super) const SPEAKER: &str = "i we i'll ill i'm im i'd id ima imma i've let lets let's gonna \
     wanna je j j'ai please";
