@@ -6,8 +6,8 @@ use serde_json::Number;
 /// A whole number, which JSON may spell `600.0` too.
 pub fn whole<'de, D: Deserializer<'de>>(input: D) -> Result<u64, D::Error> {
     let number = Number::deserialize(input)?;
-    // What is beyond every number here becomes the largest: a wait that is cut by the settings, or a
-    // count that is refused where it has a bound.
+    // What is beyond every number here becomes the largest: a wait is cut by the settings, and a
+    // count with a bound is refused.
     let spelt = |float: &f64| float.fract() == 0.0 && *float >= 0.0;
     let whole = number.as_u64().or_else(|| number.as_f64().filter(spelt).map(|float| float as u64));
     whole.ok_or_else(|| D::Error::custom(format!("{number} is no whole number from 0 on")))
