@@ -44,13 +44,13 @@ pub(super) enum Mention {
 pub(super) fn mention(seen: &Seen, hit: &Hit) -> Option<Mention> {
     let text = &seen.message.text;
     let short = hit.term.split_whitespace().count() <= WORDS_MAX;
-    let whole = to_word_end(text, listing(seen, hit));
-    let (before, after) = (text.get(..whole.start)?, text.get(whole.end..)?);
     if hit.view != ViewKind::Plain || !short || !quoted::has_innocent_uses(hit) {
         return None;
     }
-    let whole_text = letters::plain(text).0;
-    let addressed = quoted::is_said_to_somebody(&whole_text);
+    let whole = to_word_end(text, listing(seen, hit));
+    let (before, after) = (text.get(..whole.start)?, text.get(whole.end..)?);
+    let plain = letters::plain(text).0;
+    let addressed = quoted::is_said_to_somebody(&plain);
     // Behind a comma somebody is spoken to.
     let spoken_to = before.trim_end().ends_with(',');
     let ends = |c: char| matches!(c, '.' | '!' | '?' | ';' | ':' | '(' | ')' | '–' | '—' | '\n');
@@ -62,7 +62,7 @@ pub(super) fn mention(seen: &Seen, hit: &Hit) -> Option<Mention> {
     let around = Around { before: &before, after: &after, many };
     let mild = hit.severity.level() <= THING_LEVEL_MAX;
     if addressed || spoken_to {
-        let answers = !quoted::is_said_to_somebody(without_name(&whole_text));
+        let answers = !quoted::is_said_to_somebody(without_name(&plain));
         return (answers && !spoken_to && around.is_told_by_victim()).then_some(Mention::Said);
     }
     if around.is_word() {
@@ -190,11 +190,13 @@ impl Around<'_> {
         let Some((verb, subject)) = called(inner) else { return false };
         let near = &subject[subject.len().saturating_sub(SUBJECT_WORDS)..];
         let nots = near.iter().filter(|word| has(NOT, word)).count();
-        let polite = |word: &&&str| **word != "please" && has(SPEAKER, word);
-        matches!(verb, "call" | "calling")
-            && nots == 1
-            && !self.before.iter().any(|word| has(BOASTS, word))
-            && self.before.iter().find(polite).is_none()
+        matches!(verb, "call" | "calling") && nots == 1 && !self.is_boast()
+    }
+
+    /// The speaker does it, or says that nothing keeps anybody from it.
+    fn is_boast(&self) -> bool {
+        let boasts = |word: &&str| has(BOASTS, word) || *word != "please" && has(SPEAKER, word);
+        self.before.iter().any(boasts)
     }
 
     /// `don't say …`, `on dit pas … ici`.
@@ -207,14 +209,10 @@ impl Around<'_> {
             [.., not, said] => has(NEVER, not) && has(USES, said),
             _ => false,
         };
-        let polite = |word: &&&str| **word != "please" && has(SPEAKER, word);
         let near = inner.iter().rev().skip(1).take(SUBJECT_WORDS);
         // Two of them are none.
         let nots = near.filter(|word| has(NOT, word) || has(NEVER, word)).count();
-        here && asked
-            && nots <= 1
-            && !self.before.iter().any(|word| has(BOASTS, word))
-            && self.before.iter().find(polite).is_none()
+        here && asked && nots <= 1 && !self.is_boast()
     }
 
     /// `what does … mean`, `… ça veut dire quoi`: words that ask, and no others.

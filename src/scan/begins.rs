@@ -49,7 +49,8 @@ impl Begins {
     }
 
     /// What begins in these letters, read with [`strokes`] and with [`NEAR`] bytes of no letter
-    /// behind them: by where it ends, the longest first. Of so many matches nothing is left out.
+    /// behind them: by where it ends, the longest first. Of so many matches nothing is left out;
+    /// more come only where one begins before the last has ended.
     pub fn all(&self, letters: &[u8], most: usize) -> Vec<Match> {
         let mut all: Vec<Match> = Vec::new();
         let (mut first, mut last) = (0, 0);

@@ -13,6 +13,8 @@ const WHOLE_LETTERS_MIN: usize = 5;
 /// Fewer letters fit anything.
 const LEFT_LETTERS_MIN: usize = 2;
 const WEAK_LETTERS_MIN: usize = 3;
+/// A word of fewer letters is too near to others with another vowel.
+const REVOWELLED_LETTERS_MIN: usize = 6;
 
 pub(super) fn is_vowel(c: u8) -> bool {
     matches!(c, b'a' | b'e' | b'i' | b'o' | b'u' | b'y')
@@ -185,9 +187,6 @@ pub(super) fn is_revowelled(said: &str, word: &str) -> bool {
         && said.len() == word.len()
         && both().all(|(a, b)| a == b || is_vowel(a) && is_vowel(b))
 }
-
-/// A word of fewer letters is too near to others with another vowel.
-const REVOWELLED_LETTERS_MIN: usize = 6;
 
 /// Stands in a key for a letter that is masked.
 const MASKED: u8 = b'*';
